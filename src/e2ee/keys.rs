@@ -1,0 +1,218 @@
+//! The two halves of an X25519 key pair, and the fingerprint of the public one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use x25519_dalek::{SharedSecret, StaticSecret};
+use zeroize::Zeroizing;
+
+/// Length of a key, of either half, in bytes.
+pub const KEY_BYTES: usize = 32;
+
+/// Why a key was refused. No variant repeats the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not standard base64 with padding.
+    #[error("the key is not standard base64")]
+    NotBase64,
+    /// Decodes to another number of bytes than 32.
+    #[error("the key is {0} bytes long, not 32")]
+    WrongLength(usize),
+    /// A point of low order: every agreement with it gives the same, public, result.
+    #[error("the key is a point of low order, which no honest daemon has")]
+    LowOrder,
+}
+
+/// The public half of a key pair. Printable, but together with a server id it grants access, so
+/// [`fmt::Debug`] shows only its [`Fingerprint`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PublicKey([u8; KEY_BYTES]);
+
+impl PublicKey {
+    /// Takes the 32 bytes of a key and refuses points of low order.
+    ///
+    /// Deployed daemons and clients accept those; no honest peer makes one.
+    pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Result<Self, KeyError> {
+        // Multiplying by any clamped scalar maps every low-order point to zero, and no other.
+        let probe = StaticSecret::from([0x42; KEY_BYTES]);
+        let shared = probe.diffie_hellman(&x25519_dalek::PublicKey::from(bytes));
+        if shared.was_contributory() {
+            Ok(Self(bytes))
+        } else {
+            Err(KeyError::LowOrder)
+        }
+    }
+
+    /// Parses standard base64 with padding, 44 characters: the form in offers and handshakes.
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+        let bytes = base64_simd::STANDARD
+            .decode_to_vec(text)
+            .map_err(|_| KeyError::NotBase64)?;
+        let bytes: [u8; KEY_BYTES] = bytes
+            .try_into()
+            .map_err(|bytes: Vec<u8>| KeyError::WrongLength(bytes.len()))?;
+        Self::from_bytes(bytes)
+    }
+
+    /// Returns the standard base64 form.
+    pub fn to_base64(&self) -> String {
+        base64_simd::STANDARD.encode_to_string(self.0)
+    }
+
+    /// Returns the 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.0
+    }
+
+    /// Returns the fingerprint, which grants nothing and may be published.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint(Sha256::digest(self.0).into())
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", self.fingerprint())
+    }
+}
+
+/// The secret half of a key pair: wiped when dropped, no `Debug` content.
+pub struct SecretKey(StaticSecret);
+
+impl SecretKey {
+    /// Makes a fresh key from the system's randomness.
+    ///
+    /// # Panics
+    /// When the system has no randomness to give: stop loudly rather than use a weak key.
+    pub fn generate() -> Self {
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        getrandom::fill(bytes.as_mut()).expect("the system's random number generator works");
+        Self::from_bytes(&bytes)
+    }
+
+    /// Takes the 32 bytes of a key.
+    pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Self {
+        Self(StaticSecret::from(*bytes))
+    }
+
+    /// Parses standard base64 with padding, the form in `daemon-keypair.json`.
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+        let bytes = base64_simd::STANDARD
+            .decode_to_vec(text)
+            .map_err(|_| KeyError::NotBase64)?;
+        let bytes = Zeroizing::new(bytes);
+        let array: Zeroizing<[u8; KEY_BYTES]> = Zeroizing::new(
+            bytes
+                .as_slice()
+                .try_into()
+                .map_err(|_| KeyError::WrongLength(bytes.len()))?,
+        );
+        Ok(Self::from_bytes(&array))
+    }
+
+    /// Returns the standard base64 form. It is the secret itself.
+    pub fn expose_base64(&self) -> Zeroizing<String> {
+        Zeroizing::new(base64_simd::STANDARD.encode_to_string(self.0.as_bytes()))
+    }
+
+    /// Returns the public half.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey(x25519_dalek::PublicKey::from(&self.0).to_bytes())
+    }
+
+    /// Agrees on a secret with the owner of `peer`: X25519, RFC 7748 section 6.1. An all-zero
+    /// (non-contributory) result is refused.
+    pub(crate) fn agree(&self, peer: &PublicKey) -> Result<SharedSecret, KeyError> {
+        let shared = self
+            .0
+            .diffie_hellman(&x25519_dalek::PublicKey::from(peer.0));
+        if shared.was_contributory() {
+            Ok(shared)
+        } else {
+            Err(KeyError::LowOrder)
+        }
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey([secret])")
+    }
+}
+
+/// SHA-256 of a public key, written `SHA256:` and unpadded standard base64, as OpenSSH does.
+#[derive(Clone, Copy)]
+pub struct Fingerprint([u8; 32]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "SHA256:{}",
+            base64_simd::STANDARD_NO_PAD.encode_to_string(self.0)
+        )
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Compares in constant time.
+impl PartialEq for Fingerprint {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Fingerprint {}
+
+/// The text is not `SHA256:` and 43 characters of base64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a fingerprint is `SHA256:` and 43 characters of base64")]
+pub struct FingerprintError;
+
+impl FromStr for Fingerprint {
+    type Err = FingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.strip_prefix("SHA256:").ok_or(FingerprintError)?;
+        let bytes = base64_simd::STANDARD_NO_PAD
+            .decode_to_vec(text)
+            .map_err(|_| FingerprintError)?;
+        bytes.try_into().map(Self).map_err(|_| FingerprintError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprint_round_trips() {
+        let fingerprint = SecretKey::generate().public_key().fingerprint();
+        assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
+        assert_eq!("SHA256:short".parse::<Fingerprint>(), Err(FingerprintError));
+        assert_eq!("MD5:0000".parse::<Fingerprint>(), Err(FingerprintError));
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        let secret = SecretKey::from_bytes(&[7; 32]);
+        let public = secret.public_key();
+        assert!(!format!("{secret:?}").contains(secret.expose_base64().as_str()));
+        assert!(!format!("{public:?}").contains(&public.to_base64()));
+    }
+
+    #[test]
+    fn both_sides_agree() {
+        let (a, b) = (SecretKey::generate(), SecretKey::generate());
+        let ab = a.agree(&b.public_key()).unwrap();
+        let ba = b.agree(&a.public_key()).unwrap();
+        assert_eq!(ab.as_bytes(), ba.as_bytes());
+    }
+}

@@ -1,0 +1,221 @@
+//! Every environment variable that the program reads, each a constant with its meaning.
+//!
+//! The environment is read once, into an [`Env`], which is passed on. Nothing else reads it
+//! (`clippy.toml` forbids that), so tests and fuzzers decide what the program sees.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Name of the remote to talk to, like `-r`.
+pub const PASEO_REMOTE: &str = "PASEO_REMOTE";
+/// A pairing offer (link, base64url, JSON, or a file of either) to talk to, like `--relay`. Secret.
+pub const PASEO_RELAY_OFFER: &str = "PASEO_RELAY_OFFER";
+/// An ad-hoc target in the grammar of the official CLI, like `--host`. May hold a secret.
+pub const PASEO_HOST: &str = "PASEO_HOST";
+/// Password of a `--host`, `PASEO_HOST` or local target; never sent to a saved remote. Secret.
+pub const PASEO_PASSWORD: &str = "PASEO_PASSWORD";
+/// Set inside an agent: its id. Commands then talk to the local daemon that launched it.
+pub const PASEO_AGENT_ID: &str = "PASEO_AGENT_ID";
+/// Set inside an agent's terminal: the workspace it belongs to.
+pub const PASEO_WORKSPACE_ID: &str = "PASEO_WORKSPACE_ID";
+/// Home of the daemon on this machine; `~/.paseo` when unset.
+pub const PASEO_HOME: &str = "PASEO_HOME";
+/// Directory of `remotes.toml`; `$XDG_CONFIG_HOME/paseo` when unset.
+pub const PASEO_CONFIG_DIR: &str = "PASEO_CONFIG_DIR";
+/// Secret store for new remotes: `keyring` or `file`.
+pub const PASEO_KEYSTORE: &str = "PASEO_KEYSTORE";
+/// Seconds that all calls to the OS keyring together may take.
+pub const PASEO_KEYSTORE_TIMEOUT: &str = "PASEO_KEYSTORE_TIMEOUT";
+/// Limit for everything up to an open WebSocket, such as `10s`.
+pub const PASEO_CONNECT_TIMEOUT: &str = "PASEO_CONNECT_TIMEOUT";
+/// When set, nothing prompts.
+pub const PASEO_BATCH: &str = "PASEO_BATCH";
+/// `official` restores the exit codes of the official CLI (0 or 1).
+pub const PASEO_COMPAT: &str = "PASEO_COMPAT";
+/// PEM file of certificate authorities, added to those of the platform.
+pub const PASEO_CA_FILE: &str = "PASEO_CA_FILE";
+/// Log filter, in the syntax of `tracing`.
+pub const PASEO_LOG: &str = "PASEO_LOG";
+/// Overrides the listen address in the daemon home's `config.json`.
+pub const PASEO_LISTEN: &str = "PASEO_LISTEN";
+/// Port to listen on, behind `PASEO_LISTEN`.
+pub const PORT: &str = "PORT";
+/// Overrides the daemon's server id. Secret.
+pub const PASEO_SERVER_ID: &str = "PASEO_SERVER_ID";
+/// Whether the daemon dials the relay and allows pairing (`1`, `true`, `yes`, `on`).
+pub const PASEO_RELAY_ENABLED: &str = "PASEO_RELAY_ENABLED";
+/// `host:port` where the daemon dials its relay.
+pub const PASEO_RELAY_ENDPOINT: &str = "PASEO_RELAY_ENDPOINT";
+/// Whether the daemon dials its relay with TLS.
+pub const PASEO_RELAY_USE_TLS: &str = "PASEO_RELAY_USE_TLS";
+/// `host:port` of the relay as offers name it.
+pub const PASEO_RELAY_PUBLIC_ENDPOINT: &str = "PASEO_RELAY_PUBLIC_ENDPOINT";
+/// Whether offers say that the relay speaks TLS.
+pub const PASEO_RELAY_PUBLIC_USE_TLS: &str = "PASEO_RELAY_PUBLIC_USE_TLS";
+/// The part of an offer link before `/#offer=`.
+pub const PASEO_APP_BASE_URL: &str = "PASEO_APP_BASE_URL";
+/// No colour when set to anything (no-color.org).
+pub const NO_COLOR: &str = "NO_COLOR";
+/// Colour even without a terminal.
+pub const FORCE_COLOR: &str = "FORCE_COLOR";
+/// `dumb` means a terminal without colour or cursor movement.
+pub const TERM: &str = "TERM";
+/// Width of the terminal in cells, where it cannot be asked.
+pub const COLUMNS: &str = "COLUMNS";
+/// The user's home directory.
+pub const HOME: &str = "HOME";
+/// Base of per-user settings; `~/.config` when unset.
+pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// Base of per-user state; `~/.local/state` when unset.
+pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
+/// Base of per-user caches; `~/.cache` when unset.
+pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+/// Base of per-user sockets and locks, gone when the user logs out.
+pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
+
+/// Variables that hold secrets: removed from the environment of every child that may not have them.
+pub const SECRETS: [&str; 4] = [
+    PASEO_RELAY_OFFER,
+    PASEO_HOST,
+    PASEO_PASSWORD,
+    PASEO_SERVER_ID,
+];
+
+/// A snapshot of the environment.
+#[derive(Clone, Default)]
+pub struct Env {
+    vars: BTreeMap<OsString, OsString>,
+}
+
+impl std::fmt::Debug for Env {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Env")
+            .field("variables", &self.vars.len())
+            .finish()
+    }
+}
+
+impl Env {
+    /// Reads the environment of this process.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
+    pub fn from_process() -> Self {
+        Self {
+            vars: std::env::vars_os().collect(),
+        }
+    }
+
+    /// Makes an environment out of pairs, for tests.
+    pub fn from_pairs<K: Into<OsString>, V: Into<OsString>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        Self {
+            vars: pairs
+                .into_iter()
+                .map(|(k, v)| (k.into(), v.into()))
+                .collect(),
+        }
+    }
+
+    /// Returns the text of a variable. Unset, blank and not UTF-8 are all `None`.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let value = self.vars.get(OsStr::new(name))?.to_str()?;
+        (!value.trim().is_empty()).then_some(value)
+    }
+
+    /// Returns a variable as a path. Unset and empty are `None`.
+    pub fn path(&self, name: &str) -> Option<PathBuf> {
+        let value = self.vars.get(OsStr::new(name))?;
+        (!value.is_empty()).then(|| PathBuf::from(value))
+    }
+
+    /// Returns whether a variable is set to anything but the empty string.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.path(name).is_some()
+    }
+
+    /// Returns a switch: `1`, `true`, `yes`, `on` are true, any other text false, unset `None`.
+    pub fn switch(&self, name: &str) -> Option<bool> {
+        let value = self.text(name)?.trim().to_ascii_lowercase();
+        Some(matches!(value.as_str(), "1" | "true" | "yes" | "on"))
+    }
+
+    /// Returns the user's home directory, if the environment names one.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.path(HOME)
+    }
+
+    /// Returns the directory of `remotes.toml`: `$PASEO_CONFIG_DIR`, else `$XDG_CONFIG_HOME/paseo`,
+    /// else `~/.config/paseo` (on macOS too).
+    pub fn config_dir(&self) -> Option<PathBuf> {
+        self.path(PASEO_CONFIG_DIR)
+            .or_else(|| self.xdg(XDG_CONFIG_HOME, ".config"))
+    }
+
+    /// Returns the directory of state that may be lost: `$XDG_STATE_HOME/paseo`, else `~/.local/state/paseo`.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        self.xdg(XDG_STATE_HOME, ".local/state")
+    }
+
+    /// Returns the home of the daemon on this machine: `$PASEO_HOME` (`~` expanded), else `~/.paseo`.
+    pub fn paseo_home(&self) -> Option<PathBuf> {
+        match self.path(PASEO_HOME) {
+            Some(path) => self.expand_home(path),
+            None => Some(self.home()?.join(".paseo")),
+        }
+    }
+
+    /// Replaces a leading `~` by the home directory; `None` when that is unknown.
+    pub fn expand_home(&self, path: PathBuf) -> Option<PathBuf> {
+        match path.strip_prefix("~") {
+            Ok(rest) => Some(self.home()?.join(rest)),
+            Err(_) => Some(path),
+        }
+    }
+
+    /// Removes from a child's environment what it may not see.
+    pub fn scrub(command: &mut Command) {
+        for name in SECRETS {
+            command.env_remove(name);
+        }
+    }
+
+    fn xdg(&self, base: &str, below_home: &str) -> Option<PathBuf> {
+        // The XDG specification: a relative path is invalid and to be ignored.
+        let base = self.path(base).filter(|path| path.is_absolute());
+        base.or_else(|| Some(self.home()?.join(below_home)))
+            .map(|base| base.join("paseo"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blank_is_unset() {
+        let env = Env::from_pairs([(PASEO_REMOTE, "  "), (PASEO_HOST, "h:1")]);
+        assert_eq!(env.text(PASEO_REMOTE), None);
+        assert_eq!(env.text(PASEO_HOST), Some("h:1"));
+    }
+
+    #[test]
+    fn directories_follow_xdg() {
+        let env = Env::from_pairs([(HOME, "/h"), (XDG_STATE_HOME, "relative")]);
+        assert_eq!(env.config_dir(), Some("/h/.config/paseo".into()));
+        assert_eq!(env.state_dir(), Some("/h/.local/state/paseo".into()));
+        let env = Env::from_pairs([(HOME, "/h"), (XDG_CONFIG_HOME, "/x"), (PASEO_HOME, "~/p")]);
+        assert_eq!(env.config_dir(), Some("/x/paseo".into()));
+        assert_eq!(env.paseo_home(), Some("/h/p".into()));
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        let env = Env::from_pairs([(PASEO_PASSWORD, "hunter2")]);
+        assert!(!format!("{env:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,3 @@
+//! The `paseo` binary.
+
+fn main() {}

@@ -1,0 +1,259 @@
+//! Agents: their snapshots and the requests of `paseo ls` (`docs/protocol.md`, "Agents").
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::session::Request;
+
+/// Most agents that one page may hold.
+pub const MAX_PAGE: u32 = 200;
+
+/// An agent as the daemon shows it. Fields that a daemon always sends are required only where the
+/// client cannot do without them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentSnapshot {
+    /// A UUID.
+    pub id: String,
+    /// Id of the provider: `claude`, `codex`, a custom one.
+    pub provider: String,
+    /// Working directory on the daemon's machine.
+    pub cwd: String,
+    /// The workspace it runs in; absent in 0.1.65.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+    /// The chosen model.
+    #[serde(default)]
+    pub model: Option<String>,
+    /// The chosen thinking option.
+    #[serde(default)]
+    pub thinking_option_id: Option<String>,
+    /// The thinking option in force.
+    #[serde(default)]
+    pub effective_thinking_option_id: Option<String>,
+    /// What the provider itself reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime_info: Option<RuntimeInfo>,
+    /// ISO 8601, UTC.
+    pub created_at: String,
+    /// ISO 8601, UTC.
+    #[serde(default)]
+    pub updated_at: String,
+    /// ISO 8601, UTC.
+    #[serde(default)]
+    pub last_user_message_at: Option<String>,
+    /// `initializing`, `idle`, `running`, `error`, `closed`.
+    pub status: String,
+    /// The running turn: `None` when absent (an agent that is only stored), `Some(Null)` when idle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_turn: Option<Value>,
+    /// What the provider can do.
+    #[serde(default)]
+    pub capabilities: Value,
+    /// The mode in force.
+    #[serde(default)]
+    pub current_mode_id: Option<String>,
+    /// The modes to choose from.
+    #[serde(default)]
+    pub available_modes: Vec<Mode>,
+    /// Requests that wait for a person.
+    #[serde(default)]
+    pub pending_permissions: Vec<PermissionRequest>,
+    /// How the provider finds its session again.
+    #[serde(default)]
+    pub persistence: Option<Value>,
+    /// Tokens and cost of the last turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_usage: Option<Value>,
+    /// Why the last turn failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// Name for people.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The user's labels, and internal ones such as `paseo.parent-agent-id`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// Something happened that nobody has looked at.
+    #[serde(default)]
+    pub requires_attention: bool,
+    /// `finished`, `error` or `permission`.
+    #[serde(default)]
+    pub attention_reason: Option<String>,
+    /// ISO 8601, UTC.
+    #[serde(default)]
+    pub attention_timestamp: Option<String>,
+    /// ISO 8601, UTC; null unless archived.
+    #[serde(default)]
+    pub archived_at: Option<String>,
+}
+
+/// What the provider reports of a loaded agent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeInfo {
+    /// Id of the provider.
+    #[serde(default)]
+    pub provider: String,
+    /// The provider's own session.
+    #[serde(default)]
+    pub session_id: Option<String>,
+    /// The model in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The thinking option in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_option_id: Option<String>,
+    /// The mode in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode_id: Option<String>,
+    /// Anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Value>,
+}
+
+/// A mode of a provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mode {
+    /// What requests name.
+    pub id: String,
+    /// Name for people.
+    pub label: String,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Anything else, such as icons.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
+}
+
+/// A request of an agent that waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PermissionRequest {
+    /// What the answer names.
+    pub id: String,
+    /// Provider that asks; `acp` for any ACP agent.
+    pub provider: String,
+    /// The tool, or a word for the kind of request.
+    pub name: String,
+    /// `tool`, `plan`, `question`, `mode` or `other`.
+    pub kind: String,
+    /// A line for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// More for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The tool's input, or the questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// What the tool would do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Value>,
+    /// The choices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions: Option<Vec<PermissionAction>>,
+    /// Anything else.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
+}
+
+/// A choice of a permission request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PermissionAction {
+    /// What the answer names.
+    pub id: String,
+    /// Text of the choice.
+    pub label: String,
+    /// `allow` or `deny`.
+    pub behavior: String,
+    /// Anything else.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, Value>,
+}
+
+/// `fetch_agents_request`: a page of the directory of agents.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchAgents {
+    /// `active` hides archived agents and those without an active workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// All given conditions must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<AgentFilter>,
+    /// Which page; without it the first 200.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Page>,
+}
+
+/// Conditions on agents.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentFilter {
+    /// Pairs that must all be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Archived agents too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_archived: Option<bool>,
+    /// The thinking option in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_option_id: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// 1 to [`MAX_PAGE`].
+    pub limit: u32,
+    /// `nextCursor` of the page before; opaque.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Reply to [`FetchAgents`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentPage {
+    /// The agents of this page.
+    pub entries: Vec<AgentEntry>,
+    /// Where the page stands.
+    pub page_info: PageInfo,
+}
+
+/// An agent and the project it belongs to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentEntry {
+    /// The agent.
+    pub agent: AgentSnapshot,
+    /// Its `ProjectPlacement`.
+    #[serde(default)]
+    pub project: Value,
+}
+
+/// Where a page stands in its list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PageInfo {
+    /// Cursor of the page after.
+    #[serde(default)]
+    pub next_cursor: Option<String>,
+    /// Cursor of the page before.
+    #[serde(default)]
+    pub prev_cursor: Option<String>,
+    /// Whether there is a page after.
+    #[serde(default)]
+    pub has_more: bool,
+}
+
+impl Request for FetchAgents {
+    const TYPE: &'static str = "fetch_agents_request";
+    const MUTATES: bool = false;
+    type Reply = AgentPage;
+}

@@ -1,0 +1,36 @@
+//! Secrets: a wrapper that does not print them, and the stores that keep them.
+//!
+//! A store keeps opaque items under random ids ([`SecretId`]); the profile in `remotes.toml` names
+//! the store and the id. Only the store that the profile names is read, never another one.
+
+use std::fmt;
+
+use zeroize::{Zeroize, Zeroizing};
+
+/// A value that is wiped when dropped and never printed.
+#[derive(Clone)]
+pub struct Secret<T: Zeroize>(Zeroizing<T>);
+
+impl<T: Zeroize> Secret<T> {
+    /// Wraps a value.
+    pub fn new(value: T) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// Returns the value. The name marks the boundary: look twice at where the result goes.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl From<&str> for Secret<String> {
+    fn from(text: &str) -> Self {
+        Self::new(text.to_owned())
+    }
+}

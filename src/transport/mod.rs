@@ -1,0 +1,130 @@
+//! Frames between two ends, whatever carries them.
+//!
+//! A [`Transport`] is two halves, so that reading never waits for writing. The encrypted channel
+//! ([`crate::e2ee`]) takes one and gives another: everything above it cannot tell the difference.
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+
+/// One message. Text and binary are kept apart on every hop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// UTF-8, mostly JSON.
+    Text(String),
+    /// Anything else.
+    Binary(Bytes),
+}
+
+impl Frame {
+    /// Length of the payload in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Returns whether there is no payload.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Why a WebSocket was closed (RFC 6455 section 7.4).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// The close code; `None` when the peer gave none (1005).
+    pub code: Option<u16>,
+    /// The peer's text: untrusted, at most 123 bytes.
+    pub reason: String,
+}
+
+impl Closed {
+    /// A close with a code and a text.
+    pub fn new(code: u16, reason: &str) -> Self {
+        Self {
+            code: Some(code),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, self.reason.as_str()) {
+            (None, _) => f.write_str("no code"),
+            (Some(code), "") => write!(f, "code {code}"),
+            (Some(code), reason) => write!(f, "code {code}, {reason}"),
+        }
+    }
+}
+
+/// Why an open transport ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// The peer closed it.
+    #[error("closed by the other side ({0})")]
+    Closed(Closed),
+    /// The connection broke without a close frame.
+    #[error("the connection was lost")]
+    Lost(#[source] std::io::Error),
+    /// A message is larger than the limit, in bytes.
+    #[error("a message is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// The peer broke the rules of the layer that is named.
+    #[error("the other side broke the {layer} protocol: {what}")]
+    Protocol {
+        /// `WebSocket` or `encryption`.
+        layer: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// A frame did not decrypt: the peer has another key, or somebody changed the frame.
+    #[error("a frame could not be authenticated")]
+    NotAuthentic,
+}
+
+/// The writing half.
+pub trait FrameSender: Send {
+    /// Sends one frame; returns when it has left for the operating system.
+    fn send(&mut self, frame: Frame) -> BoxFuture<'_, Result<(), TransportError>>;
+
+    /// Sends several frames with one flush, so that they leave in one flight.
+    fn send_all(&mut self, frames: Vec<Frame>) -> BoxFuture<'_, Result<(), TransportError>> {
+        Box::pin(async move {
+            for frame in frames {
+                self.send(frame).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Sends a close frame, as far as that is still possible, and waits for nothing.
+    fn close(&mut self, closed: Closed) -> BoxFuture<'_, ()>;
+}
+
+/// The reading half.
+pub trait FrameReceiver: Send {
+    /// Receives the next frame. Cancelling it loses nothing.
+    fn recv(&mut self) -> BoxFuture<'_, Result<Frame, TransportError>>;
+}
+
+/// Both halves of an open connection.
+pub struct Transport {
+    /// The writing half.
+    pub sender: Box<dyn FrameSender>,
+    /// The reading half.
+    pub receiver: Box<dyn FrameReceiver>,
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport")
+    }
+}
