@@ -2,6 +2,7 @@
 
 pub mod e2ee;
 pub mod env;
+pub mod files;
 pub mod protocol;
 pub mod secret;
 pub mod target;

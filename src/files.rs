@@ -1,0 +1,373 @@
+//! Files of our own: private, replaced in one step, read with a limit, one writer at a time.
+//!
+//! A file is replaced, never rewritten: the new content is written beside it with its final mode,
+//! synced, and renamed over it. A reader, or a crash at any moment, sees the old or the new content.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::NamedTempFile;
+
+/// Mode of a file that only its owner may read.
+#[cfg(unix)]
+const PRIVATE_FILE: u32 = 0o600;
+/// Mode of a directory that only its owner may enter.
+#[cfg(unix)]
+const PRIVATE_DIR: u32 = 0o700;
+/// Longest chain of symbolic links that is followed, as in Linux.
+const MAX_LINKS: usize = 40;
+/// How often a lock that somebody else holds is tried again.
+const LOCK_RETRY: Duration = Duration::from_millis(10);
+
+/// What failed with which file. Never holds content.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The operating system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, …
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is larger than anything we would write.
+    #[error("{} is larger than {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The file may hold secrets and its mode lets others in.
+    #[error("{} can be read by others (mode {mode:04o})", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A directory, pipe or device where a file belongs.
+    #[error("{} is not a regular file", path.display())]
+    NotAFile {
+        /// What is there instead.
+        path: PathBuf,
+    },
+    /// The file was to be new.
+    #[error("{} already exists", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process held the lock until the deadline.
+    #[error("{} has been locked by another process for {waited:?}", path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long we waited.
+        waited: Duration,
+    },
+}
+
+impl FileError {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Creates a directory and its parents, each that is new with mode 0700. Those that exist stay as
+/// they are.
+pub fn create_private_dir(dir: &Path) -> Result<(), FileError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, PRIVATE_DIR);
+    builder
+        .create(dir)
+        .map_err(FileError::io("create the directory", dir))
+}
+
+/// Reads a whole file of at most `limit` bytes; `None` when there is none.
+pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let Some(file) = open(path)? else {
+        return Ok(None);
+    };
+    read_to_limit(file, path, limit).map(Some)
+}
+
+/// Reads a whole file that may hold secrets, like [`read`], but refuses one that its group or
+/// others may access, and anything that is not a regular file.
+pub fn read_private(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
+    // Asked before opening, because opening a pipe would wait for its writer.
+    match fs::metadata(path) {
+        Ok(found) if !found.is_file() => return Err(FileError::NotAFile { path: path.into() }),
+        _ => {}
+    }
+    let Some(file) = open(path)? else {
+        return Ok(None);
+    };
+    #[cfg(unix)]
+    {
+        let found = file.metadata().map_err(FileError::io("read", path))?;
+        let mode = std::os::unix::fs::MetadataExt::mode(&found) & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(FileError::Exposed {
+                path: path.into(),
+                mode,
+            });
+        }
+    }
+    read_to_limit(file, path, limit).map(Some)
+}
+
+/// Replaces a file in one step, or creates it, with mode 0600; the directory must exist. A symbolic
+/// link stays, and its target is replaced. When this returns, the new content survives a crash.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let target = follow_links(path)?;
+    let dir = parent(&target);
+    let temp = staged(&target, content)?;
+    temp.persist(&target)
+        .map_err(|failed| FileError::io("replace", &target)(failed.error))?;
+    sync_dir(dir)
+}
+
+/// Creates a file with mode 0600 in one step; [`FileError::Exists`] when there is one, be it a
+/// symbolic link that leads nowhere. The directory must exist.
+pub fn create_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let temp = staged(path, content)?;
+    temp.persist_noclobber(path)
+        .map_err(|failed| match failed.error.kind() {
+            io::ErrorKind::AlreadyExists => FileError::Exists { path: path.into() },
+            _ => FileError::io("create", path)(failed.error),
+        })?;
+    sync_dir(parent(path))
+}
+
+/// Removes a file for good; returns whether there was one.
+pub fn remove(path: &Path) -> Result<bool, FileError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_dir(parent(path)).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(FileError::io("remove", path)(error)),
+    }
+}
+
+/// An exclusive advisory lock, held until it is dropped. The operating system releases it when the
+/// process ends, however it ends, so the lock file never goes stale and is never removed.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Locks `path`, an empty file beside what it protects that is created when absent, and waits
+    /// for other holders at most `patience`.
+    pub fn acquire(path: &Path, patience: Duration) -> Result<Self, FileError> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE_FILE);
+        let file = options.open(path).map_err(FileError::io("lock", path))?;
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::Error(error)) => return Err(FileError::io("lock", path)(error)),
+                Err(TryLockError::WouldBlock) if start.elapsed() >= patience => {
+                    return Err(FileError::Locked {
+                        path: path.into(),
+                        waited: patience,
+                    });
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_RETRY),
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<Option<File>, FileError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::io("read", path)(error)),
+    }
+}
+
+fn read_to_limit(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let mut content = Vec::new();
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut content)
+        .map_err(FileError::io("read", path))?;
+    if content.len() as u64 > limit {
+        return Err(FileError::TooLarge {
+            path: path.into(),
+            limit,
+        });
+    }
+    Ok(content)
+}
+
+/// Writes and syncs the content into a new private file beside its target; dropping it removes it.
+fn staged(target: &Path, content: &[u8]) -> Result<NamedTempFile, FileError> {
+    let mut prefix = OsString::from(".");
+    prefix.push(target.file_name().unwrap_or_default());
+    prefix.push(".");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".tmp");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(PRIVATE_FILE));
+    let write = || {
+        let mut temp = builder.tempfile_in(parent(target))?;
+        temp.write_all(content)?;
+        temp.as_file().sync_all()?;
+        Ok(temp)
+    };
+    write().map_err(FileError::io("write", target))
+}
+
+/// Makes a rename survive a crash. Not every file system can; the rename itself has succeeded then.
+fn sync_dir(dir: &Path) -> Result<(), FileError> {
+    #[cfg(unix)]
+    match File::open(dir).and_then(|dir| dir.sync_all()) {
+        Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
+            return Err(FileError::io("sync", dir)(error));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Returns where a chain of symbolic links ends; nothing need be there.
+fn follow_links(path: &Path) -> Result<PathBuf, FileError> {
+    let mut target = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::symlink_metadata(&target) {
+            Ok(found) if found.is_symlink() => {
+                let link = fs::read_link(&target).map_err(FileError::io("follow", &target))?;
+                target = parent(&target).join(link);
+            }
+            _ => return Ok(target),
+        }
+    }
+    Err(FileError::io("follow", path)(io::Error::other(
+        "too many symbolic links",
+    )))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if dir.as_os_str().is_empty() => Path::new("."),
+        Some(dir) => dir,
+        None => path,
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    fn names(dir: &Path) -> Vec<OsString> {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn private_from_birth_and_nothing_left_beside() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("a/b");
+        create_private_dir(&dir).unwrap();
+        create_private_dir(&dir).unwrap();
+        assert_eq!((mode(&dir), mode(dir.parent().unwrap())), (0o700, 0o700));
+        let file = dir.join("f");
+        write_private(&file, b"one").unwrap();
+        write_private(&file, b"two").unwrap();
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(read_private(&file, 3).unwrap().unwrap(), b"two");
+        assert_eq!(names(&dir), ["f"]);
+        assert!(remove(&file).unwrap() && !remove(&file).unwrap());
+        assert!(read(&file, 3).unwrap().is_none());
+    }
+
+    #[test]
+    fn writes_through_links_also_dangling_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("dotfiles")).unwrap();
+        let (link, target) = (dir.path().join("l"), dir.path().join("dotfiles/f"));
+        symlink("l2", &link).unwrap();
+        symlink("dotfiles/f", dir.path().join("l2")).unwrap();
+        for content in [b"new", b"old"] {
+            write_private(&link, content).unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(fs::read(&target).unwrap(), content);
+        }
+        let circle = dir.path().join("c");
+        symlink("c", &circle).unwrap();
+        assert!(matches!(
+            write_private(&circle, b""),
+            Err(FileError::Io { .. })
+        ));
+    }
+
+    #[test]
+    fn a_new_file_never_replaces_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("f"), dir.path().join("l"));
+        create_private(&file, b"one").unwrap();
+        symlink("nowhere", &link).unwrap();
+        for path in [&file, &link] {
+            let result = create_private(path, b"two");
+            assert!(matches!(result, Err(FileError::Exists { .. })));
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"one");
+        assert_eq!(names(dir.path()), ["f", "l"]);
+    }
+
+    #[test]
+    fn refuses_what_others_can_read_what_is_no_file_and_what_is_too_large() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        write_private(&file, b"1234").unwrap();
+        let result = read(&file, 3);
+        assert!(matches!(result, Err(FileError::TooLarge { limit: 3, .. })));
+        for exposed in [0o640, 0o604, 0o620] {
+            fs::set_permissions(&file, fs::Permissions::from_mode(exposed)).unwrap();
+            let result = read_private(&file, 9);
+            assert!(matches!(result, Err(FileError::Exposed { mode, .. }) if mode == exposed));
+        }
+        let result = read_private(dir.path(), 9);
+        assert!(matches!(result, Err(FileError::NotAFile { .. })));
+    }
+
+    #[test]
+    fn a_lock_excludes_until_dropped_and_waits_no_longer_than_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".lock");
+        let held = Lock::acquire(&path, Duration::ZERO).unwrap();
+        let result = Lock::acquire(&path, Duration::from_millis(30));
+        assert!(matches!(result, Err(FileError::Locked { .. })));
+        let waiting = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| Lock::acquire(&path, Duration::from_secs(30)));
+            drop(held);
+            waiting.join().unwrap()
+        });
+        assert!(waiting.is_ok());
+    }
+}
