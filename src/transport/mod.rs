@@ -3,6 +3,13 @@
 //! A [`Transport`] is two halves, so that reading never waits for writing. The encrypted channel
 //! ([`crate::e2ee`]) takes one and gives another: everything above it cannot tell the difference.
 
+pub mod dial;
+mod tls;
+pub mod websocket;
+
+pub use dial::{Address, Dial, DialError, Dialed, Step, dial};
+pub use tls::TlsSetupError;
+
 use std::fmt;
 
 use bytes::Bytes;

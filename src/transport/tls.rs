@@ -1,0 +1,61 @@
+//! TLS for the client side: rustls, the platform's roots, and one more file of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls_platform_verifier::Verifier;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{self, ClientConfig, crypto};
+
+/// Why TLS could not be set up, before any byte was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsSetupError {
+    /// The file of extra authorities cannot be used.
+    #[error("the certificates in {} cannot be read", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The file of extra authorities holds none.
+    #[error("{} holds no certificate in PEM form", .0.display())]
+    NoCertificate(PathBuf),
+    /// The platform's roots cannot be used.
+    #[error("the certificates of this machine cannot be used")]
+    Platform(#[source] rustls::Error),
+}
+
+/// Returns a connector that trusts the platform's roots and, in addition, those in a PEM file.
+pub(super) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, TlsSetupError> {
+    let provider = Arc::new(crypto::ring::default_provider());
+    let extra = ca_file.map(read_pem).transpose()?.unwrap_or_default();
+    let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
+        .map_err(TlsSetupError::Platform)?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsSetupError::Platform)?
+        .dangerous() // rustls' word for any verifier but its own; this one is the platform's
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsSetupError> {
+    let fail = |source| TlsSetupError::CaFile {
+        path: path.to_owned(),
+        source,
+    };
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .map_err(fail)?
+        .collect::<Result<_, _>>()
+        .map_err(fail)?;
+    if certificates.is_empty() {
+        Err(TlsSetupError::NoCertificate(path.to_owned()))
+    } else {
+        Ok(certificates)
+    }
+}

@@ -1,0 +1,140 @@
+//! A WebSocket (RFC 6455) as a [`Transport`], for either role and any byte stream.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
+use crate::protocol::relay::MAX_MESSAGE_BYTES;
+
+/// How long a close frame may take to leave. The peer's own close frame is never waited for: the
+/// official relay does not send one (`docs/protocol.md`, "Close handshake").
+const CLOSE_DEADLINE: Duration = Duration::from_millis(100);
+
+/// Returns the limits that every WebSocket of ours has: messages of at most 32 MiB, like the relay's.
+pub fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE_BYTES))
+        .max_frame_size(Some(MAX_MESSAGE_BYTES))
+        .read_buffer_size(16 * 1024)
+}
+
+/// Makes a [`Transport`] out of a WebSocket whose upgrade is done.
+pub fn from_stream<S>(stream: WebSocketStream<S>) -> Transport
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sink, stream) = stream.split();
+    Transport {
+        sender: Box::new(Sender(sink)),
+        receiver: Box::new(Receiver(stream)),
+    }
+}
+
+struct Sender<S>(SplitSink<WebSocketStream<S>, Message>);
+
+struct Receiver<S>(SplitStream<WebSocketStream<S>>);
+
+impl<S> FrameSender for Sender<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    fn send(&mut self, frame: Frame) -> BoxFuture<'_, Result<(), TransportError>> {
+        Box::pin(async move {
+            self.0
+                .send(frame.into())
+                .await
+                .map_err(TransportError::from)
+        })
+    }
+
+    fn send_all(&mut self, frames: Vec<Frame>) -> BoxFuture<'_, Result<(), TransportError>> {
+        Box::pin(async move {
+            for frame in frames {
+                self.0.feed(frame.into()).await?;
+            }
+            self.0.flush().await.map_err(TransportError::from)
+        })
+    }
+
+    fn close(&mut self, closed: Closed) -> BoxFuture<'_, ()> {
+        let frame = closed.code.map(|code| CloseFrame {
+            code: CloseCode::from(code),
+            reason: closed.reason.into(),
+        });
+        Box::pin(async move {
+            // The peer may be gone already, and then there is nobody to tell.
+            let _ = tokio::time::timeout(CLOSE_DEADLINE, self.0.send(Message::Close(frame))).await;
+        })
+    }
+}
+
+impl<S> FrameReceiver for Receiver<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    fn recv(&mut self) -> BoxFuture<'_, Result<Frame, TransportError>> {
+        Box::pin(async move {
+            loop {
+                match self.0.next().await {
+                    Some(Ok(Message::Text(text))) => {
+                        return Ok(Frame::Text(text.as_str().to_owned()));
+                    }
+                    Some(Ok(Message::Binary(bytes))) => return Ok(Frame::Binary(bytes)),
+                    Some(Ok(Message::Close(frame))) => {
+                        return Err(TransportError::Closed(frame.into()));
+                    }
+                    // The library answers pings by itself.
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                    Some(Err(error)) => return Err(error.into()),
+                    None => return Err(TransportError::Closed(Closed::default())),
+                }
+            }
+        })
+    }
+}
+
+impl From<Frame> for Message {
+    fn from(frame: Frame) -> Self {
+        match frame {
+            Frame::Text(text) => Self::Text(text.into()),
+            Frame::Binary(bytes) => Self::Binary(bytes),
+        }
+    }
+}
+
+impl From<Option<CloseFrame>> for Closed {
+    fn from(frame: Option<CloseFrame>) -> Self {
+        match frame {
+            Some(frame) => Self::new(frame.code.into(), &frame.reason),
+            None => Self::default(),
+        }
+    }
+}
+
+impl From<Error> for TransportError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::ConnectionClosed | Error::AlreadyClosed => Self::Closed(Closed::default()),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+                Self::Lost(std::io::ErrorKind::ConnectionReset.into())
+            }
+            Error::Io(source) => Self::Lost(source),
+            Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
+                Self::TooLarge { limit: max_size }
+            }
+            other => Self::Protocol {
+                layer: "WebSocket",
+                what: other.to_string(),
+            },
+        }
+    }
+}
