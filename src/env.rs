@@ -68,6 +68,8 @@ pub const COLUMNS: &str = "COLUMNS";
 pub const HOME: &str = "HOME";
 /// Base of per-user settings; `~/.config` when unset.
 pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// Base of per-user data; `~/.local/share` when unset.
+pub const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// Base of per-user state; `~/.local/state` when unset.
 pub const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 /// Base of per-user caches; `~/.cache` when unset.
@@ -154,6 +156,12 @@ impl Env {
     pub fn config_dir(&self) -> Option<PathBuf> {
         self.path(PASEO_CONFIG_DIR)
             .or_else(|| self.xdg(XDG_CONFIG_HOME, ".config"))
+    }
+
+    /// Returns the directory of the secret files: `$XDG_DATA_HOME/paseo`, else `~/.local/share/paseo`.
+    /// Not that of settings, which people publish with their dotfiles.
+    pub fn data_dir(&self) -> Option<PathBuf> {
+        self.xdg(XDG_DATA_HOME, ".local/share")
     }
 
     /// Returns the directory of state that may be lost: `$XDG_STATE_HOME/paseo`, else `~/.local/state/paseo`.

@@ -2,10 +2,26 @@
 //!
 //! A store keeps opaque items under random ids ([`SecretId`]); the profile in `remotes.toml` names
 //! the store and the id. Only the store that the profile names is read, never another one.
+//!
+//! Everything here blocks. Call it before a runtime starts.
+
+mod file;
+mod id;
+mod keyring;
+mod memory;
+mod store;
+mod stores;
 
 use std::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
+
+pub use file::FileStore;
+pub use id::{SecretId, SecretIdError};
+pub use keyring::KeyringStore;
+pub use memory::MemoryStore;
+pub use store::{MAX_ITEM_BYTES, SecretStore, StoreError, StoreKind, StoreKindError, probe};
+pub use stores::Stores;
 
 /// A value that is wiped when dropped and never printed.
 #[derive(Clone)]

@@ -1,0 +1,179 @@
+//! Secrets in the keyring of the operating system.
+//!
+//! A keyring that is locked does not fail, it waits for somebody to unlock it, perhaps for ever. So
+//! each call runs on a thread of its own, which is left behind when the deadline passes and never
+//! joined. All calls of a process share one budget of time: the second item of a locked keyring does
+//! not wait again.
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use keyring::{Entry, Error};
+
+use super::store::{SecretStore, StoreError, StoreKind, check_size};
+use super::{Secret, SecretId};
+
+/// The service under which items are filed; the account is the id.
+const SERVICE: &str = "paseo";
+
+/// The OS keyring: Keychain, Credential Manager, or Secret Service.
+#[derive(Debug)]
+pub struct KeyringStore {
+    budget: Duration,
+    left: Mutex<Duration>,
+}
+
+impl KeyringStore {
+    /// Takes the time that all calls together may wait.
+    pub fn new(budget: Duration) -> Self {
+        Self {
+            budget,
+            left: Mutex::new(budget),
+        }
+    }
+
+    /// Runs one call on its own thread. Calls wait for each other, so that what they wait is counted once.
+    fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if left.is_zero() {
+            return Err(self.timed_out());
+        }
+        let (answer, answered) = mpsc::sync_channel(1);
+        let run = move || {
+            // Nobody listens any more once the deadline has passed.
+            let _ = answer.send(work());
+        };
+        let spawned = thread::Builder::new().name("keyring".to_owned()).spawn(run);
+        spawned.map_err(|error| failed(error.to_string()))?;
+        let start = Instant::now();
+        match answered.recv_timeout(*left) {
+            Ok(result) => {
+                *left = left.saturating_sub(start.elapsed());
+                result
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                *left = Duration::ZERO;
+                Err(self.timed_out())
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(failed("its client crashed".to_owned())),
+        }
+    }
+
+    fn timed_out(&self) -> StoreError {
+        StoreError::TimedOut {
+            store: StoreKind::Keyring,
+            waited: self.budget,
+        }
+    }
+}
+
+impl SecretStore for KeyringStore {
+    fn get(&self, id: &SecretId) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
+        let id = id.clone();
+        self.call(move || match entry(&id)?.get_secret() {
+            Ok(item) => Ok(Some(Secret::new(item))),
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(classify(error)),
+        })
+    }
+
+    fn put(&self, id: &SecretId, item: &Secret<Vec<u8>>) -> Result<(), StoreError> {
+        check_size(item)?;
+        let (id, item) = (id.clone(), item.clone());
+        self.call(move || entry(&id)?.set_secret(item.expose()).map_err(classify))
+    }
+
+    fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.call(move || match entry(&id)?.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => Ok(()),
+            Err(error) => Err(classify(error)),
+        })
+    }
+}
+
+fn entry(id: &SecretId) -> Result<Entry, StoreError> {
+    Entry::new(SERVICE, id.as_str()).map_err(|error| match (error, Entry::store_status()) {
+        (Error::NoDefaultStore, Err(reason)) => unavailable(describe(reason)),
+        (error, _) => classify(error),
+    })
+}
+
+/// Sorts an error of the keyring, and drops those that carry the item.
+fn classify(error: Error) -> StoreError {
+    match error {
+        Error::NoStorageAccess(_) => StoreError::Locked {
+            store: StoreKind::Keyring,
+        },
+        Error::NoDefaultStore => unavailable("no service was found".to_owned()),
+        error => failed(describe(&error)),
+    }
+}
+
+/// Says what is wrong without the content, which some variants hold.
+fn describe(error: &Error) -> String {
+    match error {
+        Error::PlatformFailure(inner) | Error::NoStorageAccess(inner) => inner.to_string(),
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => "the item is damaged".to_owned(),
+        Error::Ambiguous(items) => format!("{} items have the same name", items.len()),
+        other => other.to_string(),
+    }
+}
+
+fn unavailable(reason: String) -> StoreError {
+    StoreError::Unavailable {
+        store: StoreKind::Keyring,
+        reason,
+    }
+}
+
+fn failed(reason: String) -> StoreError {
+    StoreError::Failed {
+        store: StoreKind::Keyring,
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_hangs_ends_at_the_deadline_and_the_next_does_not_wait() {
+        let store = KeyringStore::new(Duration::from_millis(20));
+        let (_hold, blocked) = mpsc::channel::<()>();
+        let hang = move || {
+            let _ = blocked.recv();
+            Ok(())
+        };
+        assert!(matches!(store.call(hang), Err(StoreError::TimedOut { .. })));
+        let ran = store.call(|| Ok(()));
+        assert!(matches!(ran, Err(StoreError::TimedOut { .. })));
+    }
+
+    #[test]
+    fn a_crash_of_the_client_is_an_error() {
+        let store = KeyringStore::new(Duration::from_secs(30));
+        let crashed = store.call(|| -> Result<(), _> { panic!("on purpose") });
+        assert!(matches!(crashed, Err(StoreError::Failed { .. })));
+    }
+
+    #[test]
+    fn no_error_repeats_the_item() {
+        let item = b"hunter2".to_vec();
+        let errors = [
+            Error::BadEncoding(item.clone()),
+            Error::BadDataFormat(item, Box::from("bad")),
+        ];
+        for error in errors {
+            let error = classify(error);
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+            assert!(!format!("{error:?}").contains("104, 117"));
+        }
+    }
+}

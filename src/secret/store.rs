@@ -1,0 +1,137 @@
+//! What every secret store does, and how it fails.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use subtle::ConstantTimeEq;
+
+use super::{Secret, SecretId};
+use crate::files::FileError;
+
+/// Largest item in bytes. Windows takes 2560 in all, as UTF-16 where a tool shows it; ours is about 250.
+pub const MAX_ITEM_BYTES: usize = 2048;
+
+/// Keeps items under ids. Calls block, none longer than the store's deadline.
+pub trait SecretStore: fmt::Debug + Send + Sync {
+    /// Returns an item; `None` when there is none under this id.
+    fn get(&self, id: &SecretId) -> Result<Option<Secret<Vec<u8>>>, StoreError>;
+
+    /// Stores an item of at most [`MAX_ITEM_BYTES`], in place of one that is there. When this
+    /// returns, the item survives a crash, as far as the store can promise it.
+    fn put(&self, id: &SecretId, item: &Secret<Vec<u8>>) -> Result<(), StoreError>;
+
+    /// Deletes an item. An absent one is no error.
+    fn delete(&self, id: &SecretId) -> Result<(), StoreError>;
+}
+
+/// Which store a profile names. The text forms are those of `remotes.toml` and `--store`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreKind {
+    /// `keyring`: Keychain, Credential Manager, Secret Service.
+    Keyring,
+    /// `file`: unencrypted files of mode 0600.
+    File,
+}
+
+impl StoreKind {
+    /// Every kind, in the order in which help shows them.
+    pub const ALL: [Self; 2] = [Self::Keyring, Self::File];
+
+    /// The text form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keyring => "keyring",
+            Self::File => "file",
+        }
+    }
+}
+
+/// The text form.
+impl fmt::Display for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// No store has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no secret store {0:?}, only `keyring` and `file`")]
+pub struct StoreKindError(pub String);
+
+impl FromStr for StoreKind {
+    type Err = StoreKindError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        found.ok_or_else(|| StoreKindError(text.to_owned()))
+    }
+}
+
+/// Why a store could not do what it was asked. Never holds an item.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no such service on this machine, or no place for it.
+    #[error("the secret store `{store}` is not available: {reason}")]
+    Unavailable {
+        /// Which store.
+        store: StoreKind,
+        /// What is missing.
+        reason: String,
+    },
+    /// It is there and locked, and nobody unlocked it.
+    #[error("the secret store `{store}` is locked")]
+    Locked {
+        /// Which store.
+        store: StoreKind,
+    },
+    /// It did not answer; as a rule it is locked and waits for somebody to unlock it.
+    #[error("the secret store `{store}` did not answer within {waited:?}")]
+    TimedOut {
+        /// Which store.
+        store: StoreKind,
+        /// How long all calls together were allowed to take.
+        waited: Duration,
+    },
+    /// A file of the store.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// An item is larger than [`MAX_ITEM_BYTES`].
+    #[error("an item of {0} bytes is too large for a secret store (limit {MAX_ITEM_BYTES})")]
+    TooLarge(usize),
+    /// Anything else.
+    #[error("the secret store `{store}` failed: {reason}")]
+    Failed {
+        /// Which store.
+        store: StoreKind,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Refuses an item that some store could not take.
+pub(super) fn check_size(item: &Secret<Vec<u8>>) -> Result<(), StoreError> {
+    match item.expose().len() {
+        0..=MAX_ITEM_BYTES => Ok(()),
+        length => Err(StoreError::TooLarge(length)),
+    }
+}
+
+/// Finds out whether a store works, by writing, reading back and deleting an item that means nothing.
+pub fn probe(kind: StoreKind, store: &dyn SecretStore) -> Result<(), StoreError> {
+    let id = SecretId::random();
+    let item = Secret::new(SecretId::random().as_str().as_bytes().to_vec());
+    store.put(&id, &item)?;
+    let found = store.get(&id);
+    let deleted = store.delete(&id);
+    let same = found?.is_some_and(|found| found.expose().ct_eq(item.expose()).into());
+    deleted?;
+    if same {
+        return Ok(());
+    }
+    Err(StoreError::Failed {
+        store: kind,
+        reason: "it does not return what was stored".to_owned(),
+    })
+}
