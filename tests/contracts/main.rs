@@ -1,0 +1,3 @@
+//! One test body per trait, run over everything that implements it.
+
+mod stores;
