@@ -1,19 +1,4 @@
-//! The relay's side of the wire: query, control messages, close codes, limits
-//! (`docs/protocol.md`, "Relay").
-
-/// Largest message that a relay forwards, in bytes.
-pub const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
-
-/// Header with which a client asks for the daemon's presence (value [`PRESENCE_ASK`]) and the relay
-/// answers on the upgrade response ([`PRESENCE_ONLINE`] or [`PRESENCE_OFFLINE`]). Ours; other relays
-/// ignore it, and then presence is unknown.
-pub const PRESENCE_HEADER: &str = "paseo-relay-presence";
-/// Request value of [`PRESENCE_HEADER`].
-pub const PRESENCE_ASK: &str = "ask";
-/// A daemon's control socket is attached.
-pub const PRESENCE_ONLINE: &str = "online";
-/// No daemon is attached.
-pub const PRESENCE_OFFLINE: &str = "offline";
+//! `host:port`.
 
 /// Where a relay or a daemon listens: `host:port` or `[ipv6]:port`, no scheme, no path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
