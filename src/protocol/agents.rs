@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::session::Request;
-
 /// Most agents that one page may hold.
 pub const MAX_PAGE: u32 = 200;
 
@@ -47,7 +45,11 @@ pub struct AgentSnapshot {
     /// `initializing`, `idle`, `running`, `error`, `closed`.
     pub status: String,
     /// The running turn: `None` when absent (an agent that is only stored), `Some(Null)` when idle.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub active_turn: Option<Value>,
     /// What the provider can do.
     #[serde(default)]
@@ -58,6 +60,9 @@ pub struct AgentSnapshot {
     /// The modes to choose from.
     #[serde(default)]
     pub available_modes: Vec<Mode>,
+    /// Switches of the provider, such as accepting every request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Value>,
     /// Requests that wait for a person.
     #[serde(default)]
     pub pending_permissions: Vec<PermissionRequest>,
@@ -88,6 +93,11 @@ pub struct AgentSnapshot {
     /// ISO 8601, UTC; null unless archived.
     #[serde(default)]
     pub archived_at: Option<String>,
+}
+
+/// Tells null from absent.
+fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(from).map(Some)
 }
 
 /// What the provider reports of a loaded agent.
@@ -187,9 +197,44 @@ pub struct FetchAgents {
     /// All given conditions must hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter: Option<AgentFilter>,
+    /// First key first; without it `updated_at`, newest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<Vec<Sort>>,
     /// Which page; without it the first 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Page>,
+    /// Ask for `agent_update` messages from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscribe: Option<Subscribe>,
+}
+
+/// A sort order of a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sort {
+    /// Agents: `status_priority`, `created_at`, `updated_at`, `title`. Workspaces: `status_priority`,
+    /// `activity_at`, `name`, `project_id`.
+    pub key: String,
+    /// Which way.
+    pub direction: SortDirection,
+}
+
+/// Which way a directory is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SortDirection {
+    /// Smallest first.
+    Asc,
+    /// Largest first.
+    Desc,
+}
+
+/// A wish for updates of a directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subscribe {
+    /// Chosen by the daemon when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_id: Option<String>,
 }
 
 /// Conditions on agents.
@@ -199,9 +244,18 @@ pub struct AgentFilter {
     /// Pairs that must all be there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<BTreeMap<String, String>>,
+    /// Any of these projects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project_keys: Option<Vec<String>>,
+    /// Any of these statuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statuses: Option<Vec<String>>,
     /// Archived agents too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub include_archived: Option<bool>,
+    /// Only those that want attention, or only those that do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires_attention: Option<bool>,
     /// The thinking option in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thinking_option_id: Option<String>,
@@ -221,6 +275,9 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentPage {
+    /// Names the subscription, when one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription_id: Option<String>,
     /// The agents of this page.
     pub entries: Vec<AgentEntry>,
     /// Where the page stands.
@@ -252,8 +309,6 @@ pub struct PageInfo {
     pub has_more: bool,
 }
 
-impl Request for FetchAgents {
-    const TYPE: &'static str = "fetch_agents_request";
-    const MUTATES: bool = false;
-    type Reply = AgentPage;
+requests! {
+    reads FetchAgents: "fetch_agents_request" => "fetch_agents_response" AgentPage;
 }

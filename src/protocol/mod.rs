@@ -2,7 +2,30 @@
 //!
 //! Both sides of each conversation share these types. `docs/protocol.md` is the prose.
 
+/// One line per request: does it only read or does it change something, its type, its reply's type.
+macro_rules! requests {
+    ($($effect:ident $request:ty: $kind:literal => $answer:literal $reply:ty;)*) => {$(
+        impl $crate::protocol::session::Request for $request {
+            const TYPE: &'static str = $kind;
+            const REPLY: &'static str = $answer;
+            const MUTATES: bool = requests!(@ $effect);
+            type Reply = $reply;
+        }
+    )*};
+    (@ reads) => { false };
+    (@ changes) => { true };
+}
+
 pub mod agents;
+pub mod daemon;
 pub mod e2ee;
+pub mod lifecycle;
+pub mod permissions;
+pub mod providers;
 pub mod relay;
+pub mod schedules;
+pub mod scripts;
 pub mod session;
+pub mod terminals;
+pub mod timeline;
+pub mod workspaces;

@@ -73,11 +73,19 @@ impl ServerInfo {
 pub trait Request: Serialize {
     /// The message type.
     const TYPE: &'static str;
+    /// Type of the message that carries the reply. A client goes by `requestId` alone.
+    const REPLY: &'static str;
     /// Whether it changes anything on the daemon. A change is never sent twice, and when its reply
     /// is missing its outcome is unknown.
     const MUTATES: bool;
     /// The payload of the reply.
     type Reply: DeserializeOwned;
+}
+
+/// A message that is never answered.
+pub trait Notice: Serialize {
+    /// The message type.
+    const TYPE: &'static str;
 }
 
 /// One frame of either direction.
@@ -112,6 +120,32 @@ pub struct Correlation<'a> {
     /// Kind of a `status` message.
     #[serde(borrow, default)]
     pub status: Option<Cow<'a, str>>,
+}
+
+/// `ping` as a session message: the round trip to the daemon itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ping {
+    /// Milliseconds since the epoch, echoed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_sent_at: Option<i64>,
+}
+
+/// Reply to [`Ping`]. All times are milliseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pong {
+    /// What the client said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_sent_at: Option<i64>,
+    /// The daemon's clock.
+    pub server_received_at: i64,
+    /// The daemon's clock.
+    pub server_sent_at: i64,
+}
+
+requests! {
+    reads Ping: "ping" => "pong" Pong;
 }
 
 /// `rpc_error`: the daemon could not serve a request.

@@ -1,0 +1,164 @@
+//! What runs agents: providers, their models and modes (`docs/protocol.md`, "Providers").
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::agents::Mode;
+
+/// `get_providers_snapshot_request`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetProviders {
+    /// Directory whose settings count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// Hash of what the client has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_none_match: Option<String>,
+}
+
+/// Reply to [`GetProviders`], and the content of `providers_snapshot_update`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Providers {
+    /// All providers.
+    pub entries: Vec<ProviderEntry>,
+    /// ISO 8601, UTC.
+    pub generated_at: String,
+}
+
+/// A provider.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderEntry {
+    /// Its id.
+    pub provider: String,
+    /// `ready`, `loading`, `error` or `unavailable`.
+    pub status: String,
+    /// Whether it may be used; absent means yes.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// `builtin` or `custom`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Why it is not ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Its models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<Model>>,
+    /// Its modes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modes: Option<Vec<Mode>>,
+    /// ISO 8601, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetched_at: Option<String>,
+    /// Name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Mode of a new agent.
+    #[serde(default)]
+    pub default_mode_id: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A model of a provider.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Model {
+    /// Id of the provider.
+    pub provider: String,
+    /// What requests name.
+    pub id: String,
+    /// Name for people.
+    pub label: String,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether it is taken when none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_default: Option<bool>,
+    /// Anything else of the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Value>,
+    /// Size of its context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_window_max_tokens: Option<serde_json::Number>,
+    /// How hard it may think.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking_options: Option<Vec<ThinkingOption>>,
+    /// Which of them is taken when none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_thinking_option_id: Option<String>,
+}
+
+/// How hard a model thinks.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThinkingOption {
+    /// What requests name.
+    pub id: String,
+    /// Name for people.
+    pub label: String,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether it is taken when none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_default: Option<bool>,
+}
+
+/// `list_provider_models_request`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListModels {
+    /// Id of the provider.
+    pub provider: String,
+    /// Directory whose settings count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+}
+
+/// Reply to [`ListModels`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Models {
+    /// Id of the provider.
+    pub provider: String,
+    /// Absent with `error` set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<Model>>,
+    /// Why there are none.
+    #[serde(default)]
+    pub error: Option<String>,
+    /// ISO 8601, UTC.
+    pub fetched_at: String,
+}
+
+/// `provider_diagnostic_request`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiagnoseProvider {
+    /// Id of the provider.
+    pub provider: String,
+}
+
+/// Reply to [`DiagnoseProvider`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProviderDiagnostic {
+    /// Id of the provider.
+    pub provider: String,
+    /// Lines for people.
+    pub diagnostic: String,
+}
+
+requests! {
+    reads GetProviders: "get_providers_snapshot_request" => "get_providers_snapshot_response" Providers;
+    reads ListModels: "list_provider_models_request" => "list_provider_models_response" Models;
+    reads DiagnoseProvider: "provider_diagnostic_request" => "provider_diagnostic_response" ProviderDiagnostic;
+}
