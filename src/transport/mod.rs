@@ -10,6 +10,8 @@ pub mod websocket;
 pub use dial::{Address, Dial, DialError, Dialed, Step, dial};
 pub use tls::TlsSetupError;
 
+pub mod memory;
+
 use std::fmt;
 
 use bytes::Bytes;
