@@ -2,7 +2,26 @@
 //!
 //! NaCl box, as deployed daemons speak it: X25519 (RFC 7748) → HSalsa20 → XSalsa20-Poly1305. See
 //! `docs/protocol.md`, "End-to-end encryption".
+//!
+//! A relay carries every frame, so it is the attacker to think of. Beyond what deployed ends do, ours
+//! refuse agreements of low order, frames that come twice, our own frames sent back, plaintext on an
+//! open channel, and (as a daemon) recorded connections that are played back.
+//!
+//! From below: [`keys`], single frames in [`seal`], the handshake without I/O in [`handshake`], and
+//! [`connect`](fn@connect) or [`accept`](fn@accept), which turn one [`crate::transport::Transport`] into
+//! another.
 
+pub mod accept;
+pub mod channel;
+pub mod connect;
+pub mod handshake;
 pub mod keys;
+mod recent;
+pub mod seal;
+#[cfg(test)]
+mod tests;
 
+pub use accept::{AcceptError, Responder, accept};
+pub use channel::{Channel, Proof};
+pub use connect::{ConnectError, connect, connect_pipelined};
 pub use keys::{Fingerprint, KeyError, PublicKey, SecretKey};
