@@ -1,9 +1,101 @@
 //! ssh for coding agents: the library behind the `paseo` binary.
+//!
+//! # The way of `paseo -r work ls`
+//!
+//! argv → [`cli::Cli`] and [`env::Env`] → a selection → a saved remote in `remotes.toml` → its secret out of
+//! a [`secret`] store → [`target::Target`] → [`transport::Transport`] → [`e2ee`] channel →
+//! [`client::DaemonClient`] → a request of [`protocol`] → rows → [`output::Output`] → bytes on stdout. Each
+//! step takes a value and gives a more resolved one; none asks a question upwards.
+//!
+//! # The modules
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`cli`], [`commands`] | arguments, and one file per verb |
+//! | [`output`], [`error`] | everything that is printed |
+//! | [`env`], [`files`] | everything that is read from and written to this machine |
+//! | [`secret`], [`target`] | what a connection needs, looked up |
+//! | [`protocol`] | what is on the wire |
+//! | [`transport`], [`e2ee`], [`client`] | from an address to a session with a daemon |
+//!
+//! `docs/architecture.md` has the table of who may import whom; `tests/layering.rs` holds it.
 
+pub mod cli;
+pub mod client;
+pub mod commands;
 pub mod e2ee;
 pub mod env;
+pub mod error;
 pub mod files;
+pub mod output;
 pub mod protocol;
 pub mod secret;
 pub mod target;
 pub mod transport;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::cli::Cli;
+use crate::commands::{Context, Outcome};
+use crate::env::Env;
+use crate::error::{CommandError, Exit};
+
+/// Runs the program: parses `argv`, does what it says, prints, and returns the exit status.
+pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    let official = env.text(env::PASEO_COMPAT) == Some("official");
+    let cli = match Cli::try_parse_from(&argv) {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error, &argv, official),
+    };
+    let Some(command) = cli.command.as_ref().filter(|_| !cli.global.version) else {
+        return print_version();
+    };
+    let context = Context::new(env, &cli.global);
+    match commands::dispatch(&context, command).and_then(|outcome| print(outcome, &context)) {
+        Ok(_) if official => ExitCode::SUCCESS,
+        Ok(exit) => ExitCode::from(exit.status(false)),
+        Err(error) => {
+            output::write_stderr(&error::render(&error, &context.output, official));
+            ExitCode::from(error.exit.status(official))
+        }
+    }
+}
+
+fn print(outcome: Outcome, context: &Context) -> Result<Exit, CommandError> {
+    output::print(&outcome.output, &context.output).map_err(|error| {
+        CommandError::new("OUTPUT_FAILED", Exit::Failed, "stdout cannot be written").because(error)
+    })?;
+    Ok(outcome.exit)
+}
+
+fn print_version() -> ExitCode {
+    match output::write_stdout(concat!(env!("CARGO_PKG_VERSION"), "\n")) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Prints clap's answer to a wrong command line, or the help that was asked for.
+fn explain(error: &clap::Error, argv: &[OsString], official: bool) -> ExitCode {
+    let asked = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    if asked {
+        return match output::write_stdout(&error.render().to_string()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let argv: Vec<String> = argv
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    output::write_stderr(&cli::redact(&error.render().to_string(), &argv));
+    ExitCode::from(Exit::Usage.status(official))
+}

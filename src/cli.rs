@@ -1,0 +1,155 @@
+//! The command line: the arguments that every command takes, and the tree of commands.
+
+use std::time::Duration;
+
+use clap::{ArgAction, Args, CommandFactory, Parser};
+
+use crate::commands::Command;
+use crate::output::Format;
+use crate::secret::Secret;
+
+/// ssh for coding agents: drive a paseo daemon from anywhere
+#[derive(Debug, Parser)]
+#[command(
+    name = "paseo",
+    disable_version_flag = true,
+    subcommand_required = false,
+    arg_required_else_help = true,
+    infer_long_args = false,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// Arguments of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+impl Cli {
+    /// Returns the clap command, for the generators of completions and documents.
+    pub fn command_tree() -> clap::Command {
+        Self::command()
+    }
+}
+
+/// Arguments of every command, before or after its name.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Talk to the daemon of this saved remote
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub remote: Option<String>,
+
+    /// Talk to the daemon of this pairing offer: a link, base64url, JSON, a file of one, or - for stdin
+    #[arg(long, global = true, value_name = "OFFER", value_parser = secret)]
+    pub relay: Option<Secret<String>>,
+
+    /// Talk to this daemon: host:port, tcp://host:port?ssl=true&password=…, unix:///path, or an offer link
+    #[arg(long, global = true, value_name = "TARGET", value_parser = secret)]
+    pub host: Option<Secret<String>>,
+
+    /// Form of the output: table, json or yaml
+    #[arg(short = 'o', long, global = true, value_name = "FORMAT")]
+    pub format: Option<Format>,
+
+    /// The same as --format json
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Print ids only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Leave the headers of tables out
+    #[arg(long, global = true)]
+    pub no_headers: bool,
+
+    /// Never colour
+    #[arg(long, global = true)]
+    pub no_color: bool,
+
+    /// Limit for connecting, such as 10s
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub connect_timeout: Option<Duration>,
+
+    /// Never prompt
+    #[arg(long, global = true)]
+    pub batch: bool,
+
+    /// Tell what happens, on stderr; repeat for more. Without a command: print the version
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Print the version
+    #[arg(long, global = true)]
+    pub version: bool,
+}
+
+fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(Secret::from(text))
+}
+
+/// Parses a duration such as `10s`; digits alone are seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// Takes whatever may be secret out of clap's own message about a wrong command line, because that
+/// message quotes what the user typed.
+pub fn redact(message: &str, argv: &[String]) -> String {
+    let mut message = message.to_owned();
+    for word in argv.iter().filter(|word| may_be_secret(word)) {
+        message = message.replace(word.as_str(), "[secret]");
+        // clap quotes `--flag=value` in two parts.
+        if let Some((_, value)) = word
+            .split_once('=')
+            .filter(|(flag, _)| flag.starts_with('-'))
+        {
+            message = message.replace(value, "[secret]");
+        }
+    }
+    message
+}
+
+fn may_be_secret(word: &str) -> bool {
+    const LONGEST_ORDINARY: usize = 40;
+    word.contains("offer=")
+        || word.contains("password")
+        || word.contains("srv_")
+        || word.contains('{')
+        || word
+            .split(|c: char| !(c.is_ascii_alphanumeric() || "-_+/=".contains(c)))
+            .any(|run| run.len() > LONGEST_ORDINARY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Cli::command_tree().debug_assert();
+    }
+
+    #[test]
+    fn a_pasted_link_is_not_repeated() {
+        let argv = [
+            "paseo",
+            "ls",
+            "https://app.paseo.sh/#offer=abc",
+            "--x=https://a/#offer=def",
+        ];
+        let argv = argv.map(str::to_owned);
+        let message =
+            "unexpected argument 'https://app.paseo.sh/#offer=abc', 'https://a/#offer=def'";
+        assert_eq!(
+            redact(message, &argv),
+            "unexpected argument '[secret]', '[secret]'"
+        );
+    }
+}

@@ -1,0 +1,378 @@
+//! From a target to a session.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::session::{CallError, DaemonClient, Opening, Reply, encode};
+use crate::e2ee::{self, PublicKey};
+use crate::protocol::relay::Endpoint;
+use crate::protocol::session::{
+    APP_VERSION, CLOSE_PASSWORD, CLOSE_PROTOCOL_VERSION, Hello, PROTOCOL_VERSION, Request,
+};
+use crate::secret::Secret;
+use crate::target::Target;
+use crate::transport::{Address, Closed, Dial, DialError, Frame, Transport, TransportError, dial};
+
+/// Capabilities of our hello: what this client understands, and
+/// `selective_agent_timeline`, without which every agent's stream would be pushed through the relay.
+const CAPABILITIES: [&str; 3] = [
+    "reasoning_merge_enum",
+    "selective_agent_timeline",
+    "provider_subagents",
+];
+
+/// After a pipelined flight, `server_info` follows `e2ee_ready` at once. When it does not, the daemon has
+/// lost the flight.
+const INTRODUCTION_AFTER_READY: Duration = Duration::from_millis(1500);
+
+/// How to connect.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Identity of the session. Concurrent commands must not share one: they would see each other's
+    /// replies.
+    pub client_id: String,
+    /// Limit for everything up to an open WebSocket.
+    pub connect_timeout: Duration,
+    /// Limit from there to `server_info`.
+    pub handshake_timeout: Duration,
+    /// PEM file of authorities that are trusted beside the platform's.
+    pub ca_file: Option<PathBuf>,
+    /// Whether hello and the opening request may leave together with the encryption handshake. Only for a
+    /// daemon that was last seen at 0.5.0 or newer.
+    pub pipelined: bool,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No WebSocket.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The relay says that no daemon is there.
+    #[error("the relay {relay} answers, but the daemon is not connected to it")]
+    DaemonAbsent {
+        /// The relay.
+        relay: Endpoint,
+    },
+    /// The relay took the connection, and nothing came back in time.
+    #[error("the relay {relay} answers, but the daemon behind it did not within {}", humantime::format_duration(*limit))]
+    DaemonSilent {
+        /// The relay.
+        relay: Endpoint,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The other side answered the handshake and then could not prove that it holds the daemon's key.
+    #[error("the other side could not prove that it is the paired daemon")]
+    NotProven {
+        /// How the connection ended.
+        #[source]
+        source: Option<Arc<TransportError>>,
+    },
+    /// The channel broke the rules.
+    #[error("the encrypted channel could not be opened")]
+    Channel(#[source] e2ee::ConnectError),
+    /// The daemon wants a password, or another one.
+    #[error("the daemon refused the password")]
+    Password {
+        /// Whether one was sent.
+        sent: bool,
+    },
+    /// The daemon speaks another protocol version.
+    #[error("the daemon speaks another version of the protocol")]
+    ProtocolVersion,
+    /// The daemon took the connection and never introduced itself.
+    #[error("the daemon accepted the connection and then said nothing for {}", humantime::format_duration(*limit))]
+    Silent {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The connection ended before the session was open.
+    #[error("the connection ended before the session was open")]
+    Ended(#[source] Arc<TransportError>),
+    /// The session is open, and the first request could not be sent.
+    #[error(transparent)]
+    Call(CallError),
+}
+
+/// Connects, and returns the session once the daemon has introduced itself.
+pub async fn connect(target: &Target, settings: &Settings) -> Result<DaemonClient, ConnectError> {
+    open(target, settings, &mut None).await
+}
+
+/// Connects, and sends a reading request as early as the daemon allows; its reply is on its way when this
+/// returns.
+pub async fn connect_and_call<R: Request>(
+    target: &Target,
+    settings: &Settings,
+    request: &R,
+) -> Result<(DaemonClient, Reply<R>), ConnectError> {
+    debug_assert!(
+        !R::MUTATES,
+        "a change must not leave before the daemon is known"
+    );
+    let (id, text) = encode(request);
+    let mut reply = None;
+    let mut expect = |opening: &Opening| reply = Some(opening.expect(&id));
+    let daemon = open(
+        target,
+        settings,
+        &mut Some(Ahead {
+            text,
+            expect: &mut expect,
+        }),
+    )
+    .await?;
+    let reply = match reply {
+        Some(reply) => reply,
+        None => daemon.start(request).await.map_err(ConnectError::Call)?,
+    };
+    Ok((daemon, reply))
+}
+
+/// A request that may leave before the daemon has introduced itself, and how to await its reply.
+struct Ahead<'a> {
+    text: String,
+    expect: &'a mut dyn FnMut(&Opening),
+}
+
+async fn open(
+    target: &Target,
+    settings: &Settings,
+    ahead: &mut Option<Ahead<'_>>,
+) -> Result<DaemonClient, ConnectError> {
+    let dialled = dial(&dial_for(target, settings)).await?;
+    let deadline = Instant::now() + settings.handshake_timeout;
+    let Target::Relay {
+        relay, daemon_key, ..
+    } = target
+    else {
+        let introduction = introduce(dialled.transport, hello(settings), deadline).await;
+        return introduction.on(target, settings);
+    };
+    if dialled.daemon_online == Some(false) {
+        return Err(ConnectError::DaemonAbsent {
+            relay: relay.clone(),
+        });
+    }
+    let road = Road {
+        target,
+        settings,
+        relay,
+        daemon_key,
+        deadline,
+    };
+    if !settings.pipelined {
+        return road.waiting(dialled.transport).await;
+    }
+    match road.pipelined(dialled.transport, ahead).await {
+        Some(result) => result,
+        // The daemon turned out to be older than remembered: once more, one step after the other.
+        None => {
+            road.waiting(dial(&dial_for(target, settings)).await?.transport)
+                .await
+        }
+    }
+}
+
+/// The way through a relay.
+struct Road<'a> {
+    target: &'a Target,
+    settings: &'a Settings,
+    relay: &'a Endpoint,
+    daemon_key: &'a PublicKey,
+    deadline: Instant,
+}
+
+impl Road<'_> {
+    /// Sends everything in one flight. `None`: the daemon is too old for that.
+    async fn pipelined(
+        &self,
+        transport: Transport,
+        ahead: &mut Option<Ahead<'_>>,
+    ) -> Option<Result<DaemonClient, ConnectError>> {
+        let mut texts = vec![hello(self.settings)];
+        texts.extend(ahead.as_ref().map(|ahead| ahead.text.clone()));
+        let channel = match e2ee::connect_pipelined(
+            transport,
+            self.daemon_key,
+            &texts,
+            self.deadline,
+        )
+        .await
+        {
+            Err(e2ee::ConnectError::CannotPipeline) => return None,
+            Err(error) => return Some(Err(self.no_channel(error))),
+            Ok(channel) => channel,
+        };
+        let opening = Opening::new(channel.transport);
+        if let Some(ahead) = ahead {
+            (ahead.expect)(&opening);
+        }
+        let soon = self.deadline.min(Instant::now() + INTRODUCTION_AFTER_READY);
+        match wait(opening, soon).await {
+            Introduction::Late if !channel.proof.is_given() => None,
+            introduction => Some(self.outcome(introduction, &channel.proof)),
+        }
+    }
+
+    /// Waits for each answer before the next question.
+    async fn waiting(&self, transport: Transport) -> Result<DaemonClient, ConnectError> {
+        let channel = e2ee::connect(transport, self.daemon_key, self.deadline)
+            .await
+            .map_err(|error| self.no_channel(error))?;
+        let introduction = introduce(channel.transport, hello(self.settings), self.deadline).await;
+        self.outcome(introduction, &channel.proof)
+    }
+
+    /// `e2ee_ready` is plaintext: only a frame that decrypted shows that the daemon holds its key.
+    fn outcome(
+        &self,
+        introduction: Introduction,
+        proof: &e2ee::Proof,
+    ) -> Result<DaemonClient, ConnectError> {
+        match introduction {
+            Introduction::Late if !proof.is_given() => {
+                Err(ConnectError::NotProven { source: None })
+            }
+            Introduction::Ended(source) if !proof.is_given() => Err(ConnectError::NotProven {
+                source: Some(source),
+            }),
+            introduction => introduction.on(self.target, self.settings),
+        }
+    }
+
+    fn no_channel(&self, error: e2ee::ConnectError) -> ConnectError {
+        match error {
+            e2ee::ConnectError::NoReady => ConnectError::DaemonSilent {
+                relay: self.relay.clone(),
+                limit: self.settings.handshake_timeout,
+            },
+            other => ConnectError::Channel(other),
+        }
+    }
+}
+
+enum Introduction {
+    Ready(DaemonClient),
+    Late,
+    Ended(Arc<TransportError>),
+}
+
+impl Introduction {
+    /// Says what it means on a channel whose peer is known.
+    fn on(self, target: &Target, settings: &Settings) -> Result<DaemonClient, ConnectError> {
+        let sent = match target {
+            Target::Tcp { password, .. } | Target::Unix { password, .. } => password.is_some(),
+            Target::Relay { .. } => false,
+        };
+        match self {
+            Self::Ready(daemon) => Ok(daemon),
+            Self::Late => Err(ConnectError::Silent {
+                limit: settings.handshake_timeout,
+            }),
+            Self::Ended(error) => Err(match error.as_ref() {
+                TransportError::Closed(Closed {
+                    code: Some(CLOSE_PASSWORD),
+                    ..
+                }) => ConnectError::Password { sent },
+                TransportError::Closed(Closed {
+                    code: Some(CLOSE_PROTOCOL_VERSION),
+                    ..
+                }) => ConnectError::ProtocolVersion,
+                _ => ConnectError::Ended(error),
+            }),
+        }
+    }
+}
+
+async fn introduce(transport: Transport, hello: String, deadline: Instant) -> Introduction {
+    let opening = Opening::new(transport);
+    // When sending fails, the close frame that tells why is still to be read.
+    let _ = timeout_at(deadline, opening.send(Frame::Text(hello))).await;
+    wait(opening, deadline).await
+}
+
+async fn wait(opening: Opening, deadline: Instant) -> Introduction {
+    match timeout_at(deadline, opening.ready()).await {
+        Ok(Ok(daemon)) => Introduction::Ready(daemon),
+        Ok(Err(error)) => Introduction::Ended(error),
+        Err(_) => Introduction::Late,
+    }
+}
+
+fn hello(settings: &Settings) -> String {
+    let hello = Hello {
+        client_id: settings.client_id.clone(),
+        client_type: "cli".to_owned(),
+        protocol_version: PROTOCOL_VERSION,
+        capabilities: CAPABILITIES
+            .map(|name| (name.to_owned(), true))
+            .into_iter()
+            .collect::<BTreeMap<_, _>>(),
+        app_version: Some(APP_VERSION.to_owned()),
+    };
+    serde_json::to_string(&hello).expect("a hello is a struct with string keys")
+}
+
+fn dial_for(target: &Target, settings: &Settings) -> Dial {
+    let (address, path, bearer) = match target {
+        Target::Relay {
+            relay,
+            tls,
+            server_id,
+            ..
+        } => (
+            Address::Tcp {
+                endpoint: relay.clone(),
+                tls: *tls,
+            },
+            relay_path(server_id),
+            None,
+        ),
+        Target::Tcp {
+            endpoint,
+            tls,
+            password,
+        } => (
+            Address::Tcp {
+                endpoint: endpoint.clone(),
+                tls: *tls,
+            },
+            Secret::from("/ws"),
+            password.clone(),
+        ),
+        Target::Unix { path, password } => (
+            Address::Unix(path.clone()),
+            Secret::from("/ws"),
+            password.clone(),
+        ),
+    };
+    Dial {
+        address,
+        path,
+        bearer,
+        ask_presence: matches!(target, Target::Relay { .. }),
+        timeout: settings.connect_timeout,
+        ca_file: settings.ca_file.clone(),
+    }
+}
+
+fn relay_path(server_id: &Secret<String>) -> Secret<String> {
+    let mut path = String::from("/ws?serverId=");
+    for byte in server_id.expose().bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                path.push(byte.into())
+            }
+            other => path.push_str(&format!("%{other:02X}")),
+        }
+    }
+    path.push_str("&role=client&v=2");
+    Secret::new(path)
+}

@@ -1,0 +1,238 @@
+//! `paseo ls`: the agents of a daemon.
+
+use std::collections::BTreeMap;
+
+use anstyle::AnsiColor;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::commands::{CommandResult, Context};
+use crate::env;
+use crate::error::CommandError;
+use crate::output::{Cell, Column, Output, Row, Table};
+use crate::protocol::agents::{AgentFilter, AgentPage, AgentSnapshot, FetchAgents, MAX_PAGE, Page};
+
+/// Most pages that are fetched: a daemon cannot make us collect without end.
+const MAX_PAGES: usize = 1000;
+
+/// Arguments of `paseo ls`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Show archived agents too
+    #[arg(short, long)]
+    pub all: bool,
+
+    /// Show agents of archived workspaces and projects too
+    #[arg(short, long)]
+    pub global: bool,
+
+    /// Only agents with this label; repeat for more, all must match
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub label: Vec<String>,
+
+    /// Only agents with this thinking option
+    #[arg(long, value_name = "ID")]
+    pub thinking: Option<String>,
+}
+
+impl Args {
+    fn request(&self) -> Result<FetchAgents, CommandError> {
+        if self
+            .thinking
+            .as_deref()
+            .is_some_and(|id| id.trim().is_empty())
+        {
+            return Err(CommandError::usage(
+                "INVALID_THINKING_OPTION",
+                "the thinking option is blank",
+            ));
+        }
+        let labels: BTreeMap<_, _> = self
+            .label
+            .iter()
+            .filter_map(|label| label.split_once('='))
+            .collect();
+        let labels = labels
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let filter = AgentFilter {
+            labels: (!self.label.is_empty()).then(|| labels.collect()),
+            include_archived: self.all.then_some(true),
+            thinking_option_id: self.thinking.as_deref().map(|id| id.trim().to_owned()),
+            ..AgentFilter::default()
+        };
+        Ok(FetchAgents {
+            // The active scope hides archived agents whatever the filter says, so `-a` must drop it.
+            scope: (!self.all && !self.global).then(|| "active".to_owned()),
+            filter: (filter != AgentFilter::default()).then_some(filter),
+            page: Some(Page {
+                limit: MAX_PAGE,
+                cursor: None,
+            }),
+            ..FetchAgents::default()
+        })
+    }
+}
+
+/// Lists agents: running ones first, then idle, then the others, each newest first.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let request = args.request()?;
+    let mut agents = context
+        .with_daemon_and(&request, async |daemon, first| {
+            let AgentPage {
+                mut entries,
+                mut page_info,
+                ..
+            } = first;
+            for _ in 1..MAX_PAGES {
+                let Some(cursor) = page_info.next_cursor.take().filter(|_| page_info.has_more)
+                else {
+                    break;
+                };
+                let page = Some(Page {
+                    limit: MAX_PAGE,
+                    cursor: Some(cursor),
+                });
+                let mut next = daemon
+                    .call(&FetchAgents {
+                        page,
+                        ..request.clone()
+                    })
+                    .await?;
+                entries.append(&mut next.entries);
+                page_info = next.page_info;
+            }
+            Ok(entries)
+        })
+        .map_err(|error| error.or_code("LIST_AGENTS_FAILED"))?;
+    agents.sort_by(|a, b| {
+        let key = |agent: &AgentSnapshot| status_rank(&agent.status);
+        key(&a.agent)
+            .cmp(&key(&b.agent))
+            .then_with(|| b.agent.created_at.cmp(&a.agent.created_at))
+    });
+    let home = context.env.text(env::HOME).unwrap_or_default();
+    let now = Timestamp::now();
+    let rows = agents
+        .iter()
+        .map(|entry| Listed::new(&entry.agent, home, now).into_row())
+        .collect();
+    Ok(Output::List(Table {
+        columns: COLUMNS.to_vec(),
+        rows,
+    })
+    .into())
+}
+
+const COLUMNS: [Column; 7] = [
+    Column("AGENT ID", 12),
+    Column("NAME", 20),
+    Column("PROVIDER", 15),
+    Column("THINKING", 12),
+    Column("STATUS", 10),
+    Column("CWD", 30),
+    Column("CREATED", 15),
+];
+
+/// An agent as `paseo ls` shows it; field names and order are those of the official JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    id: String,
+    short_id: String,
+    name: String,
+    provider: String,
+    thinking: String,
+    status: String,
+    cwd: String,
+    created: String,
+}
+
+impl Listed {
+    fn new(agent: &AgentSnapshot, home: &str, now: Timestamp) -> Self {
+        Self {
+            id: agent.id.clone(),
+            short_id: short_id(&agent.id),
+            name: agent
+                .title
+                .clone()
+                .filter(|title| !title.is_empty())
+                .unwrap_or_else(|| "-".to_owned()),
+            provider: provider(agent),
+            thinking: agent
+                .effective_thinking_option_id
+                .clone()
+                .or_else(|| agent.thinking_option_id.clone())
+                .unwrap_or_else(|| "auto".to_owned()),
+            status: agent.status.clone(),
+            cwd: below_home(&agent.cwd, home),
+            created: age(&agent.created_at, now),
+        }
+    }
+
+    fn into_row(self) -> Row {
+        let status = match self.status.as_str() {
+            "running" => Cell::colored("running", AnsiColor::Green),
+            "idle" => Cell::colored("idle", AnsiColor::Yellow),
+            "error" => Cell::colored("error", AnsiColor::Red),
+            other => other.into(),
+        };
+        let cells = vec![
+            self.short_id.as_str().into(),
+            self.name.as_str().into(),
+            self.provider.as_str().into(),
+            self.thinking.as_str().into(),
+            status,
+            self.cwd.as_str().into(),
+            self.created.as_str().into(),
+        ];
+        Row::new(self.short_id.clone(), cells, &self)
+    }
+}
+
+fn status_rank(status: &str) -> u8 {
+    match status {
+        "running" => 0,
+        "idle" => 1,
+        _ => 2,
+    }
+}
+
+/// Returns the first seven characters of an agent's id.
+fn short_id(id: &str) -> String {
+    id.chars().take(7).collect()
+}
+
+/// Returns `provider/model`; no model when there is none to speak of.
+fn provider(agent: &AgentSnapshot) -> String {
+    let runtime = agent
+        .runtime_info
+        .as_ref()
+        .and_then(|info| info.model.as_deref());
+    let model = runtime.or(agent.model.as_deref()).map(str::trim);
+    match model.filter(|model| !model.is_empty() && *model != "default") {
+        Some(model) => format!("{}/{model}", agent.provider),
+        None => agent.provider.clone(),
+    }
+}
+
+/// Shortens a path below the home directory to `~/…`.
+fn below_home(path: &str, home: &str) -> String {
+    match path.strip_prefix(home) {
+        Some(rest) if !home.is_empty() => format!("~{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// Returns how long ago a time was, in the words of the official CLI.
+fn age(time: &str, now: Timestamp) -> String {
+    let Ok(time) = time.parse::<Timestamp>() else {
+        return String::new();
+    };
+    match now.duration_since(time).as_secs() {
+        seconds if seconds < 60 => "just now".to_owned(),
+        seconds if seconds < 3600 => format!("{} minutes ago", seconds / 60),
+        seconds if seconds < 86_400 => format!("{} hours ago", seconds / 3600),
+        seconds => format!("{} days ago", seconds / 86_400),
+    }
+}

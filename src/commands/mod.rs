@@ -1,0 +1,50 @@
+//! The commands: the enum of them, and dispatch. One file per verb: its arguments, then `run`.
+
+pub mod agent;
+mod context;
+
+use clap::Subcommand;
+
+pub use context::Context;
+
+use crate::error::{CommandError, Exit};
+use crate::output::Output;
+
+/// What a command ends with.
+pub type CommandResult = Result<Outcome, CommandError>;
+
+/// The data of a command that did its work, and the exit status that tells of the agent.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The data.
+    pub output: Output,
+    /// [`Exit::Ok`], unless the agent it was about failed or waits for somebody.
+    pub exit: Exit,
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            output,
+            exit: Exit::Ok,
+        }
+    }
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List agents
+    Ls(agent::ls::Args),
+    /// Manage agents
+    #[command(subcommand)]
+    Agent(agent::Command),
+}
+
+/// Runs a command.
+pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
+    match command {
+        Command::Ls(args) => agent::ls::run(context, args),
+        Command::Agent(command) => agent::dispatch(context, command),
+    }
+}

@@ -1,0 +1,221 @@
+//! From the errors of the leaf modules to the one that commands end with, and the words of every hint.
+
+use std::borrow::Cow;
+
+use crate::client::{CallError, ConnectError};
+use crate::e2ee;
+use crate::files::FileError;
+use crate::transport::{DialError, Step, TransportError};
+
+use super::{CommandError, Exit, Hop};
+
+/// Code of the official CLI for a daemon that cannot be reached; scripts match on it.
+const NOT_RUNNING: &str = "DAEMON_NOT_RUNNING";
+
+impl CommandError {
+    /// Our bug.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new("INTERNAL", Exit::Internal, message).hint(
+            "this is a bug in paseo: please report it with the output of the same command and -vv",
+        )
+    }
+
+    /// Gives an error of the daemon the code that the official CLI has for this command.
+    #[must_use]
+    pub fn or_code(mut self, code: &'static str) -> Self {
+        if self.code == UNNAMED {
+            self.code = code.into();
+        }
+        self
+    }
+}
+
+/// Placeholder for errors that each command names by itself, with [`CommandError::or_code`].
+const UNNAMED: &str = "REQUEST_FAILED";
+
+impl From<DialError> for CommandError {
+    fn from(error: DialError) -> Self {
+        let unreachable =
+            |hop| CommandError::new(NOT_RUNNING, Exit::Unreachable, error.to_string()).at(hop);
+        let made = match &error {
+            DialError::Resolve { .. } => unreachable(Hop::Dns)
+                .retryable()
+                .hint("check the spelling of the host name, and this machine's DNS"),
+            DialError::Connect { .. } => unreachable(Hop::Tcp).retryable(),
+            DialError::TlsSetup(_) => {
+                CommandError::new("CA_FILE_INVALID", Exit::Config, error.to_string())
+                    .at(Hop::Tls)
+                    .hint("name a PEM file of certificates in PASEO_CA_FILE")
+            }
+            DialError::NotTls { .. } => unreachable(Hop::Tls).hint(
+                "if it speaks plain WebSocket, set tls = false (for --host: leave ?ssl=true out)",
+            ),
+            DialError::Tls { .. } => unreachable(Hop::Tls)
+                .hint("for a private certificate authority, name its PEM file in PASEO_CA_FILE"),
+            DialError::NotHttp { .. }
+            | DialError::Refused {
+                wants_tls: true, ..
+            } => unreachable(Hop::Tls)
+                .hint("if it speaks TLS, set tls = true (for --host: tcp://host:port?ssl=true)"),
+            DialError::Refused { status: 503, .. } => unreachable(Hop::Relay).retryable(),
+            DialError::Refused { .. } => unreachable(Hop::Relay)
+                .hint("check that this host and port belong to a paseo relay or daemon"),
+            DialError::Dropped { .. } => unreachable(Hop::Relay)
+                .retryable()
+                .hint("if it speaks TLS, set tls = true (for --host: tcp://host:port?ssl=true)"),
+            DialError::Timeout { step, .. } => {
+                CommandError::new(NOT_RUNNING, Exit::Timeout, error.to_string())
+                    .at(match step {
+                        Step::Dns => Hop::Dns,
+                        Step::Connect => Hop::Tcp,
+                        Step::Tls => Hop::Tls,
+                        Step::Upgrade => Hop::Relay,
+                    })
+                    .retryable()
+                    .hint("allow more time with --connect-timeout 30s")
+            }
+            DialError::PasswordCharacters => {
+                CommandError::new("PASSWORD_INVALID", Exit::Auth, error.to_string()).at(Hop::Auth)
+            }
+        };
+        match std::error::Error::source(&error) {
+            Some(_) => made.because(error),
+            None => made,
+        }
+    }
+}
+
+impl From<ConnectError> for CommandError {
+    fn from(error: ConnectError) -> Self {
+        let message = error.to_string();
+        match error {
+            ConnectError::Dial(error) => error.into(),
+            ConnectError::DaemonAbsent { .. } | ConnectError::DaemonSilent { .. } => {
+                CommandError::new(NOT_RUNNING, Exit::DaemonOffline, message)
+                    .at(Hop::Presence)
+                    .retryable()
+                    .hint("on the daemon's machine, check it with: paseo daemon status")
+            }
+            ConnectError::NotProven { source } => {
+                let error = CommandError::new("DAEMON_KEY_MISMATCH", Exit::Trust, message).at(Hop::Key).hint(
+                    "if the daemon was set up anew, pair again (on its machine: paseo daemon pair); \
+                     if not, do not go on: somebody may be in its place",
+                );
+                match source {
+                    Some(source) => error.because(source),
+                    None => error,
+                }
+            }
+            ConnectError::Channel(e2ee::ConnectError::Transport(TransportError::Closed(
+                closed,
+            ))) => CommandError::new(
+                NOT_RUNNING,
+                Exit::DaemonOffline,
+                "the relay closed the connection before the daemon answered",
+            )
+            .at(Hop::Presence)
+            .because(TransportError::Closed(closed))
+            .retryable()
+            .hint("on the daemon's machine, check it with: paseo daemon status"),
+            ConnectError::Channel(source) => {
+                CommandError::new("CHANNEL_FAILED", Exit::Trust, message)
+                    .at(Hop::Key)
+                    .because(source)
+            }
+            ConnectError::Password { sent } => CommandError::new(
+                if sent {
+                    "PASSWORD_INCORRECT"
+                } else {
+                    "PASSWORD_REQUIRED"
+                },
+                Exit::Auth,
+                if sent {
+                    "the daemon says: incorrect password"
+                } else {
+                    "the daemon wants a password"
+                },
+            )
+            .at(Hop::Auth)
+            .hint("set PASEO_PASSWORD, or use --host 'tcp://host:port?password=…'"),
+            ConnectError::ProtocolVersion => {
+                CommandError::new("PROTOCOL_VERSION", Exit::Incompatible, message)
+                    .at(Hop::Protocol)
+                    .hint("update paseo, or the daemon: they must speak the same protocol version")
+            }
+            ConnectError::Silent { .. } => CommandError::new(NOT_RUNNING, Exit::Timeout, message)
+                .at(Hop::Protocol)
+                .retryable()
+                .hint("check that this host and port belong to a paseo daemon"),
+            ConnectError::Ended(source) => {
+                CommandError::new(NOT_RUNNING, Exit::DaemonOffline, message)
+                    .at(Hop::Daemon)
+                    .because(source)
+                    .retryable()
+            }
+            ConnectError::Call(error) => error.into(),
+        }
+    }
+}
+
+impl From<CallError> for CommandError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Refused(refusal) => {
+                let (code, exit): (Cow<'static, str>, _) = match refusal.code.as_deref() {
+                    Some("unknown_schema") => ("unknown_schema".into(), Exit::Incompatible),
+                    Some(code) => (code.to_owned().into(), Exit::Failed),
+                    None => (UNNAMED.into(), Exit::Failed),
+                };
+                let made = Self::new(code, exit, refusal.error).at(Hop::Daemon);
+                match exit {
+                    Exit::Incompatible => {
+                        made.hint("the daemon may be too old for this command: update it")
+                    }
+                    _ => made,
+                }
+            }
+            CallError::Timeout { mutates, .. } => {
+                let made = Self::new("TIMEOUT", Exit::Timeout, error.to_string()).at(Hop::Daemon);
+                if mutates {
+                    made.hint(MAY_HAVE_HAPPENED)
+                } else {
+                    made.retryable()
+                }
+            }
+            CallError::Lost {
+                ref source,
+                mutates,
+            } => {
+                let exit = if mutates {
+                    Exit::Timeout
+                } else {
+                    Exit::DaemonOffline
+                };
+                let made = Self::new("CONNECTION_LOST", exit, error.to_string())
+                    .at(Hop::Daemon)
+                    .because(source.clone());
+                if mutates {
+                    made.hint(MAY_HAVE_HAPPENED)
+                } else {
+                    made.retryable()
+                }
+            }
+            CallError::Malformed { .. } => {
+                Self::new("PROTOCOL_ERROR", Exit::Incompatible, error.to_string()).at(Hop::Protocol)
+            }
+        }
+    }
+}
+
+/// A change whose reply is missing is never sent again by itself.
+const MAY_HAVE_HAPPENED: &str = "the change may have been applied: look before you repeat it";
+
+impl From<FileError> for CommandError {
+    fn from(error: FileError) -> Self {
+        let made = Self::new("FILE_ERROR", Exit::Config, error.to_string()).at(Hop::Config);
+        match std::error::Error::source(&error) {
+            Some(_) => made.because(error),
+            None => made,
+        }
+    }
+}

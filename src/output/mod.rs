@@ -1,0 +1,262 @@
+//! What a command prints. The rules, for every command:
+//!
+//! 1. Data goes to stdout, everything else to stderr.
+//! 2. A command gives an [`Output`]; one renderer turns it into a table, JSON, YAML or ids.
+//! 3. Text that came from elsewhere is made safe for terminals, and left alone in pipes and JSON.
+//! 4. Prompts appear only on a terminal, and never with `--batch`.
+
+mod sanitize;
+mod table;
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use serde_json::Value;
+
+pub use sanitize::{safe_line, safe_text};
+
+/// How to print.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The form of the data.
+    pub format: Format,
+    /// Ids only; beats `format`.
+    pub quiet: bool,
+    /// Whether tables begin with their headers.
+    pub headers: bool,
+    /// Whether to colour.
+    pub color: bool,
+    /// Whether stdout is a terminal.
+    pub terminal: bool,
+}
+
+/// The form of the data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// Two spaces of indentation.
+    Json,
+    /// Block style.
+    Yaml,
+}
+
+impl std::str::FromStr for Format {
+    type Err = String;
+
+    /// Takes `table` (or `cli`), `json`, `yaml`, in any case, as the official CLI does.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "table" | "cli" => Ok(Self::Table),
+            "json" => Ok(Self::Json),
+            "yaml" => Ok(Self::Yaml),
+            _ => Err("expected table, json or yaml".to_owned()),
+        }
+    }
+}
+
+/// The data of a command.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Output {
+    /// Nothing at all.
+    #[default]
+    Nothing,
+    /// Rows that are an array in JSON.
+    List(Table),
+    /// One row that is an object in JSON.
+    Item(Table),
+    /// Keys and values; `json` is the object behind them.
+    Record {
+        /// Key, value, in order.
+        rows: Vec<(String, String)>,
+        /// The same as data.
+        json: Value,
+    },
+    /// Text for people that has another form as data.
+    Text {
+        /// For tables and quiet mode.
+        text: String,
+        /// The same as data.
+        json: Value,
+    },
+}
+
+/// Columns and rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    /// The columns, left to right.
+    pub columns: Vec<Column>,
+    /// The rows, top to bottom.
+    pub rows: Vec<Row>,
+}
+
+/// A column: its header and its least width in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column(pub &'static str, pub usize);
+
+/// A row in all its forms.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// What quiet mode prints.
+    pub id: String,
+    /// One for each column.
+    pub cells: Vec<Cell>,
+    /// The row as data.
+    pub json: Value,
+}
+
+impl Row {
+    /// Makes a row; `data` must serialize to JSON, which plain structs do.
+    pub fn new(id: impl Into<String>, cells: Vec<Cell>, data: &impl Serialize) -> Self {
+        let json = serde_json::to_value(data).expect("rows are structs with string keys");
+        Self {
+            id: id.into(),
+            cells,
+            json,
+        }
+    }
+}
+
+/// A cell: text, and perhaps a colour.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// The text, as it came.
+    pub text: String,
+    /// Its colour on a terminal.
+    pub color: Option<AnsiColor>,
+}
+
+impl Cell {
+    /// A cell with a colour.
+    pub fn colored(text: impl Into<String>, color: AnsiColor) -> Self {
+        Self {
+            text: text.into(),
+            color: Some(color),
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self {
+            text: text.into(),
+            color: None,
+        }
+    }
+}
+
+/// Turns an output into the text for stdout; empty when there is nothing to print.
+pub fn render(output: &Output, settings: &Settings) -> String {
+    if settings.quiet {
+        return quiet(output, settings);
+    }
+    match settings.format {
+        Format::Json => data(output)
+            .map(|json| pretty_json(&json) + "\n")
+            .unwrap_or_default(),
+        Format::Yaml => data(output)
+            .map(|json| yaml(&json) + "\n")
+            .unwrap_or_default(),
+        Format::Table => match output {
+            Output::Nothing => String::new(),
+            Output::List(table) | Output::Item(table) => table::render(table, settings),
+            Output::Record { rows, .. } => table::render(&record_table(rows), settings),
+            Output::Text { text, .. } => line(safe_text(text, settings.terminal).into_owned()),
+        },
+    }
+}
+
+/// Prints an output to stdout. A closed pipe is no error: whoever read has seen enough.
+pub fn print(output: &Output, settings: &Settings) -> std::io::Result<()> {
+    write_stdout(&render(output, settings))
+}
+
+/// Writes text to stdout at once. A closed pipe is no error.
+pub fn write_stdout(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes text to stderr as it is. Nothing can be done when that fails.
+pub fn write_stderr(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes a line to stderr: progress, warnings and hints. Nothing can be done when that fails.
+pub fn note(text: &str) {
+    let terminal = std::io::stderr().is_terminal();
+    let _ = writeln!(std::io::stderr().lock(), "{}", safe_text(text, terminal));
+}
+
+/// Returns JSON with two spaces of indentation, no line feed at the end.
+pub fn pretty_json(json: &Value) -> String {
+    serde_json::to_string_pretty(json).expect("a JSON value can be written")
+}
+
+/// Returns YAML in block style, with a line feed at the end.
+pub fn yaml(json: &Value) -> String {
+    let mut text = serde_saphyr::to_string(json).expect("a JSON value can be written as YAML");
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns text in a style, or plain.
+pub fn styled(text: &str, style: Style, color: bool) -> String {
+    if color {
+        format!("{style}{text}{style:#}")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn data(output: &Output) -> Option<Value> {
+    match output {
+        Output::Nothing => None,
+        Output::List(table) => Some(Value::Array(
+            table.rows.iter().map(|row| row.json.clone()).collect(),
+        )),
+        Output::Item(table) => table.rows.first().map(|row| row.json.clone()),
+        Output::Record { json, .. } | Output::Text { json, .. } => Some(json.clone()),
+    }
+}
+
+fn quiet(output: &Output, settings: &Settings) -> String {
+    let ids: Vec<&str> = match output {
+        Output::Nothing => return String::new(),
+        Output::List(table) | Output::Item(table) => {
+            table.rows.iter().map(|row| row.id.as_str()).collect()
+        }
+        Output::Record { rows, .. } => rows.iter().map(|(key, _)| key.as_str()).collect(),
+        Output::Text { text, .. } => vec![text],
+    };
+    line(safe_text(&ids.join("\n"), settings.terminal).into_owned())
+}
+
+fn record_table(rows: &[(String, String)]) -> Table {
+    let row = |(key, value): &(String, String)| Row {
+        id: key.clone(),
+        cells: vec![key.as_str().into(), value.as_str().into()],
+        json: Value::Null,
+    };
+    Table {
+        columns: vec![Column("KEY", 18), Column("VALUE", 80)],
+        rows: rows.iter().map(row).collect(),
+    }
+}
+
+fn line(mut text: String) -> String {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
