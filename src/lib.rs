@@ -29,6 +29,7 @@ pub mod error;
 pub mod files;
 pub mod output;
 pub mod protocol;
+pub mod remote;
 pub mod secret;
 pub mod target;
 pub mod transport;

@@ -75,6 +75,7 @@ fn a_store_without_a_place_says_so() {
 
 /// Runs one ignored test of this binary in a session of its own. `keyring` is the shell command that
 /// starts the keyring daemon there.
+#[expect(clippy::print_stdout, reason = "a skip is told")]
 fn in_session(home: &Path, keyring: &str, test: &str) {
     let ready = ["dbus-run-session", "gnome-keyring-daemon"]
         .iter()

@@ -1,0 +1,284 @@
+//! `remotes.toml`: read as a whole, changed under a lock, replaced in one step.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use toml_edit::{Document, DocumentMut, Value};
+
+use super::edit;
+use super::name::RemoteName;
+use super::problem::{Invalid, Problem, closest};
+use super::profile::{Options, Remote};
+use super::schema::{self, Contents, VERSION};
+use crate::e2ee::Fingerprint;
+use crate::files::{self, FileError, Lock};
+
+/// Name of the file in the settings directory.
+pub const FILE_NAME: &str = "remotes.toml";
+/// Name of the lock beside it.
+const LOCK_NAME: &str = ".remotes.lock";
+/// Largest file in bytes: thousands of remotes.
+const MAX_BYTES: u64 = 1024 * 1024;
+/// How long a change waits for another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why the file could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file system.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The content.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// Not text at all.
+    #[error("{} is not UTF-8 text", .0.display())]
+    NotUtf8(PathBuf),
+    /// Written by a newer program: it can be read, but not changed without losing something.
+    #[error("{} has version {version}; this program writes version {VERSION}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: i64,
+    },
+    /// No such remote.
+    #[error(transparent)]
+    Unknown(#[from] UnknownRemote),
+    /// The name is taken.
+    #[error("there is already a remote `{0}`")]
+    Exists(RemoteName),
+    /// No directory for settings is known: neither `HOME` nor `PASEO_CONFIG_DIR` is set.
+    #[error("no directory for settings is known")]
+    NoDirectory,
+}
+
+/// A name that no remote has. The name is repeated only where it could be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no remote{}", name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default())]
+pub struct UnknownRemote {
+    /// The name; `None` when the text could not be one.
+    pub name: Option<RemoteName>,
+    /// The remote with the most similar name.
+    pub suggestion: Option<RemoteName>,
+}
+
+/// The remotes as a file has them.
+#[derive(Debug, Clone)]
+pub struct RemotesFile {
+    path: Option<PathBuf>,
+    text: String,
+    contents: Contents,
+}
+
+impl RemotesFile {
+    /// Reads the file of a settings directory. A file that is not there has no remotes; neither is
+    /// there one when no directory is known.
+    pub fn load(dir: Option<&Path>) -> Result<Self, ConfigError> {
+        let Some(dir) = dir else {
+            return Self::parse(None, String::new());
+        };
+        let path = dir.join(FILE_NAME);
+        let bytes = files::read(&path, MAX_BYTES)?.unwrap_or_default();
+        let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotUtf8(path.clone()))?;
+        Self::parse(Some(path), text)
+    }
+
+    fn parse(path: Option<PathBuf>, text: String) -> Result<Self, ConfigError> {
+        let contents = read(&text).map_err(|problems| {
+            let path = path.as_deref().unwrap_or(Path::new(FILE_NAME));
+            Invalid::new(path, &text, problems)
+        })?;
+        Ok(Self {
+            path,
+            text,
+            contents,
+        })
+    }
+
+    /// Locks the file of a settings directory for a change. The directory is created when absent.
+    pub fn edit(dir: Option<&Path>) -> Result<Edit, ConfigError> {
+        let dir = dir.ok_or(ConfigError::NoDirectory)?;
+        files::create_private_dir(dir)?;
+        let lock = Lock::acquire(&dir.join(LOCK_NAME), PATIENCE)?;
+        let file = Self::load(Some(dir))?;
+        if file.contents.version > VERSION {
+            return Err(ConfigError::Newer {
+                path: dir.join(FILE_NAME),
+                version: file.contents.version,
+            });
+        }
+        let written = file.text.clone();
+        Ok(Edit {
+            _lock: lock,
+            file,
+            written,
+        })
+    }
+
+    /// Where the file is, or would be; `None` when no directory is known.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Returns every remote, by name.
+    pub fn remotes(&self) -> impl Iterator<Item = &Remote> {
+        self.contents.remotes.values()
+    }
+
+    /// Returns the remote with a name.
+    pub fn get(&self, name: &str) -> Result<&Remote, UnknownRemote> {
+        let parsed = name.parse().ok();
+        let found = parsed
+            .as_ref()
+            .and_then(|name| self.contents.remotes.get(name));
+        found.ok_or_else(|| {
+            let known: Vec<&str> = self
+                .contents
+                .remotes
+                .keys()
+                .map(RemoteName::as_str)
+                .collect();
+            let suggestion = parsed
+                .as_ref()
+                .and_then(|name| closest(name.as_str(), &known));
+            UnknownRemote {
+                suggestion: suggestion.and_then(|name| name.parse().ok()),
+                name: parsed,
+            }
+        })
+    }
+
+    /// Returns the remote whose daemon has the key with a fingerprint.
+    pub fn with_fingerprint(&self, fingerprint: Fingerprint) -> Option<&Remote> {
+        self.remotes()
+            .find(|remote| remote.fingerprint() == Some(fingerprint))
+    }
+
+    /// Returns the default remote and the line that names it, counted from 1.
+    pub fn default(&self) -> Option<(&RemoteName, usize)> {
+        let (name, span) = self.contents.default.as_ref()?;
+        Some((name, self.line(span.start)))
+    }
+
+    /// Returns the line of a remote, counted from 1.
+    pub fn line_of(&self, name: &RemoteName) -> Option<usize> {
+        let span = self.contents.spans.get(name)?;
+        Some(self.line(span.start))
+    }
+
+    /// Returns the settings of a remote, those of `[defaults]` included.
+    pub fn options(&self, remote: &Remote) -> Options {
+        remote.options.clone().or(&self.contents.defaults)
+    }
+
+    fn line(&self, at: usize) -> usize {
+        let before = self.text.get(..at).unwrap_or_default();
+        before.matches('\n').count() + 1
+    }
+}
+
+fn read(text: &str) -> Result<Contents, Vec<Problem>> {
+    match Document::parse(text) {
+        Ok(document) => schema::read(document.as_table()),
+        Err(error) => {
+            let span = error.span().unwrap_or_default();
+            // Its messages name what is expected, never what is there.
+            Err(vec![Problem::new(error.message(), span)])
+        }
+    }
+}
+
+/// The file, locked for a change. Nothing is written before [`Edit::save`].
+#[derive(Debug)]
+pub struct Edit {
+    _lock: Lock,
+    file: RemotesFile,
+    written: String,
+}
+
+impl Edit {
+    /// The remotes as they will be.
+    pub fn file(&self) -> &RemotesFile {
+        &self.file
+    }
+
+    /// Adds a remote.
+    pub fn insert(&mut self, remote: &Remote) -> Result<(), ConfigError> {
+        if self.file.contents.spans.contains_key(&remote.name) {
+            return Err(ConfigError::Exists(remote.name.clone()));
+        }
+        self.change(|document| edit::insert(document, remote))
+    }
+
+    /// Removes a remote and returns it. When it was the default, the default is the local daemon.
+    pub fn remove(&mut self, name: &str) -> Result<Remote, ConfigError> {
+        let remote = self.file.get(name)?.clone();
+        // One place at a time, so that no line between the two is touched.
+        if self.is_default(&remote.name) {
+            self.set_default(RemoteName::LOCAL)?;
+        }
+        self.change(|document| edit::remove(document, &remote.name))?;
+        Ok(remote)
+    }
+
+    /// Gives a remote another name; the default follows.
+    pub fn rename(&mut self, from: &str, to: &RemoteName) -> Result<(), ConfigError> {
+        let from = self.file.get(from)?.name.clone();
+        if self.file.contents.spans.contains_key(to) {
+            return Err(ConfigError::Exists(to.clone()));
+        }
+        let default = self.is_default(&from);
+        if default {
+            self.set_default(RemoteName::LOCAL)?;
+        }
+        self.change(|document| edit::rename(document, &from, to))?;
+        if default {
+            self.set_default(to.as_str())?;
+        }
+        Ok(())
+    }
+
+    /// Makes a remote the default; `local` is the daemon on this machine.
+    pub fn set_default(&mut self, name: &str) -> Result<(), ConfigError> {
+        if name != RemoteName::LOCAL {
+            self.file.get(name)?;
+        }
+        self.change(|document| edit::set_default(document, name))
+    }
+
+    /// Sets a key of a remote, or one inside a table of it (`relay.tls`).
+    pub fn set(&mut self, name: &str, key: &str, value: Value) -> Result<(), ConfigError> {
+        let name = self.file.get(name)?.name.clone();
+        self.change(|document| edit::set(document, &name, key, value))
+    }
+
+    /// Removes a key of a remote, or one inside a table of it.
+    pub fn unset(&mut self, name: &str, key: &str) -> Result<(), ConfigError> {
+        let name = self.file.get(name)?.name.clone();
+        self.change(|document| edit::unset(document, &name, key))
+    }
+
+    /// Writes the file, unless nothing has changed, and ends the lock.
+    pub fn save(self) -> Result<RemotesFile, ConfigError> {
+        if let Some(path) = self.file.path()
+            && self.file.text != self.written
+        {
+            files::write_private(path, self.file.text.as_bytes())?;
+        }
+        Ok(self.file)
+    }
+
+    fn is_default(&self, name: &RemoteName) -> bool {
+        let default = self.file.default();
+        default.is_some_and(|(default, _)| default == name)
+    }
+
+    /// Applies one change, and keeps it only when the result is a valid file.
+    fn change(&mut self, change: impl FnOnce(&mut DocumentMut)) -> Result<(), ConfigError> {
+        let text = edit::apply(&self.file.text, change);
+        self.file = RemotesFile::parse(self.file.path.clone(), text)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! Saved remotes: what is in `remotes.toml`, which one is meant, and what it resolves to.
+
+mod edit;
+mod file;
+mod host;
+mod name;
+mod problem;
+mod profile;
+mod reader;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
+pub use host::{Address, Host, HostError};
+pub use name::{NameError, RemoteName};
+pub use problem::Invalid;
+pub use profile::{DirMapping, Options, Remote, Route, SecretRef};

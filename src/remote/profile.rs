@@ -1,0 +1,108 @@
+//! A saved remote.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::host::Address;
+use super::name::RemoteName;
+use crate::e2ee::Fingerprint;
+use crate::protocol::relay::Endpoint;
+use crate::secret::{SecretId, StoreKind};
+
+/// One `[remotes.NAME]` table. It holds no secret, only where the secret is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remote {
+    /// Its name.
+    pub name: RemoteName,
+    /// A line for people.
+    pub description: Option<String>,
+    /// Names of groups that it belongs to.
+    pub tags: Vec<String>,
+    /// The way to its daemon.
+    pub route: Route,
+    /// Settings that hold for it, before `[defaults]` are applied.
+    pub options: Options,
+    /// Directories here and their counterparts there.
+    pub dirs: Vec<DirMapping>,
+    /// When it was added.
+    pub added: Option<Timestamp>,
+}
+
+impl Remote {
+    /// Returns where its secret is; a direct remote without a password has none.
+    pub fn secret(&self) -> Option<&SecretRef> {
+        match &self.route {
+            Route::Relay { secret, .. } => Some(secret),
+            Route::Direct { secret, .. } => secret.as_ref(),
+        }
+    }
+
+    /// Returns the fingerprint of the daemon's key; a direct remote has none.
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        match &self.route {
+            Route::Relay { fingerprint, .. } => Some(*fingerprint),
+            Route::Direct { .. } => None,
+        }
+    }
+}
+
+/// The way to a daemon.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Route {
+    /// Through a relay. The server id and the daemon's public key are in the secret.
+    Relay {
+        /// Where the relay listens.
+        endpoint: Endpoint,
+        /// Whether it speaks TLS.
+        tls: bool,
+        /// What the daemon's public key must hash to.
+        fingerprint: Fingerprint,
+        /// Where server id and key are.
+        secret: SecretRef,
+    },
+    /// Straight to the daemon.
+    Direct {
+        /// Where it listens.
+        address: Address,
+        /// Where its password is, if it has one.
+        secret: Option<SecretRef>,
+    },
+}
+
+/// Where a secret is: only this store is asked, and only for this id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretRef {
+    /// The store.
+    pub store: StoreKind,
+    /// The item in it.
+    pub id: SecretId,
+}
+
+/// Settings that `[defaults]` and each remote may have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Limit for everything up to an open WebSocket.
+    pub connect_timeout: Option<Duration>,
+    /// Default directory of `run`, a path on the daemon's machine.
+    pub cwd: Option<String>,
+}
+
+impl Options {
+    /// Fills what is absent from `defaults`.
+    pub fn or(self, defaults: &Self) -> Self {
+        Self {
+            connect_timeout: self.connect_timeout.or(defaults.connect_timeout),
+            cwd: self.cwd.or_else(|| defaults.cwd.clone()),
+        }
+    }
+}
+
+/// A directory here and the same one on the daemon's machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirMapping {
+    /// Here; may begin with `~`.
+    pub local: String,
+    /// There.
+    pub remote: String,
+}

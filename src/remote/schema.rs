@@ -1,0 +1,246 @@
+//! The keys of `remotes.toml` and what they mean (`docs/remotes.md`).
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use toml_edit::TableLike;
+
+use super::name::RemoteName;
+use super::problem::{Problem, closest, did_you_mean};
+use super::profile::{DirMapping, Options, Remote, Route, SecretRef};
+use super::reader::{Problems, Reader};
+use crate::e2ee::Fingerprint;
+use crate::protocol::relay::Endpoint;
+
+/// The version of the file that this program writes; it reads newer ones as far as it knows them.
+pub(super) const VERSION: i64 = 1;
+/// Longest time that a setting may name.
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
+
+const ROOT: &[&str] = &["version", "default", "defaults", "remotes"];
+const DEFAULTS: &[&str] = &["connect_timeout", "cwd"];
+const REMOTE: &[&str] = &[
+    "description",
+    "tags",
+    "fingerprint",
+    "secret",
+    "relay",
+    "url",
+    "connect_timeout",
+    "cwd",
+    "dirs",
+    "added",
+];
+const RELAY: &[&str] = &["endpoint", "tls"];
+const SECRET: &[&str] = &["store", "id"];
+const DIR: &[&str] = &["local", "remote"];
+/// Words that are no keys and no secrets either.
+const WORDS: &[&str] = &["true", "false", "keyring", "file"];
+
+/// Returns whether a word is one of this file format's, or a slip of the finger away from one.
+pub(super) fn is_near_known(word: &str) -> bool {
+    let known = [ROOT, DEFAULTS, REMOTE, RELAY, SECRET, DIR, WORDS];
+    known.iter().any(|words| closest(word, words).is_some())
+}
+
+/// What a file says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Contents {
+    /// [`VERSION`] when the file names none.
+    pub(super) version: i64,
+    /// The default remote and the bytes that name it.
+    pub(super) default: Option<(RemoteName, Range<usize>)>,
+    pub(super) defaults: Options,
+    pub(super) remotes: BTreeMap<RemoteName, Remote>,
+    /// The bytes of each remote's name, where it is defined.
+    pub(super) spans: BTreeMap<RemoteName, Range<usize>>,
+}
+
+/// Reads a whole file.
+pub(super) fn read(root: &dyn TableLike) -> Result<Contents, Vec<Problem>> {
+    let problems = Problems::default();
+    let version = Reader::new(root, None, ROOT, true, &problems).number("version");
+    let newer = version.is_some_and(|version| version > VERSION);
+    let root = Reader::new(root, None, if newer { &[] } else { ROOT }, newer, &problems);
+    if version.is_some_and(|version| version < 1) {
+        root.reject("version", format!("must be {VERSION}"));
+    }
+    let mut contents = Contents {
+        version: version.unwrap_or(VERSION),
+        ..Contents::default()
+    };
+    if let Some(defaults) = root.table("defaults", DEFAULTS, newer) {
+        contents.defaults = options(&defaults);
+    }
+    // Each table inside is checked on its own, so no key is unknown here.
+    if let Some(remotes) = root.table("remotes", &[], true) {
+        read_remotes(&remotes, newer, &problems, &mut contents);
+    }
+    read_default(&root, &mut contents);
+    let problems = problems.into_vec();
+    if problems.is_empty() {
+        Ok(contents)
+    } else {
+        Err(problems)
+    }
+}
+
+fn read_remotes(remotes: &Reader<'_>, newer: bool, problems: &Problems, contents: &mut Contents) {
+    for (key, span, table) in remotes.children() {
+        let name = match key.parse::<RemoteName>() {
+            Ok(name) => name,
+            Err(why) => {
+                problems.add(Problem::new(why.to_string(), span));
+                continue;
+            }
+        };
+        contents.spans.insert(name.clone(), span.clone());
+        let Some(table) = table else {
+            problems.add(Problem::new("a remote must be a table", span));
+            continue;
+        };
+        let reader = Reader::new(table, Some(span), REMOTE, newer, problems);
+        if let Some(remote) = read_remote(name, &reader, newer) {
+            contents.remotes.insert(remote.name.clone(), remote);
+        }
+    }
+}
+
+/// The default must name a remote, or be `local`, which is the same as none.
+fn read_default(root: &Reader<'_>, contents: &mut Contents) {
+    let Some(text) = root.text("default") else {
+        return;
+    };
+    if text == RemoteName::LOCAL {
+        return;
+    }
+    let known: Vec<&str> = contents.spans.keys().map(RemoteName::as_str).collect();
+    match text.parse::<RemoteName>() {
+        Ok(name) if contents.spans.contains_key(&name) => {
+            contents.default = Some((name, root.key_span("default")));
+        }
+        Ok(_) => {
+            let none = "there is no such remote".to_owned();
+            root.reject("default", did_you_mean(none, closest(text, &known)));
+        }
+        Err(why) => root.reject("default", why),
+    }
+}
+
+fn read_remote(name: RemoteName, table: &Reader<'_>, newer: bool) -> Option<Remote> {
+    let dirs = table.tables("dirs", DIR, newer);
+    let remote = Remote {
+        name,
+        description: table.text("description").map(str::to_owned),
+        tags: tags(table),
+        options: options(table),
+        dirs: dirs.iter().filter_map(dir_mapping).collect(),
+        added: timestamp(table, "added"),
+        route: route(table, newer)?,
+    };
+    Some(remote)
+}
+
+fn route(table: &Reader<'_>, newer: bool) -> Option<Route> {
+    let secret = table.table("secret", SECRET, newer);
+    let secret = match secret {
+        Some(secret) => Some(secret_ref(&secret)?),
+        None => None,
+    };
+    let fingerprint: Option<Fingerprint> = table.parsed("fingerprint");
+    let relay = table.table("relay", RELAY, newer);
+    let url = table.text("url");
+    match (relay, url) {
+        (Some(relay), None) => {
+            let endpoint: Endpoint = required(&relay, "endpoint", relay.parsed("endpoint"))?;
+            Some(Route::Relay {
+                tls: endpoint.uses_tls(relay.flag("tls")),
+                endpoint,
+                fingerprint: required(table, "fingerprint", fingerprint)?,
+                secret: required(table, "secret", secret)?,
+            })
+        }
+        (None, Some(_)) => {
+            if fingerprint.is_some() {
+                table.reject("fingerprint", "a remote with a `url` has no key to check");
+            }
+            Some(Route::Direct {
+                address: table.parsed("url")?,
+                secret,
+            })
+        }
+        (Some(_), Some(_)) => {
+            table.reject("url", "a remote has either `relay` or `url`, not both");
+            None
+        }
+        (None, None) => {
+            if !table.has("relay") && !table.has("url") {
+                table.reject_table("a remote needs `relay` or `url`");
+            }
+            None
+        }
+    }
+}
+
+fn required<T>(table: &Reader<'_>, key: &str, value: Option<T>) -> Option<T> {
+    if value.is_none() && !table.has(key) {
+        table.reject_table(format!("`{key}` is missing"));
+    }
+    value
+}
+
+fn secret_ref(table: &Reader<'_>) -> Option<SecretRef> {
+    let (store, id) = (table.parsed("store"), table.parsed("id"));
+    Some(SecretRef {
+        store: required(table, "store", store)?,
+        id: required(table, "id", id)?,
+    })
+}
+
+fn options(table: &Reader<'_>) -> Options {
+    Options {
+        connect_timeout: duration(table, "connect_timeout"),
+        cwd: table.text("cwd").map(str::to_owned),
+    }
+}
+
+fn tags(table: &Reader<'_>) -> Vec<String> {
+    let tags = table.texts("tags");
+    if tags.iter().any(|tag| tag.parse::<RemoteName>().is_err()) {
+        table.reject("tags", "a tag is spelled like a remote's name");
+    }
+    tags
+}
+
+fn dir_mapping(table: &Reader<'_>) -> Option<DirMapping> {
+    let (local, remote) = (table.text("local"), table.text("remote"));
+    Some(DirMapping {
+        local: required(table, "local", local)?.to_owned(),
+        remote: required(table, "remote", remote)?.to_owned(),
+    })
+}
+
+fn duration(table: &Reader<'_>, key: &str) -> Option<Duration> {
+    let text = table.text(key)?;
+    match humantime::parse_duration(text) {
+        Ok(duration) if !duration.is_zero() && duration <= MAX_DURATION => Some(duration),
+        _ => {
+            table.reject(key, "must be a duration such as \"10s\", at most a day");
+            None
+        }
+    }
+}
+
+fn timestamp(table: &Reader<'_>, key: &str) -> Option<Timestamp> {
+    let parsed = table.moment(key)?.parse();
+    parsed
+        .map_err(|_| {
+            table.reject(
+                key,
+                "must be a time with a zone, such as 2026-11-22T13:30:00Z",
+            )
+        })
+        .ok()
+}

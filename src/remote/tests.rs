@@ -1,0 +1,406 @@
+//! Tests of the file as a whole: what it means, and that a change touches nothing else.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::secret::{SecretId, StoreKind};
+
+const FINGERPRINT: &str = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+fn write(dir: &Path, text: &str) {
+    std::fs::write(dir.join(FILE_NAME), text).unwrap();
+}
+
+fn text(dir: &Path) -> String {
+    std::fs::read_to_string(dir.join(FILE_NAME)).unwrap()
+}
+
+fn load(text: &str) -> Result<RemotesFile, ConfigError> {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), text);
+    RemotesFile::load(Some(dir.path()))
+}
+
+fn remote(name: &str) -> Remote {
+    Remote {
+        name: name.parse().unwrap(),
+        description: Some("the \"office\" tower".to_owned()),
+        tags: vec!["prod".to_owned(), "gpu".to_owned()],
+        route: Route::Relay {
+            endpoint: "relay.example:443".parse().unwrap(),
+            tls: true,
+            fingerprint: FINGERPRINT.parse().unwrap(),
+            secret: SecretRef {
+                store: StoreKind::Keyring,
+                id: SecretId::random(),
+            },
+        },
+        options: Options {
+            connect_timeout: Some(std::time::Duration::from_millis(2500)),
+            cwd: Some("/home/me/src".to_owned()),
+        },
+        dirs: vec![DirMapping {
+            local: "~/src".to_owned(),
+            remote: "/home/me/src".to_owned(),
+        }],
+        added: Some("2026-11-22T13:30:00Z".parse().unwrap()),
+    }
+}
+
+#[test]
+fn what_is_saved_is_what_is_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let direct = Remote {
+        route: Route::Direct {
+            address: "tcp://10.0.0.5:6767?ssl=true".parse().unwrap(),
+            secret: None,
+        },
+        ..remote("lab")
+    };
+    for remote in [&remote("work"), &direct] {
+        let mut edit = RemotesFile::edit(Some(dir.path())).unwrap();
+        edit.insert(remote).unwrap();
+        edit.save().unwrap();
+        let file = RemotesFile::load(Some(dir.path())).unwrap();
+        assert_eq!(file.get(remote.name.as_str()), Ok(remote));
+    }
+}
+
+#[test]
+fn the_example_of_the_design_is_valid() {
+    let file = load(&format!(
+        r#"version = 1
+default = "work"
+
+[defaults]
+connect_timeout = "10s"
+
+[remotes.work]
+description = "office tower"
+tags        = ["prod", "gpu"]
+fingerprint = "{FINGERPRINT}"
+secret      = {{ store = "keyring", id = "r_7f3c" }}
+relay       = {{ endpoint = "relay.paseo.sh:443", tls = true }}
+cwd         = "/home/me/src/app"
+dirs        = [{{ local = "~/src", remote = "/home/me/src" }}]
+added       = 2026-11-22T13:30:00Z
+
+[remotes.lab]
+url         = "tcp://10.0.0.5:6767?ssl=true"
+secret      = {{ store = "file", id = "r_11aa" }}
+"#
+    ));
+    let file = file.unwrap();
+    assert_eq!(
+        file.default().map(|(name, line)| (name.as_str(), line)),
+        Some(("work", 2))
+    );
+    let work = file.get("work").unwrap();
+    assert_eq!(file.line_of(&work.name), Some(7));
+    assert_eq!(file.options(work).connect_timeout.unwrap().as_secs(), 10);
+    assert_eq!(file.remotes().count(), 2);
+}
+
+#[test]
+fn every_problem_is_shown_with_its_place() {
+    let error = load(
+        "version = 1\ndefault = \"wrok\"\n[remotes.work]\nrelai = { endpoint = \"h:1\" }\n\
+         url = \"tcp://x:1?password=hunter2\"\ntags = [\"a\", 1]\n[remotes.all]\n",
+    )
+    .unwrap_err()
+    .to_string();
+    for part in [
+        "remotes.toml:2:11: `default`: there is no such remote; did you mean `work`?",
+        "remotes.toml:4:1: unknown key `relai`; did you mean `relay`?",
+        "remotes.toml:5:7: `url`: a password does not belong here",
+        "remotes.toml:6:8: `tags`: must be a list of texts",
+        "remotes.toml:7:10: `local` and `all` are reserved",
+    ] {
+        assert!(error.contains(part), "{part}\n{error}");
+    }
+    assert!(!error.contains("hunter2"));
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    for (text, message) in [
+        ("[remotes.a]\n", "a remote needs `relay` or `url`"),
+        (
+            "[remotes.a]\nrelay = { endpoint = 'h:1' }\n",
+            "`fingerprint` is missing",
+        ),
+        ("[remotes.a]\nrelay = {}\n", "`endpoint` is missing"),
+        (
+            "[remotes.a]\nurl = 'h:1'\nsecret = {}\n",
+            "`store` is missing",
+        ),
+        ("remotes = 1\n", "`remotes`: must be a table"),
+        ("version = 0\n", "`version`: must be 1"),
+        (
+            "[remotes.a]\nurl = 'h:1'\nrelay = { endpoint = 'h:1' }\n",
+            "not both",
+        ),
+        (
+            "[remotes.a]\nurl = 'h:1'\ncwd = 1\n",
+            "`cwd`: must be a text in quotes",
+        ),
+        ("[defaults]\nconnect_timeout = '0s'\n", "must be a duration"),
+        (
+            "[remotes.a]\nurl = 'h:1'\nadded = 2026-01-01\n",
+            "a time with a zone",
+        ),
+    ] {
+        let error = load(text).unwrap_err().to_string();
+        assert!(error.contains(message), "{text}\n{error}");
+    }
+}
+
+#[test]
+fn a_newer_file_is_read_and_never_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let newer = "version = 2\nfuture = 1\n[remotes.lab]\nurl = 'lab:1'\nfuture = 2\n";
+    write(dir.path(), newer);
+    let file = RemotesFile::load(Some(dir.path())).unwrap();
+    assert!(file.get("lab").is_ok());
+    let edit = RemotesFile::edit(Some(dir.path()));
+    assert!(matches!(edit, Err(ConfigError::Newer { version: 2, .. })));
+}
+
+#[test]
+fn unknown_names_are_told_with_the_nearest() {
+    let file = load("[remotes.work]\nurl = 'h:1'\n").unwrap();
+    let unknown = file.get("wokr").unwrap_err();
+    assert_eq!(unknown.to_string(), "there is no remote `wokr`");
+    assert_eq!(unknown.suggestion.unwrap().as_str(), "work");
+    let link = file.get("https://app.paseo.sh/#offer=eyJ2").unwrap_err();
+    assert_eq!(link.to_string(), "there is no remote");
+}
+
+#[test]
+fn names_are_unique_and_the_default_follows() {
+    let dir = tempfile::tempdir().unwrap();
+    write(
+        dir.path(),
+        "default = 'a' # d\n[remotes.a]\nurl = 'h:1'\n[remotes.b]\nurl = 'h:2'\n",
+    );
+    let mut edit = RemotesFile::edit(Some(dir.path())).unwrap();
+    let (b, c) = ("b".parse().unwrap(), "c".parse().unwrap());
+    assert!(matches!(edit.rename("a", &b), Err(ConfigError::Exists(_))));
+    assert!(matches!(
+        edit.insert(&remote("b")),
+        Err(ConfigError::Exists(_))
+    ));
+    assert!(matches!(
+        edit.set_default("x"),
+        Err(ConfigError::Unknown(_))
+    ));
+    edit.rename("a", &c).unwrap();
+    assert_eq!(edit.file().default().unwrap().0.as_str(), "c");
+    edit.remove("c").unwrap();
+    assert!(edit.file().default().is_none());
+    edit.save().unwrap();
+    assert_eq!(
+        text(dir.path()),
+        "default = \"local\" # d\n[remotes.b]\nurl = 'h:2'\n"
+    );
+}
+
+#[test]
+fn a_change_that_makes_the_file_invalid_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let original = "[remotes.a]\nurl = 'h:1'\n";
+    write(dir.path(), original);
+    let mut edit = RemotesFile::edit(Some(dir.path())).unwrap();
+    assert!(matches!(
+        edit.set("a", "ulr", "h:2".into()),
+        Err(ConfigError::Invalid(_))
+    ));
+    assert!(matches!(
+        edit.unset("a", "url"),
+        Err(ConfigError::Invalid(_))
+    ));
+    edit.save().unwrap();
+    assert_eq!(text(dir.path()), original);
+}
+
+#[test]
+fn removing_takes_the_comment_right_above_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    write(
+        dir.path(),
+        "# top\n\n# about a\n[remotes.a]\nurl = 'h:1' # x\n\n# ---- section ----\n\n# about b\n\
+         [remotes.b]\nurl = 'h:2'\n[[remotes.b.dirs]]\nlocal = 'x'\nremote = 'y'\n\n# about c\n\
+         [remotes.c]\nurl = 'h:3'\n# end\n",
+    );
+    let remove = |name: &str| {
+        let mut edit = RemotesFile::edit(Some(dir.path())).unwrap();
+        edit.remove(name).unwrap();
+        edit.save().unwrap();
+        text(dir.path())
+    };
+    assert_eq!(
+        remove("b"),
+        "# top\n\n# about a\n[remotes.a]\nurl = 'h:1' # x\n\n# ---- section ----\n\n# about c\n\
+         [remotes.c]\nurl = 'h:3'\n# end\n"
+    );
+    assert_eq!(
+        remove("c"),
+        "# top\n\n# about a\n[remotes.a]\nurl = 'h:1' # x\n\n# ---- section ----\n# end\n"
+    );
+    assert_eq!(remove("a"), "# top\n\n# ---- section ----\n# end\n");
+}
+
+#[test]
+fn other_ways_to_write_a_remote_are_changed_too() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "remotes.a.url = 'h:1'\n[remotes]\n");
+    let invalid = RemotesFile::load(Some(dir.path()));
+    assert!(
+        matches!(invalid, Err(ConfigError::Invalid(_))),
+        "defined twice"
+    );
+    for file in [
+        "remotes.a.url = 'h:1' # one\nremotes.b.url = 'h:2' # two\n",
+        "remotes = { a = { url = 'h:1' }, b = { url = 'h:2' } } # all\n",
+        "[remotes]\na = { url = 'h:1' }\n# b\nb = { url = 'h:2' }\n",
+    ] {
+        write(dir.path(), file);
+        let mut edit = RemotesFile::edit(Some(dir.path())).unwrap();
+        edit.rename("a", &"c".parse().unwrap()).unwrap();
+        edit.remove("b").unwrap();
+        edit.insert(&remote("d")).unwrap();
+        edit.set("c", "cwd", "/x".into()).unwrap();
+        let file = edit.save().unwrap();
+        let names: Vec<_> = file.remotes().map(|remote| remote.name.as_str()).collect();
+        assert_eq!(names, ["c", "d"]);
+    }
+}
+
+/// A file in pieces: what is above the first remote, then one piece per remote, its header included.
+/// Each piece ends with a line end, and comments in it belong to it.
+#[derive(Debug, Clone)]
+struct Pieces {
+    top: String,
+    remotes: Vec<String>,
+}
+
+impl Pieces {
+    fn text(&self) -> String {
+        self.top.clone() + &self.remotes.concat()
+    }
+}
+
+/// How a remote is written: long or short, what stands at the end of each line, a blank line first.
+type Piece = (usize, Vec<(String, &'static str)>, bool);
+
+fn pieces() -> impl Strategy<Value = Pieces> {
+    let end = prop_oneof![Just("\n"), Just("\r\n")];
+    let comment = "( *# ?[a-zäß\"'=\\[]{0,8})?";
+    let piece = (
+        1..4usize,
+        proptest::collection::vec((comment, end.clone()), 8),
+        any::<bool>(),
+    );
+    let crlf = any::<bool>();
+    (proptest::collection::vec(piece, 1..5), comment, crlf).prop_map(|(list, top, crlf)| {
+        let first = if crlf { "\r\n" } else { "\n" };
+        let top = format!("{top}{first}version  =  1 # v{first}");
+        let remote = |(n, (count, comments, spaced)): (usize, Piece)| {
+            let mut comments = comments.into_iter();
+            let mut line = |text: String| {
+                let (comment, end) = comments.next().unwrap_or_default();
+                format!(
+                    "{text}{comment}{}",
+                    if crlf && end.is_empty() { "\r\n" } else { end }
+                )
+            };
+            let mut piece = String::new();
+            if spaced {
+                piece += &line(String::new());
+            }
+            piece += &line(format!("[remotes.r{n}]"));
+            piece += &line("url   = 'h:1'".to_owned());
+            piece += &line("tags = [ 'a',".to_owned());
+            piece += &line("  'b' ]".to_owned());
+            if count > 1 {
+                piece += &line("description = '''x".to_owned()).replace('#', "+");
+                piece += &line("y'''".to_owned());
+            }
+            piece
+        };
+        let remotes = list.into_iter().enumerate().map(remote).collect();
+        Pieces { top, remotes }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_change_leaves_every_other_byte(pieces in pieces(), pick in any::<prop::sample::Index>()) {
+        let dir = tempfile::tempdir().unwrap();
+        let original = pieces.text();
+        write(dir.path(), &original);
+        let at = pick.index(pieces.remotes.len());
+        let name = format!("r{at}");
+        let before = pieces.top.clone() + &pieces.remotes[..at].concat();
+        let after = pieces.remotes[at + 1..].concat();
+        let edited = |change: &dyn Fn(&mut Edit)| {
+            write(dir.path(), &original);
+            let mut edit = RemotesFile::edit(Some(dir.path())).unwrap();
+            change(&mut edit);
+            edit.save().unwrap();
+            text(dir.path())
+        };
+
+        prop_assert_eq!(edited(&|_| {}), original.clone());
+        let added = edited(&|edit| edit.insert(&remote("new")).unwrap());
+        prop_assert!(added.starts_with(&original), "{}", added);
+        let renamed = edited(&|edit| edit.rename(&name, &"new".parse().unwrap()).unwrap());
+        prop_assert_eq!(
+            renamed,
+            original.replace(&format!("[remotes.{name}]"), "[remotes.new]")
+        );
+        let set = edited(&|edit| edit.set(&name, "cwd", "/x".into()).unwrap());
+        prop_assert!(set.starts_with(&before) && set.ends_with(&after), "{}", set);
+        let changed = edited(&|edit| edit.set(&name, "url", "h:9".into()).unwrap());
+        prop_assert_eq!(changed, before.clone() + &pieces.remotes[at].replace("'h:1'", "\"h:9\"") + &after);
+        let default = edited(&|edit| edit.set_default(&name).unwrap());
+        prop_assert!(default.ends_with(&pieces.remotes.concat()), "{}", default);
+        let removed = edited(&|edit| drop(edit.remove(&name).unwrap()));
+        // Of two equal lines either may be the one that stays, so their ends may be swapped.
+        let lf = |text: &str| text.replace("\r\n", "\n");
+        prop_assert_eq!(lf(&removed), lf(&before) + &lf(&after));
+        if !original.contains("\r\n") || !original.replace("\r\n", "").contains('\n') {
+            prop_assert_eq!(removed, before + &after);
+        }
+    }
+
+    #[test]
+    fn no_file_panics(text in "(?s)(version = [0-9]\n)?(\\[remotes\\.[a-z]\\]\n)?.{0,60}") {
+        let _ = load(&text).map_err(|error| error.to_string());
+    }
+
+    #[test]
+    fn random_remotes_survive(
+        name in "[a-km-z][A-Za-z0-9_.-]{0,62}",
+        description in proptest::option::of(".{0,20}"),
+        tags in proptest::collection::vec("[a-k0-9][a-z0-9_.-]{0,9}", 0..3),
+        millis in proptest::option::of(1..86_400_000u64),
+        cwd in proptest::option::of(".{0,20}"),
+    ) {
+        let options = Options {
+            connect_timeout: millis.map(std::time::Duration::from_millis),
+            cwd,
+        };
+        let remote = Remote { description, tags, options, dirs: Vec::new(), ..remote(&name) };
+        let dir = tempfile::tempdir().unwrap();
+        let mut edit = RemotesFile::edit(Some(dir.path())).unwrap();
+        edit.insert(&remote).unwrap();
+        edit.save().unwrap();
+        let file = RemotesFile::load(Some(dir.path())).unwrap();
+        prop_assert_eq!(file.get(&name), Ok(&remote));
+    }
+}
