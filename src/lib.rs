@@ -31,6 +31,7 @@ pub mod output;
 pub mod protocol;
 pub mod remote;
 pub mod secret;
+pub mod state;
 pub mod target;
 pub mod transport;
 

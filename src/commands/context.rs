@@ -10,6 +10,7 @@ use crate::error::CommandError;
 use crate::output::{self, Format};
 use crate::protocol::session::Request;
 use crate::secret::Secret;
+use crate::state::{ClientId, DaemonState};
 use crate::target::Target;
 
 /// Limit for everything up to an open WebSocket.
@@ -77,26 +78,15 @@ impl Context {
         })
     }
 
-    fn client_settings(&self) -> Result<client::Settings, CommandError> {
-        Ok(client::Settings {
-            client_id: format!("cid_{}", uuid::Uuid::new_v4().simple()),
-            connect_timeout: self.global.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
-            handshake_timeout: HANDSHAKE_TIMEOUT,
-            ca_file: self.env.path(env::PASEO_CA_FILE),
-            pipelined: false,
-        })
-    }
-
     /// Connects to the selected daemon and does something with it.
     pub fn with_daemon<T>(
         &self,
         work: impl AsyncFnOnce(&DaemonClient) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        let target = self.target()?;
-        let settings = self.client_settings()?;
+        let road = self.road()?;
         run_async(async {
-            let daemon = client::connect(&target, &settings).await?;
-            finish(daemon, work).await
+            let daemon = client::connect(&road.target, &road.settings).await?;
+            road.finish(daemon, work).await
         })
     }
 
@@ -107,26 +97,59 @@ impl Context {
         opening: &R,
         work: impl AsyncFnOnce(&DaemonClient, R::Reply) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        let target = self.target()?;
-        let settings = self.client_settings()?;
+        let road = self.road()?;
         run_async(async {
-            let (daemon, reply) = client::connect_and_call(&target, &settings, opening).await?;
-            finish(daemon, async |daemon: &DaemonClient| {
+            let connecting = client::connect_and_call(&road.target, &road.settings, opening);
+            let (daemon, reply) = connecting.await?;
+            road.finish(daemon, async |daemon: &DaemonClient| {
                 let reply = reply.wait(Some(client::REPLY_TIMEOUT)).await?;
                 work(daemon, reply).await
             })
             .await
         })
     }
+
+    fn road(&self) -> Result<Road, CommandError> {
+        let target = self.target()?;
+        let state = DaemonState::of(&target, self.env.state_dir().as_deref());
+        let client_id = state.client_id();
+        let settings = client::Settings {
+            client_id: client_id.as_str().to_owned(),
+            connect_timeout: self.global.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+            ca_file: self.env.path(env::PASEO_CA_FILE),
+            pipelined: matches!(target, Target::Relay { .. }) && state.pipelines(),
+        };
+        Ok(Road {
+            target,
+            state,
+            settings,
+            _client_id: client_id,
+        })
+    }
 }
 
-async fn finish<T>(
-    daemon: DaemonClient,
-    work: impl AsyncFnOnce(&DaemonClient) -> Result<T, CommandError>,
-) -> Result<T, CommandError> {
-    let result = work(&daemon).await;
-    daemon.close().await;
-    result
+/// A daemon, and how to get to it. Holds the session's id for as long as the command runs.
+struct Road {
+    target: Target,
+    state: DaemonState,
+    settings: client::Settings,
+    _client_id: ClientId,
+}
+
+impl Road {
+    async fn finish<T>(
+        &self,
+        daemon: DaemonClient,
+        work: impl AsyncFnOnce(&DaemonClient) -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        if let (Target::Relay { .. }, Some(version)) = (&self.target, &daemon.server().version) {
+            self.state.saw_version(version);
+        }
+        let result = work(&daemon).await;
+        daemon.close().await;
+        result
+    }
 }
 
 /// Runs the asynchronous part of a command. Everything before it is blocking code: the keyring must

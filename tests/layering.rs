@@ -1,0 +1,223 @@
+//! Holds the table of who may import whom (`docs/architecture.md`), and the rules on file sizes and output.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Module → what it may import of ours. `main` and `lib` may import anything.
+const TABLE: &[(&str, &[&str])] = &[
+    ("env", &[]),
+    ("files", &[]),
+    ("output", &[]),
+    ("protocol", &[]),
+    ("secret", &["files"]),
+    ("transport", &["protocol", "secret"]),
+    ("e2ee", &["protocol", "transport"]),
+    ("pairing", &["e2ee", "env", "files", "protocol", "secret"]),
+    ("target", &["e2ee", "protocol", "secret"]),
+    ("state", &["files", "target"]),
+    (
+        "remote",
+        &[
+            "e2ee", "env", "files", "pairing", "protocol", "secret", "target",
+        ],
+    ),
+    (
+        "client",
+        &["e2ee", "protocol", "secret", "target", "transport"],
+    ),
+    ("relay", &["protocol"]),
+    ("host", &["e2ee", "protocol", "secret", "transport"]),
+    (
+        "daemon",
+        &[
+            "e2ee",
+            "files",
+            "host",
+            "pairing",
+            "protocol",
+            "secret",
+            "transport",
+        ],
+    ),
+    (
+        "error",
+        &[
+            "client",
+            "daemon",
+            "e2ee",
+            "files",
+            "output",
+            "pairing",
+            "relay",
+            "remote",
+            "secret",
+            "transport",
+        ],
+    ),
+    (
+        "commands",
+        &[
+            "cli",
+            "client",
+            "daemon",
+            "e2ee",
+            "env",
+            "error",
+            "files",
+            "output",
+            "pairing",
+            "protocol",
+            "relay",
+            "remote",
+            "secret",
+            "state",
+            "target",
+            "transport",
+        ],
+    ),
+    ("cli", &["commands", "env", "output", "remote", "secret"]),
+];
+
+/// Longest file, tests included. A file that needs more stands here with its reason.
+const LONGEST: usize = 600;
+
+fn sources() -> Vec<PathBuf> {
+    fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => walk(&path, found),
+                false if path.extension().is_some_and(|e| e == "rs") => found.push(path),
+                false => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut found,
+    );
+    found.sort();
+    found
+}
+
+fn module_of(path: &Path) -> String {
+    let path = path
+        .strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+        .unwrap();
+    let first = path.iter().next().unwrap().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The modules of ours that a file names through `crate::`, comments left out.
+fn imports(text: &str) -> BTreeSet<String> {
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let mut found = BTreeSet::new();
+    for part in code.split("crate::").skip(1) {
+        let names = match part.strip_prefix('{') {
+            Some(list) => list
+                .split('}')
+                .next()
+                .unwrap_or_default()
+                .split(',')
+                .collect(),
+            None => vec![part],
+        };
+        for name in names {
+            found.insert(
+                name.trim()
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect(),
+            );
+        }
+    }
+    found.remove("");
+    found
+}
+
+#[test]
+fn imports_point_one_way() {
+    let table: BTreeMap<_, _> = TABLE.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for path in sources() {
+        let module = module_of(&path);
+        if module == "main" || module == "lib" {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let Some(allowed) = table.get(module.as_str()) else {
+            wrong.push(format!(
+                "{}: the table has no row for `{module}`",
+                path.display()
+            ));
+            continue;
+        };
+        for import in imports(&text) {
+            // Test support inside a module may use any other; production code may not.
+            let production = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default();
+            let is_module = table.contains_key(import.as_str());
+            if is_module
+                && import != module
+                && !allowed.contains(&import.as_str())
+                && imports(production).contains(&import)
+            {
+                wrong.push(format!(
+                    "{}: `{module}` may not import `{import}`",
+                    path.display()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_table_has_no_cycle() {
+    // `cli` holds the enum of commands and `commands` reads the global arguments: one pair by design.
+    let mut left: BTreeMap<&str, BTreeSet<&str>> = TABLE
+        .iter()
+        .map(|(module, imports)| (*module, imports.iter().copied().collect()))
+        .collect();
+    left.get_mut("commands").unwrap().remove("cli");
+    while !left.is_empty() {
+        let free: Vec<&str> = left
+            .iter()
+            .filter(|(_, imports)| imports.is_empty())
+            .map(|(m, _)| *m)
+            .collect();
+        assert!(!free.is_empty(), "a cycle among {:?}", left.keys());
+        for module in free {
+            left.remove(module);
+            left.values_mut().for_each(|imports| {
+                imports.remove(module);
+            });
+        }
+    }
+}
+
+#[test]
+fn nobody_reaches_past_the_parent_module() {
+    for path in sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("super::super"), "{}", path.display());
+    }
+}
+
+#[test]
+fn files_stay_small() {
+    for path in sources() {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= LONGEST, "{} has {lines} lines", path.display());
+    }
+}
