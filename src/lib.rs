@@ -28,6 +28,7 @@ pub mod env;
 pub mod error;
 pub mod files;
 pub mod output;
+pub mod pairing;
 pub mod protocol;
 pub mod remote;
 pub mod secret;

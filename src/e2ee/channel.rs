@@ -260,7 +260,7 @@ impl Receiver {
 enum Fault {
     #[error(transparent)]
     Open(#[from] OpenError),
-    #[error("a plaintext frame on an encrypted channel")]
+    #[error("a frame came unencrypted")]
     Plaintext,
     #[error("a text frame that is not UTF-8")]
     NotUtf8,

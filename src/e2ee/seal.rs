@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::keys::{KEY_BYTES, KeyError, PublicKey, SecretKey};
 use super::recent::Recent;
+use crate::protocol::base64::decode_lenient;
 use crate::protocol::e2ee::{MAX_BINARY_BYTES, MAX_TEXT_BYTES, OVERHEAD_BYTES};
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
 
@@ -167,23 +168,6 @@ impl fmt::Debug for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Opener([secret])")
     }
-}
-
-fn decode_lenient(text: &[u8]) -> Option<Vec<u8>> {
-    if let Ok(bytes) = base64_simd::STANDARD.decode_to_vec(text) {
-        return Some(bytes);
-    }
-    let text = text.trim_ascii();
-    let text = text.strip_suffix(b"=").unwrap_or(text);
-    let text = text.strip_suffix(b"=").unwrap_or(text);
-    let standard = text.iter().map(|byte| match byte {
-        b'-' => b'+',
-        b'_' => b'/',
-        other => *other,
-    });
-    base64_simd::STANDARD_NO_PAD
-        .decode_to_vec(standard.collect::<Vec<_>>())
-        .ok()
 }
 
 /// A plaintext does not fit into one frame.

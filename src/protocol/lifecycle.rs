@@ -149,7 +149,7 @@ pub struct ImportAgent {
     pub labels: Option<BTreeMap<String, String>>,
 }
 
-/// `fetch_agent_request`: one agent, by id, unique prefix or exact title.
+/// `fetch_agent_request`: one agent, by its id, the beginning of one, or its title.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FetchAgent {
@@ -170,7 +170,7 @@ pub struct FetchedAgent {
     pub error: Option<String>,
 }
 
-/// `wait_for_finish_request`. The agent is named by id, unique prefix or exact title.
+/// `wait_for_finish_request`. The agent is named by its id, the beginning of one, or its title.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WaitForFinish {
@@ -212,7 +212,7 @@ pub struct Waited {
     pub last_message: Option<String>,
 }
 
-/// `send_agent_message_request`. The agent is named by id, unique prefix or exact title.
+/// `send_agent_message_request`. The agent is named by its id, the beginning of one, or its title.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SendMessage {

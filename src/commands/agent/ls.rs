@@ -74,7 +74,7 @@ impl Args {
     }
 }
 
-/// Lists agents: running ones first, then idle, then the others, each newest first.
+/// Lists agents by what they do (work, wait, anything else), and each kind by age, new to old.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let request = args.request()?;
     let mut agents = context

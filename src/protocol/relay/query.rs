@@ -46,10 +46,10 @@ pub enum QueryError {
     #[error("serverId is too long")]
     LongServer,
     /// `v` is neither blank nor `1` nor `2`.
-    #[error("Invalid v parameter (expected 1 or 2)")]
+    #[error("Invalid v parameter: neither 1 nor 2")]
     BadVersion,
     /// `role` is neither `server` nor `client`.
-    #[error("Missing or invalid role parameter")]
+    #[error("Invalid role parameter")]
     BadRole,
     /// `connectionId` is longer than [`MAX_ID_BYTES`](super::MAX_ID_BYTES).
     #[error("connectionId is too long")]
@@ -134,9 +134,9 @@ mod tests {
         assert_eq!(refusal("serverId=&v=9"), "Missing serverId parameter");
         assert_eq!(
             refusal("serverId=s&v=3&role=client"),
-            "Invalid v parameter (expected 1 or 2)"
+            "Invalid v parameter: neither 1 nor 2"
         );
-        assert_eq!(refusal("serverId=s"), "Missing or invalid role parameter");
+        assert_eq!(refusal("serverId=s"), "Invalid role parameter");
         let long = "x".repeat(MAX_ID_BYTES + 1);
         assert_eq!(refusal(&format!("serverId={long}")), "serverId is too long");
         assert_eq!(

@@ -1,0 +1,17 @@
+//! Pairing: how a daemon says who it is and where, and the files that make it the same daemon tomorrow.
+//!
+//! An [`Offer`] is the whole credential: whoever has it controls the daemon as its owner, and it does
+//! not expire. See `docs/protocol.md`, "Pairing offer".
+
+mod config;
+mod home;
+mod identity;
+mod offer;
+mod pid;
+mod source;
+
+pub use config::{ConfigError, DaemonConfig, Overrides, RelayConfig};
+pub use home::{Home, HomeError, KeyPairError};
+pub use offer::{MAX_OFFER_BYTES, Offer, OfferError};
+pub use pid::{ClaimError, PidFile, PidGuard};
+pub use source::{OfferSource, SourceError};

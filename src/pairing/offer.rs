@@ -1,0 +1,374 @@
+//! The pairing offer: link, bare base64url and JSON, to and fro.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use crate::e2ee::{KeyError, PublicKey};
+use crate::protocol::base64::decode_lenient;
+use crate::protocol::relay::{Endpoint, EndpointError, MAX_ID_BYTES};
+use crate::secret::Secret;
+
+/// Largest offer that is read, in bytes, in any form. Real ones have about 240.
+pub const MAX_OFFER_BYTES: usize = 16 * 1024;
+
+/// What stands between the base URL and the base64url of an offer link.
+pub(super) const MARKER: &str = "#offer=";
+
+/// The only version there is.
+const VERSION: u64 = 2;
+
+/// Who a daemon is and where it can be reached. A secret as a whole.
+#[derive(Clone)]
+pub struct Offer {
+    /// The id that the relay routes by: 1 to 256 bytes.
+    pub server_id: Secret<String>,
+    /// The key that the daemon must prove to hold.
+    pub daemon_key: PublicKey,
+    /// Where the relay listens.
+    pub relay: Endpoint,
+    /// Whether the relay speaks TLS, when the offer says; see [`Endpoint::uses_tls`].
+    pub use_tls: Option<bool>,
+    /// Fields of newer offers, kept as they came.
+    unknown: Map<String, Value>,
+    /// The same, of the `relay` object.
+    relay_unknown: Map<String, Value>,
+}
+
+impl Offer {
+    /// Makes the offer of a daemon.
+    pub fn new(
+        server_id: Secret<String>,
+        daemon_key: PublicKey,
+        relay: Endpoint,
+        use_tls: Option<bool>,
+    ) -> Self {
+        Self {
+            server_id,
+            daemon_key,
+            relay,
+            use_tls,
+            unknown: Map::new(),
+            relay_unknown: Map::new(),
+        }
+    }
+
+    /// Parses a link (anything with `#offer=` in it), bare base64url or base64, or JSON. White space is
+    /// ignored, also where a mail or a terminal has wrapped the line.
+    pub fn parse(text: &str) -> Result<Self, OfferError> {
+        if text.len() > MAX_OFFER_BYTES {
+            return Err(OfferError::TooLarge);
+        }
+        let text = text.trim();
+        let encoded = match text.split_once(MARKER) {
+            Some((_, encoded)) => encoded,
+            None if text.starts_with('{') => return Self::from_json(text.as_bytes()),
+            None => text,
+        };
+        let encoded: String = encoded.split_whitespace().collect();
+        if encoded.is_empty() {
+            return Err(OfferError::Empty);
+        }
+        let json = decode_lenient(encoded.as_bytes()).ok_or(OfferError::NotBase64)?;
+        Self::from_json(&json)
+    }
+
+    fn from_json(json: &[u8]) -> Result<Self, OfferError> {
+        let value = serde_json::from_slice(json).map_err(|_| OfferError::NotJson)?;
+        let Value::Object(mut fields) = value else {
+            return Err(OfferError::NotJson);
+        };
+        match fields.shift_remove("v") {
+            None => return Err(OfferError::Missing("v")),
+            Some(version) if version.as_u64() == Some(VERSION) => {}
+            Some(_) => return Err(OfferError::Version),
+        }
+        let server_id = text(&mut fields, "serverId", "serverId")?;
+        if server_id.len() > MAX_ID_BYTES {
+            return Err(OfferError::ServerIdTooLong);
+        }
+        let key = text(&mut fields, "daemonPublicKeyB64", "daemonPublicKeyB64")?;
+        let mut relay = match fields.shift_remove("relay") {
+            None => return Err(OfferError::Missing("relay")),
+            Some(Value::Object(relay)) => relay,
+            Some(_) => return Err(OfferError::WrongType("relay", "an object")),
+        };
+        let endpoint = text(&mut relay, "endpoint", "relay.endpoint")?;
+        let use_tls = match relay.shift_remove("useTls") {
+            None => None,
+            Some(Value::Bool(use_tls)) => Some(use_tls),
+            Some(_) => return Err(OfferError::WrongType("relay.useTls", "true or false")),
+        };
+        Ok(Self {
+            server_id: Secret::new(server_id),
+            daemon_key: PublicKey::from_base64(&key)?,
+            relay: endpoint.parse()?,
+            use_tls,
+            unknown: fields,
+            relay_unknown: relay,
+        })
+    }
+
+    /// Returns the compact JSON: the official keys in the official order, then the unknown ones.
+    pub fn to_json(&self) -> Secret<String> {
+        let mut relay = Map::new();
+        relay.insert("endpoint".to_owned(), json!(self.relay.to_string()));
+        if let Some(use_tls) = self.use_tls {
+            relay.insert("useTls".to_owned(), json!(use_tls));
+        }
+        relay.extend(self.relay_unknown.clone());
+        let mut offer = Map::new();
+        offer.insert("v".to_owned(), json!(VERSION));
+        offer.insert("serverId".to_owned(), json!(self.server_id.expose()));
+        let key = self.daemon_key.to_base64();
+        offer.insert("daemonPublicKeyB64".to_owned(), json!(key));
+        offer.insert("relay".to_owned(), Value::Object(relay));
+        offer.extend(self.unknown.clone());
+        Secret::new(Value::Object(offer).to_string())
+    }
+
+    /// Returns the link. `base_url` is the app's address, of which one trailing slash is dropped.
+    pub fn to_link(&self, base_url: &str) -> Secret<String> {
+        let base_url = base_url.strip_suffix('/').unwrap_or(base_url);
+        let encoded = base64_simd::URL_SAFE_NO_PAD.encode_to_string(self.to_json().expose());
+        Secret::new(format!("{base_url}/{MARKER}{encoded}"))
+    }
+
+    /// Returns whether a client speaks TLS to the relay.
+    pub fn uses_tls(&self) -> bool {
+        self.relay.uses_tls(self.use_tls)
+    }
+}
+
+fn text(
+    fields: &mut Map<String, Value>,
+    key: &str,
+    name: &'static str,
+) -> Result<String, OfferError> {
+    match fields.shift_remove(key) {
+        None => Err(OfferError::Missing(name)),
+        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(_) => Err(OfferError::WrongType(name, "a text that is not empty")),
+    }
+}
+
+/// Shows what may be published.
+impl fmt::Debug for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Offer")
+            .field("fingerprint", &self.daemon_key.fingerprint())
+            .field("relay", &self.relay.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is wrong with an offer. Nothing of the offer is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OfferError {
+    /// Nothing is there.
+    #[error("the offer is empty")]
+    Empty,
+    /// More than [`MAX_OFFER_BYTES`].
+    #[error("the offer is longer than {MAX_OFFER_BYTES} bytes")]
+    TooLarge,
+    /// Neither JSON nor base64.
+    #[error("the offer is not base64; was it cut off when it was copied?")]
+    NotBase64,
+    /// Base64 of something else.
+    #[error("the offer is not a JSON object; was it cut off when it was copied?")]
+    NotJson,
+    /// Not version 2.
+    #[error("the offer has another version than {VERSION}")]
+    Version,
+    /// A field is missing.
+    #[error("the offer has no `{0}`")]
+    Missing(&'static str),
+    /// A field is something else than it should be.
+    #[error("`{0}` of the offer is not {1}")]
+    WrongType(&'static str, &'static str),
+    /// No relay takes it.
+    #[error("`serverId` of the offer is longer than {MAX_ID_BYTES} bytes")]
+    ServerIdTooLong,
+    /// The key is unusable.
+    #[error("`daemonPublicKeyB64` of the offer cannot be used")]
+    Key(#[from] KeyError),
+    /// The endpoint is not host and port.
+    #[error("`relay.endpoint` of the offer cannot be used")]
+    Endpoint(#[from] EndpointError),
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KEY: &str = "fh1V4oOfytbm1vXyc29bUj+dQDpoSE6nzzsYNkgZ4SY=";
+
+    fn official() -> String {
+        format!(
+            r#"{{"v":2,"serverId":"srv_Kz0tUmle4OGX","daemonPublicKeyB64":"{KEY}","relay":{{"endpoint":"127.0.0.1:8787","useTls":false}}}}"#
+        )
+    }
+
+    #[test]
+    fn every_form_parses() {
+        let json = official();
+        let url_safe = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&json);
+        let standard = base64_simd::STANDARD.encode_to_string(&json);
+        let (head, tail) = url_safe.split_at(76);
+        for form in [
+            json.clone(),
+            format!("\n {json}\n"),
+            url_safe.clone(),
+            standard.clone(),
+            format!("https://app.paseo.sh/#offer={url_safe}\n"),
+            format!("#offer={standard}"),
+            format!("see https://my.app/x?y#offer= {url_safe}"),
+            format!("https://app.paseo.sh/#offer={head}\r\n  {tail}"),
+        ] {
+            let offer = Offer::parse(&form).unwrap();
+            assert_eq!(offer.to_json().expose(), &json, "{form}");
+            assert_eq!(
+                offer.to_link("https://app.paseo.sh/").expose(),
+                &format!("https://app.paseo.sh/#offer={url_safe}")
+            );
+        }
+    }
+
+    #[test]
+    fn offers_of_0_1_65_have_no_use_tls() {
+        let json = official().replace(r#","useTls":false"#, "");
+        let offer = Offer::parse(&json).unwrap();
+        assert_eq!((offer.use_tls, offer.uses_tls()), (None, false));
+        assert_eq!(offer.to_json().expose(), &json);
+    }
+
+    #[test]
+    fn each_fault_is_named() {
+        let without = |part: &str| official().replace(part, "");
+        let with = |part: &str, other: &str| official().replace(part, other);
+        let cases = [
+            (String::new(), OfferError::Empty),
+            ("https://app.paseo.sh/#offer= ".into(), OfferError::Empty),
+            ("x".repeat(MAX_OFFER_BYTES + 1), OfferError::TooLarge),
+            ("!".into(), OfferError::NotBase64),
+            ("#offer=eyJ2I,".into(), OfferError::NotBase64),
+            ("eyJ2Ijoy".into(), OfferError::NotJson),
+            ("{".into(), OfferError::NotJson),
+            ("W10".into(), OfferError::NotJson),
+            ("//79".into(), OfferError::NotJson),
+            (without(r#""v":2,"#), OfferError::Missing("v")),
+            (with(r#""v":2"#, r#""v":3"#), OfferError::Version),
+            (with(r#""v":2"#, r#""v":"2""#), OfferError::Version),
+            (
+                without(r#""serverId":"srv_Kz0tUmle4OGX","#),
+                OfferError::Missing("serverId"),
+            ),
+            (
+                with("srv_Kz0tUmle4OGX", ""),
+                OfferError::WrongType("serverId", "a text that is not empty"),
+            ),
+            (
+                with("srv_Kz0tUmle4OGX", &"s".repeat(257)),
+                OfferError::ServerIdTooLong,
+            ),
+            (
+                without(&format!(r#""daemonPublicKeyB64":"{KEY}","#)),
+                OfferError::Missing("daemonPublicKeyB64"),
+            ),
+            (with(KEY, "!"), OfferError::Key(KeyError::NotBase64)),
+            (
+                with(KEY, "c2hvcnQ="),
+                OfferError::Key(KeyError::WrongLength(5)),
+            ),
+            (
+                with(KEY, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+                OfferError::Key(KeyError::LowOrder),
+            ),
+            (
+                without(r#","relay":{"endpoint":"127.0.0.1:8787","useTls":false}"#),
+                OfferError::Missing("relay"),
+            ),
+            (
+                with(r#"{"endpoint":"127.0.0.1:8787","useTls":false}"#, "1"),
+                OfferError::WrongType("relay", "an object"),
+            ),
+            (
+                without(r#""endpoint":"127.0.0.1:8787","#),
+                OfferError::Missing("relay.endpoint"),
+            ),
+            (
+                with("127.0.0.1:8787", "wss://relay"),
+                OfferError::Endpoint(EndpointError),
+            ),
+            (
+                with(r#""useTls":false"#, r#""useTls":null"#),
+                OfferError::WrongType("relay.useTls", "true or false"),
+            ),
+        ];
+        for (input, expected) in cases {
+            let error = Offer::parse(&input).unwrap_err();
+            assert_eq!(error, expected, "{input}");
+            assert!(!error.to_string().contains("srv_"));
+        }
+    }
+
+    #[test]
+    fn debug_shows_fingerprint_and_relay_only() {
+        let offer = Offer::parse(&official()).unwrap();
+        let shown = format!("{offer:?}");
+        assert!(shown.contains(&offer.daemon_key.fingerprint().to_string()));
+        assert!(shown.contains("127.0.0.1:8787"));
+        assert!(!shown.contains("srv_") && !shown.contains(KEY));
+    }
+
+    fn unknown() -> impl Strategy<Value = Map<String, Value>> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,20}".prop_map(Value::from),
+        ];
+        let value = leaf.prop_recursive(3, 16, 4, |inner| {
+            prop::collection::vec(inner, 0..4).prop_map(Value::from)
+        });
+        prop::collection::btree_map("x[a-z]{0,8}", value, 0..4)
+            .prop_map(|fields| fields.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn parse_never_panics(text in ".{0,300}", base64 in "[A-Za-z0-9_-]{0,300}") {
+            let _ = Offer::parse(&text);
+            let _ = Offer::parse(&base64);
+            let _ = Offer::parse(&format!("#offer={text}"));
+        }
+
+        #[test]
+        fn mangled_json_never_panics(at: prop::sample::Index, byte in " -~") {
+            let mut json = official();
+            let at = at.index(json.len());
+            json.replace_range(at..=at, &byte);
+            if let Ok(offer) = Offer::parse(&json) {
+                let again = Offer::parse(offer.to_json().expose()).unwrap();
+                prop_assert!(again.to_json().expose() == offer.to_json().expose());
+            }
+        }
+
+        #[test]
+        fn unknown_fields_survive(server_id in "[^\\x00-\\x1f]{1,60}", use_tls: Option<bool>, top in unknown(), relay in unknown()) {
+            let endpoint = "relay.example.org:443".parse().unwrap();
+            let key = PublicKey::from_base64(KEY).unwrap();
+            let mut offer = Offer::new(Secret::new(server_id.clone()), key, endpoint, use_tls);
+            offer.unknown = top.clone();
+            offer.relay_unknown = relay.clone();
+            let read = Offer::parse(offer.to_link("https://app.paseo.sh").expose()).unwrap();
+            prop_assert_eq!(read.server_id.expose(), &server_id);
+            prop_assert_eq!((read.daemon_key, read.use_tls), (key, use_tls));
+            prop_assert_eq!((&read.unknown, &read.relay_unknown), (&top, &relay));
+            prop_assert!(read.to_json().expose() == offer.to_json().expose());
+        }
+    }
+}
