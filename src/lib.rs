@@ -58,6 +58,11 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
     let Some(command) = cli.command.as_ref().filter(|_| !cli.global.version) else {
         return print_version();
     };
+    output::trace::start(
+        env.text(env::PASEO_LOG),
+        cli.global.verbose,
+        command.is_server(),
+    );
     let context = Context::new(env, &cli.global);
     match commands::dispatch(&context, command).and_then(|outcome| print(outcome, &context)) {
         Ok(_) if official => ExitCode::SUCCESS,

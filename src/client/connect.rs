@@ -210,6 +210,7 @@ impl Road<'_> {
             Err(error) => return Some(Err(self.no_channel(error))),
             Ok(channel) => channel,
         };
+        tracing::info!(binary = channel.binary, "encryption ready, pipelined");
         let opening = Opening::new(channel.transport);
         if let Some(ahead) = ahead {
             (ahead.expect)(&opening);
@@ -226,6 +227,7 @@ impl Road<'_> {
         let channel = e2ee::connect(transport, self.daemon_key, self.deadline)
             .await
             .map_err(|error| self.no_channel(error))?;
+        tracing::info!(binary = channel.binary, "encryption ready");
         let introduction = introduce(channel.transport, hello(self.settings), self.deadline).await;
         self.outcome(introduction, &channel.proof)
     }
@@ -300,7 +302,10 @@ async fn introduce(transport: Transport, hello: String, deadline: Instant) -> In
 
 async fn wait(opening: Opening, deadline: Instant) -> Introduction {
     match timeout_at(deadline, opening.ready()).await {
-        Ok(Ok(daemon)) => Introduction::Ready(daemon),
+        Ok(Ok(daemon)) => {
+            tracing::info!(version = ?daemon.server().version, "session open");
+            Introduction::Ready(daemon)
+        }
         Ok(Err(error)) => Introduction::Ended(error),
         Err(_) => Introduction::Late,
     }

@@ -415,6 +415,7 @@ impl Reader {
         let Ok(correlation) = serde_json::from_str::<Correlation<'_>>(payload.get()) else {
             return;
         };
+        tracing::debug!(%kind, bytes = text.len(), "received");
         let waiting = correlation
             .request_id
             .and_then(|id| lock(&self.shared).pending.remove(id.as_ref()));

@@ -41,6 +41,13 @@ pub enum Command {
     Agent(agent::Command),
 }
 
+impl Command {
+    /// Returns whether it runs until it is stopped, and tells meanwhile what happens.
+    pub fn is_server(&self) -> bool {
+        false
+    }
+}
+
 /// Runs a command.
 pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
     match command {

@@ -7,6 +7,7 @@
 
 mod sanitize;
 mod table;
+pub mod trace;
 
 use std::io::{IsTerminal, Write};
 

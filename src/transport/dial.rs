@@ -248,6 +248,7 @@ impl Attempt<'_> {
             .within(Step::Connect, race(addresses))
             .await?
             .map_err(|source| self.refused(source))?;
+        tracing::info!(address = %self.address, "connected");
         // Frames are small and answered at once: waiting to fill a packet only adds latency.
         stream
             .set_nodelay(true)
@@ -272,9 +273,12 @@ impl Attempt<'_> {
         let connector = tls::connector(self.dial.ca_file.as_deref())?;
         let name = ServerName::try_from(endpoint.host().to_owned())
             .map_err(|error| fail(std::io::Error::new(std::io::ErrorKind::InvalidInput, error)))?;
-        self.within(Step::Tls, connector.connect(name, stream))
+        let stream = self
+            .within(Step::Tls, connector.connect(name, stream))
             .await?
-            .map_err(fail)
+            .map_err(fail)?;
+        tracing::info!(version = ?stream.get_ref().1.protocol_version(), "TLS established");
+        Ok(stream)
     }
 
     async fn upgrade<S>(&self, stream: S, host: &Endpoint) -> Result<Dialed, DialError>
@@ -284,10 +288,14 @@ impl Attempt<'_> {
         let request = self.request(host)?;
         let upgrade = client_async_with_config(request, stream, Some(websocket::config()));
         match self.within(Step::Upgrade, upgrade).await? {
-            Ok((stream, response)) => Ok(Dialed {
-                transport: websocket::from_stream(stream),
-                daemon_online: presence(&response),
-            }),
+            Ok((stream, response)) => {
+                let daemon_online = presence(&response);
+                tracing::info!(?daemon_online, "upgraded to WebSocket");
+                Ok(Dialed {
+                    transport: websocket::from_stream(stream),
+                    daemon_online,
+                })
+            }
             Err(error) => Err(self.upgrade_failed(error)),
         }
     }
