@@ -1,0 +1,7 @@
+//! The client against scripted peers over real sockets: what it must survive, and what it must say.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod peer;
+mod pitfalls;
+mod refusals;
