@@ -17,6 +17,7 @@
 //! | [`secret`], [`target`] | what a connection needs, looked up |
 //! | [`protocol`] | what is on the wire |
 //! | [`transport`], [`e2ee`], [`client`] | from an address to a session with a daemon |
+//! | [`relay`] | the meeting point of clients and daemons |
 //!
 //! `docs/architecture.md` has the table of who may import whom; `tests/layering.rs` holds it.
 
@@ -30,6 +31,7 @@ pub mod files;
 pub mod output;
 pub mod pairing;
 pub mod protocol;
+pub mod relay;
 pub mod remote;
 pub mod secret;
 pub mod state;

@@ -1,0 +1,69 @@
+//! What a relay can be told.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::protocol::relay::{HELD_FRAMES, MAX_MESSAGE_BYTES};
+
+/// Settings of a relay.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address and port to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Bounds of everything that peers can make grow.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Bounds of everything that peers can make grow.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest message, in bytes; a larger one closes its sender with 1009.
+    pub message_bytes: usize,
+    /// Bytes that wait for one socket before its peer has to wait.
+    pub queue_bytes: usize,
+    /// Bytes that wait in all queues together; the socket that would pass it is closed with 1013.
+    pub total_bytes: usize,
+    /// Frames kept per connection id for an absent daemon: the newest ones.
+    pub held_frames: usize,
+    /// Bytes kept per connection id for an absent daemon; a client that sends more is closed with 1013.
+    pub held_bytes: usize,
+    /// Sockets in all, before and after their upgrade.
+    pub sockets: usize,
+    /// Time for the request head and the upgrade.
+    pub handshake: Duration,
+    /// A peer that is silent for this long gets a ping, and after the same time again is closed with 1008.
+    pub ping: Duration,
+    /// A peer that reads nothing for this long while its queue is full is closed with 1008.
+    pub stall: Duration,
+    /// Time for a close handshake.
+    pub close: Duration,
+    /// Time for closing all sockets when the relay stops.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: MAX_MESSAGE_BYTES,
+            queue_bytes: 1024 * 1024,
+            total_bytes: 1024 * 1024 * 1024,
+            held_frames: HELD_FRAMES,
+            held_bytes: MAX_MESSAGE_BYTES + 1024 * 1024,
+            sockets: 100_000,
+            handshake: Duration::from_secs(10),
+            ping: Duration::from_secs(45),
+            stall: Duration::from_secs(30),
+            close: Duration::from_secs(2),
+            drain: Duration::from_secs(20),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Does what the registry decides.
+//!
+//! One lock, taken when a socket comes, when it goes, and twice in a client's first seconds. The
+//! effects are done under it, because two threads that did theirs in another order would leave a
+//! socket at the wrong pipe; none of them waits for anything.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Limits;
+use super::budget::Budget;
+use super::metrics::{Gauges, Metrics};
+use super::outbox::Outbox;
+use super::pipe::{Hold, Pipe};
+use super::registry::{Effect, Event, PipeId, Place, Registry, SocketId, slim};
+use crate::protocol::relay::{Close, ConnectQuery, ConnectionId, Role, Seat, ServerId};
+
+/// All that the sockets of a relay share.
+#[derive(Debug)]
+pub(super) struct Hub {
+    pub(super) limits: Limits,
+    pub(super) metrics: Metrics,
+    budget: Arc<Budget>,
+    draining: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    registry: Registry,
+    sockets: HashMap<SocketId, Arc<Outbox>>,
+    pipes: HashMap<PipeId, Arc<Pipe>>,
+    last: u64,
+}
+
+/// A socket's membership: dropping it tells the others that the socket is gone.
+#[derive(Debug)]
+pub(super) struct Attached {
+    hub: Arc<Hub>,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) kind: Kind,
+}
+
+/// What a socket does with what it reads.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// Takes the daemon's side of the conversation with the relay.
+    Control,
+    /// Passes frames on, as this role.
+    Peer(Role, Arc<Pipe>),
+}
+
+impl Hub {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            budget: Arc::new(Budget::new(limits.total_bytes)),
+            metrics: Metrics::default(),
+            draining: AtomicBool::new(false),
+            state: Mutex::default(),
+            limits,
+        }
+    }
+
+    /// Gives an open socket its seat. Others may be closed because of it.
+    pub(super) fn attach(self: &Arc<Self>, query: ConnectQuery) -> Attached {
+        let place = place(query.seat);
+        let role = match &place {
+            Place::Control => None,
+            Place::Data(_) => Some(Role::Server),
+            Place::Client(_) => Some(Role::Client),
+            Place::Legacy(role) => Some(*role),
+        };
+        let mut state = self.lock();
+        state.last += 1;
+        let socket = SocketId(state.last);
+        let limit = self.limits.queue_bytes;
+        let outbox = Arc::new(Outbox::new(socket, limit, Arc::clone(&self.budget)));
+        state.sockets.insert(socket, Arc::clone(&outbox));
+        if self.draining() {
+            outbox.close(Close::Restart);
+        }
+        let server = query.server;
+        let event = Event::Attach {
+            socket,
+            server,
+            place,
+        };
+        let joined = self.apply(&mut state, event);
+        let kind = match (role, joined) {
+            (Some(role), Some(pipe)) => Kind::Peer(role, pipe),
+            _ => Kind::Control,
+        };
+        Attached {
+            hub: Arc::clone(self),
+            outbox,
+            kind,
+        }
+    }
+
+    /// Returns whether a daemon is there.
+    pub(super) fn online(&self, server: &ServerId) -> bool {
+        self.lock().registry.online(server)
+    }
+
+    /// Returns the numbers of this moment.
+    pub(super) fn gauges(&self) -> Gauges {
+        let state = self.lock();
+        Gauges {
+            draining: self.draining(),
+            sockets: state.sockets.len(),
+            sessions: state.registry.sessions(),
+            queued_bytes: self.budget.used(),
+        }
+    }
+
+    /// Takes no more sockets; the ones that still come are closed with 1012.
+    pub(super) fn start_draining(&self) {
+        // Under the lock, so that every socket is either in [`Hub::sockets`] or comes too late.
+        let _state = self.lock();
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether the relay stops.
+    pub(super) fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Returns every socket, to be closed one after the other.
+    pub(super) fn sockets(&self) -> Vec<Arc<Outbox>> {
+        self.lock().sockets.values().cloned().collect()
+    }
+
+    /// Returns whether nothing is left of anybody.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        let state = self.lock();
+        state.registry.is_empty() && state.sockets.is_empty() && state.pipes.is_empty()
+    }
+
+    /// Applies an event and does its effects; returns the pipe that a socket joined, if one did.
+    fn apply(&self, state: &mut State, event: Event) -> Option<Arc<Pipe>> {
+        let mut joined = None;
+        for effect in state.registry.apply(event) {
+            match effect {
+                Effect::Open { pipe, holds } => {
+                    let hold = holds.then_some(Hold {
+                        frames: self.limits.held_frames,
+                        bytes: self.limits.held_bytes,
+                    });
+                    let new = Pipe::new(hold, Arc::clone(&self.budget));
+                    state.pipes.insert(pipe, Arc::new(new));
+                }
+                Effect::Join { pipe, socket, role } => {
+                    if let Some(pipe) = state.pipes.get(&pipe)
+                        && let Some(outbox) = state.sockets.get(&socket)
+                    {
+                        pipe.join(role, Arc::clone(outbox));
+                        joined = Some(Arc::clone(pipe));
+                    }
+                }
+                Effect::Leave { pipe, socket } => {
+                    if let Some(pipe) = state.pipes.get(&pipe) {
+                        pipe.leave(socket);
+                    }
+                }
+                Effect::Shut { pipe } => {
+                    if let Some(pipe) = state.pipes.remove(&pipe) {
+                        pipe.shut();
+                    }
+                    slim(&mut state.pipes);
+                }
+                Effect::Tell { socket, message } => {
+                    if let Some(outbox) = state.sockets.get(&socket) {
+                        outbox.tell(&message);
+                    }
+                }
+                Effect::Close { socket, why } => {
+                    if let Some(outbox) = state.sockets.get(&socket) {
+                        // The whole session goes when the relay goes, and for the same reason.
+                        outbox.close(if self.draining() { Close::Restart } else { why });
+                    }
+                }
+            }
+        }
+        joined
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Attached {
+    pub(super) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Reports that this client waits for its daemon since
+    /// [`NUDGE_AFTER`](crate::protocol::relay::NUDGE_AFTER).
+    pub(super) fn nudge(&self) {
+        let client = self.outbox.id();
+        self.hub
+            .apply(&mut self.hub.lock(), Event::Nudge { client });
+    }
+
+    /// Reports that this client waits for its daemon since
+    /// [`RESET_AFTER`](crate::protocol::relay::RESET_AFTER).
+    pub(super) fn reset(&self) {
+        let client = self.outbox.id();
+        self.hub
+            .apply(&mut self.hub.lock(), Event::Reset { client });
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let socket = self.outbox.id();
+        let mut state = self.hub.lock();
+        state.sockets.remove(&socket);
+        slim(&mut state.sockets);
+        self.hub.apply(&mut state, Event::Detach { socket });
+        drop(state);
+        // Nobody may wait for room in a queue that nobody empties.
+        self.outbox.cut(Close::Restart);
+    }
+}
+
+fn place(seat: Seat) -> Place {
+    match seat {
+        Seat::Legacy(role) => Place::Legacy(role),
+        Seat::Control => Place::Control,
+        Seat::Data(id) => Place::Data(id),
+        Seat::Client(Some(id)) => Place::Client(id),
+        Seat::Client(None) => {
+            let random = getrandom::u64().expect("the system gives random numbers");
+            Place::Client(ConnectionId::from_random(random))
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Numbers to watch, as Prometheus text. The names are the Elixir relay's where it has them.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::refusal::Refusal;
+use crate::protocol::relay::Close;
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub(super) struct Metrics {
+    frames: AtomicU64,
+    bytes: AtomicU64,
+    refusals: [AtomicU64; Refusal::LABELS.len()],
+    closes: [AtomicU64; CLOSES.len()],
+}
+
+/// Labels of the relay's own closes.
+const CLOSES: [&str; 13] = [
+    "replaced",
+    "client_gone",
+    "server_gone",
+    "control_unresponsive",
+    "control_send_failed",
+    "too_large",
+    "bad_protocol",
+    "bad_text",
+    "too_slow",
+    "held_too_much",
+    "silent",
+    "overloaded",
+    "restart",
+];
+
+fn close_index(why: Close) -> usize {
+    match why {
+        Close::Replaced => 0,
+        Close::ClientGone => 1,
+        Close::ServerGone => 2,
+        Close::ControlUnresponsive => 3,
+        Close::ControlSendFailed => 4,
+        Close::TooLarge { .. } => 5,
+        Close::BadProtocol => 6,
+        Close::BadText => 7,
+        Close::TooSlow => 8,
+        Close::HeldTooMuch => 9,
+        Close::Silent => 10,
+        Close::Overloaded => 11,
+        Close::Restart => 12,
+    }
+}
+
+/// What is counted elsewhere, at this moment.
+#[derive(Debug)]
+pub(super) struct Gauges {
+    pub(super) draining: bool,
+    pub(super) sockets: usize,
+    pub(super) sessions: usize,
+    pub(super) queued_bytes: usize,
+}
+
+impl Metrics {
+    /// Counts a frame that was passed on.
+    pub(super) fn forwarded(&self, bytes: usize) {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a connection that never became a socket.
+    pub(super) fn refused(&self, why: Refusal) {
+        for (label, counter) in Refusal::LABELS.iter().zip(&self.refusals) {
+            counter.fetch_add(u64::from(*label == why.label()), Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a socket that the relay closed.
+    pub(super) fn closed(&self, why: Close) {
+        self.closes[close_index(why)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes everything in the text format of Prometheus, version 0.0.4.
+    pub(super) fn render(&self, gauges: &Gauges) -> String {
+        let mut text = Text::default();
+        let ready = usize::from(!gauges.draining);
+        text.one("ready", "gauge", "Whether new sockets are taken.", ready);
+        let draining = usize::from(gauges.draining);
+        text.one("draining", "gauge", "Whether the relay stops.", draining);
+        text.one(
+            "active_websockets",
+            "gauge",
+            "Open sockets.",
+            gauges.sockets,
+        );
+        text.one(
+            "active_sessions",
+            "gauge",
+            "Daemons with a socket or a client.",
+            gauges.sessions,
+        );
+        text.one(
+            "queued_bytes",
+            "gauge",
+            "Bytes that wait in queues.",
+            gauges.queued_bytes,
+        );
+        let frames = self.frames.load(Ordering::Relaxed);
+        text.one(
+            "frames_forwarded_total",
+            "counter",
+            "Frames passed on.",
+            frames,
+        );
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        text.one(
+            "bytes_forwarded_total",
+            "counter",
+            "Payload bytes passed on.",
+            bytes,
+        );
+        text.many(
+            "connection_rejections_total",
+            "Connections that never became a socket.",
+            Refusal::LABELS.into_iter().zip(&self.refusals),
+        );
+        text.many(
+            "closes_total",
+            "Sockets that the relay closed.",
+            CLOSES.into_iter().zip(&self.closes),
+        );
+        text.0
+    }
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            self.0,
+            "# HELP paseo_relay_{name} {help}\n# TYPE paseo_relay_{name} {kind}\n"
+        );
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: impl std::fmt::Display) {
+        self.head(name, kind, help);
+        let _ = writeln!(self.0, "paseo_relay_{name} {value}");
+    }
+
+    fn many<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl Iterator<Item = (&'static str, &'a AtomicU64)>,
+    ) {
+        self.head(name, "counter", help);
+        for (reason, value) in values {
+            let value = value.load(Ordering::Relaxed);
+            let _ = writeln!(self.0, "paseo_relay_{name}{{reason=\"{reason}\"}} {value}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The relay: the meeting point of daemons and clients, which sees ciphertext only.
+//!
+//! A connection's way: [`accept`] answers its HTTP request, the [`hub`] gives it a seat that
+//! the pure [`registry`] decides on, and one task ([`socket`]) serves it. Frames go from the
+//! [`wire`] of one socket through the [`pipe`] of its connection id into the [`outbox`] of the other.
+//! What is on the wire is in [`crate::protocol::relay`], the rules in `docs/protocol.md`.
+
+mod accept;
+mod budget;
+mod config;
+mod drain;
+mod frame;
+mod hub;
+mod metrics;
+#[cfg(test)]
+mod model;
+mod outbox;
+mod pace;
+mod pipe;
+mod refusal;
+mod registry;
+mod server;
+mod socket;
+mod wire;
+
+pub use config::{Config, Limits};
+pub use server::{Server, ServerError};

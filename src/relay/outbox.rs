@@ -1,0 +1,214 @@
+//! The bounded queue of what one socket has to send.
+//!
+//! Its bound is in bytes and it is soft by one frame: a frame is taken as long as the queue is below
+//! the bound. Whoever finds it full stops reading until there is room, so that a slow reader slows
+//! its writer down and nobody else; no frame is ever dropped from the middle of a stream.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::budget::Budget;
+use super::frame::Frame;
+use super::registry::SocketId;
+use super::wire::Sent;
+use crate::protocol::relay::{Close, RelayToDaemon};
+
+/// What the writer of a socket finds in its outbox.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Frames, now in the writer's own queue.
+    Frames,
+    /// The socket has to be closed.
+    Close(Close),
+}
+
+/// A queue of frames with one reader, the socket's task, and any number of writers.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    id: SocketId,
+    limit: usize,
+    budget: Arc<Budget>,
+    written: AtomicU64,
+    queue: Mutex<Queue>,
+}
+
+/// How a socket ends.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// When all is sent.
+    After(Close),
+    /// At once.
+    Cut(Close),
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<Frame>,
+    /// Cost of the frames that are queued or being written.
+    cost: usize,
+    end: Option<End>,
+    reader: Option<Waker>,
+    /// Tasks that wait for room.
+    waiting: Vec<Waker>,
+}
+
+impl Outbox {
+    /// Makes a queue that is full at `limit` bytes; its bytes count against the budget, too.
+    pub(super) fn new(id: SocketId, limit: usize, budget: Arc<Budget>) -> Self {
+        Self {
+            id,
+            limit,
+            budget,
+            written: AtomicU64::new(0),
+            queue: Mutex::default(),
+        }
+    }
+
+    /// Returns the id of the socket.
+    pub(super) fn id(&self) -> SocketId {
+        self.id
+    }
+
+    /// Adds a frame and returns whether there is room for more. A socket that is being closed takes
+    /// no more frames, and nobody has to wait for it.
+    pub(super) fn push(&self, frame: Frame) -> bool {
+        let mut queue = self.lock();
+        if queue.end.is_some() {
+            return true;
+        }
+        let cost = frame.cost();
+        if !self.budget.take(cost) {
+            self.abandon(&mut queue, Close::Overloaded);
+            return true;
+        }
+        queue.cost += cost;
+        queue.frames.push_back(frame);
+        if let Some(reader) = queue.reader.take() {
+            reader.wake();
+        }
+        queue.cost < self.limit
+    }
+
+    /// Adds a message of the relay to a control socket, which is closed when it does not read them.
+    pub(super) fn tell(&self, message: &RelayToDaemon) {
+        if !self.push(Frame::text(message.to_json())) {
+            self.cut(Close::ControlSendFailed);
+        }
+    }
+
+    /// Has the socket closed after what is queued. The first reason counts.
+    pub(super) fn close(&self, why: Close) {
+        let mut queue = self.lock();
+        queue.end.get_or_insert(End::After(why));
+        queue.wake_all();
+    }
+
+    /// Has the socket closed at once: what is queued is lost.
+    pub(super) fn cut(&self, why: Close) {
+        self.abandon(&mut self.lock(), why);
+    }
+
+    /// Moves what is queued into `frames`, once that is empty.
+    pub(super) fn poll_next(&self, cx: &Context<'_>, frames: &mut VecDeque<Frame>) -> Poll<Next> {
+        let mut queue = self.lock();
+        match queue.end {
+            Some(End::Cut(why)) => return Poll::Ready(Next::Close(why)),
+            Some(End::After(why)) if frames.is_empty() && queue.frames.is_empty() => {
+                return Poll::Ready(Next::Close(why));
+            }
+            _ if frames.is_empty() && !queue.frames.is_empty() => {
+                std::mem::swap(&mut queue.frames, frames);
+                return Poll::Ready(Next::Frames);
+            }
+            _ => {}
+        }
+        keep(&mut queue.reader, cx);
+        Poll::Pending
+    }
+
+    /// Notes what has left.
+    pub(super) fn sent(&self, sent: &Sent) {
+        let Sent { cost, bytes } = *sent;
+        if bytes == 0 {
+            return;
+        }
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        let mut queue = self.lock();
+        queue.cost -= cost;
+        self.budget.give(cost);
+        // Half empty, not one frame below full: waking has its price.
+        if queue.cost <= self.limit / 2 {
+            queue.wake_waiting();
+        }
+    }
+
+    /// Waits until the queue is half empty or the socket is being closed.
+    pub(super) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut queue = self.lock();
+        if queue.cost <= self.limit / 2 || queue.end.is_some() {
+            return Poll::Ready(());
+        }
+        if !queue.waiting.iter().any(|w| w.will_wake(cx.waker())) {
+            queue.waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Returns whether the socket has to be closed, now or soon.
+    #[cfg(test)]
+    pub(super) fn closing(&self) -> bool {
+        self.lock().end.is_some()
+    }
+
+    /// Returns how many bytes have left in all.
+    pub(super) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    fn abandon(&self, queue: &mut Queue, why: Close) {
+        let why = match queue.end {
+            Some(End::After(first) | End::Cut(first)) => first,
+            None => why,
+        };
+        queue.end = Some(End::Cut(why));
+        let queued: usize = queue.frames.iter().map(Frame::cost).sum();
+        queue.frames = VecDeque::new();
+        queue.cost -= queued;
+        self.budget.give(queued);
+        queue.wake_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        self.budget.give(self.lock().cost);
+    }
+}
+
+impl Queue {
+    fn wake_all(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        self.wake_waiting();
+    }
+
+    fn wake_waiting(&mut self) {
+        for waker in self.waiting.drain(..) {
+            waker.wake();
+        }
+    }
+}
+
+fn keep(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *slot = Some(cx.waker().clone()),
+    }
+}

@@ -1,0 +1,271 @@
+//! A WebSocket (RFC 6455) on a byte stream, as a relay needs it.
+//!
+//! `tungstenite` reads: it decodes, unmasks, checks, and answers pings and closes. We write: the
+//! payload that arrived leaves in a vectored write, without passing through another buffer. What the
+//! socket reads into is on the stack, so that an idle socket costs next to nothing.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{
+    CloseFrame, Role, WebSocketConfig, WebSocketContext,
+};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::frame::{Frame, Header, Kind};
+use crate::protocol::relay::Close;
+
+/// Bytes that one read takes from the kernel.
+const READ_BYTES: usize = 16 * 1024;
+
+/// The codec's buffer. It grows to the size of the message that arrives, and this is what it falls
+/// back to.
+const CODEC_BYTES: usize = 1024;
+
+/// Frames in one vectored write.
+const BATCH: usize = 32;
+
+/// Answers to pings that may wait for a peer that does not read. Reading stops above it.
+const MAX_REPLY_BYTES: usize = 4096;
+
+/// Why there is nothing more to read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The peer closed it; the answer is queued.
+    Closed,
+    /// The peer is gone without a word.
+    Lost,
+    /// The peer must be closed for this reason.
+    Fault(Close),
+}
+
+/// What has left for the kernel.
+#[derive(Debug, Default)]
+pub(super) struct Sent {
+    /// Cost of the frames that have left whole.
+    pub(super) cost: usize,
+    /// Bytes on the wire.
+    pub(super) bytes: u64,
+}
+
+/// A WebSocket and what it has to write.
+#[derive(Debug)]
+pub(super) struct Wire<S> {
+    stream: S,
+    codec: WebSocketContext,
+    /// What arrived together with the upgrade request.
+    early: Bytes,
+    /// What is being written.
+    pub(super) out: VecDeque<Frame>,
+    /// Bytes of the first frame of `out`, header included, that are written.
+    written: usize,
+    reply_bytes: usize,
+    unflushed: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// Takes a stream after its upgrade, and the bytes that came with it.
+    pub(super) fn new(stream: S, early: Bytes, max_message_bytes: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(max_message_bytes))
+            .max_frame_size(Some(max_message_bytes))
+            .read_buffer_size(CODEC_BYTES)
+            .write_buffer_size(0);
+        Self {
+            stream,
+            codec: WebSocketContext::new(Role::Server, Some(config)),
+            early,
+            out: VecDeque::new(),
+            written: 0,
+            reply_bytes: 0,
+            unflushed: false,
+        }
+    }
+
+    /// Reads once and gives every message to `take`; returns the number of bytes. As many messages come
+    /// as one read brings, whatever `take` thinks of them.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        take: &mut impl FnMut(Message),
+    ) -> Poll<Result<usize, End>> {
+        if self.reply_bytes > MAX_REPLY_BYTES {
+            return Poll::Pending;
+        }
+        if !self.early.is_empty() {
+            let early = std::mem::take(&mut self.early);
+            return Poll::Ready(self.decode(&early, take));
+        }
+        let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut scratch);
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+            Ok(()) if !buffer.filled().is_empty() => {
+                Poll::Ready(self.decode(buffer.filled(), take))
+            }
+            _ => Poll::Ready(Err(End::Lost)),
+        }
+    }
+
+    /// Writes what is in [`Wire::out`], and adds what has left to `sent`.
+    pub(super) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        sent: &mut Sent,
+    ) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let written = ready!(self.poll_write(cx))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unflushed = true;
+            sent.bytes += written as u64;
+            sent.cost += self.advance(written);
+        }
+        // The queue's memory after a burst is not kept.
+        if self.out.capacity() > BATCH {
+            self.out = VecDeque::new();
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Queues a close frame behind what is queued.
+    pub(super) fn close(&mut self, why: Close) {
+        let frame = CloseFrame {
+            code: CloseCode::from(why.code()),
+            reason: why.to_string().into(),
+        };
+        let mut io = Fed::default();
+        // Writing into memory cannot fail, and a codec that is closed already has nothing to add.
+        let _ = self.codec.close(&mut io, Some(frame));
+        self.reply(io.replies);
+    }
+
+    /// Returns the stream, for its last moments.
+    pub(super) fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    fn decode(&mut self, input: &[u8], take: &mut impl FnMut(Message)) -> Result<usize, End> {
+        let mut io = Fed {
+            input,
+            ..Fed::default()
+        };
+        let result = loop {
+            match self.codec.read(&mut io) {
+                Ok(message) => take(message),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    break Ok(input.len());
+                }
+                Err(error) => break Err(End::from(error)),
+            }
+        };
+        self.reply(io.replies);
+        result
+    }
+
+    fn reply(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() {
+            self.reply_bytes += bytes.len();
+            self.out.push_back(Frame {
+                kind: Kind::Raw,
+                body: bytes.into(),
+            });
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut headers = [Header::default(); BATCH];
+        for (header, frame) in headers.iter_mut().zip(&self.out) {
+            *header = frame.header();
+        }
+        let mut slices = [IoSlice::new(&[]); BATCH * 2];
+        let mut count = 0;
+        // Only the first frame can be written in part.
+        let mut skip = self.written;
+        for (header, frame) in headers.iter().zip(&self.out) {
+            for part in [header.as_slice(), &frame.body] {
+                let rest = &part[skip.min(part.len())..];
+                skip = skip.saturating_sub(part.len());
+                slices[count] = IoSlice::new(rest);
+                count += usize::from(!rest.is_empty());
+            }
+        }
+        Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count])
+    }
+
+    /// Forgets what is written; returns the cost of the frames that are written whole.
+    fn advance(&mut self, written: usize) -> usize {
+        self.written += written;
+        let mut cost = 0;
+        while let Some(frame) = self.out.front() {
+            let size = frame.header().as_slice().len() + frame.body.len();
+            if self.written < size {
+                break;
+            }
+            self.written -= size;
+            cost += frame.cost();
+            if frame.kind == Kind::Raw {
+                self.reply_bytes -= size;
+            }
+            self.out.pop_front();
+        }
+        cost
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::ConnectionClosed | Error::AlreadyClosed => Self::Closed,
+            Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+                Self::Fault(Close::TooLarge {
+                    size,
+                    limit: max_size,
+                })
+            }
+            Error::Utf8(_) => Self::Fault(Close::BadText),
+            // What follows our own or the peer's close frame is of no interest.
+            Error::Protocol(ProtocolError::ReceivedAfterClosing) => Self::Closed,
+            Error::Io(_) => Self::Lost,
+            _ => Self::Fault(Close::BadProtocol),
+        }
+    }
+}
+
+/// What the codec reads from and writes to: what has arrived, and its answers.
+#[derive(Default)]
+struct Fed<'a> {
+    input: &'a [u8],
+    replies: Vec<u8>,
+}
+
+impl Read for Fed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.input.read(buffer)
+    }
+}
+
+impl Write for Fed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.replies.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

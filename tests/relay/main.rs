@@ -1,0 +1,10 @@
+//! The relay over real sockets.
+//!
+//! `conformance` holds one test per rule of `docs/protocol.md`. It runs against our relay, or against
+//! the one that `PASEO_TEST_RELAY` names (`host:port`, no TLS). The others hold what is ours.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod conformance;
+mod hostile;
+mod operations;
+mod support;

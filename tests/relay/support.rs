@@ -1,0 +1,249 @@
+//! A relay to test, and peers that talk to it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use paseo::env::Env;
+use paseo::relay::{Config, Server};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+/// No step of a test takes longer, not even one that waits for the relay's reset of a control socket.
+const DEADLINE: Duration = Duration::from_secs(40);
+
+/// Waits, but not for ever.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited too long for {what}"))
+}
+
+/// A relay: ours on a free port, or somebody else's.
+pub(crate) struct Relay {
+    pub(crate) authority: String,
+    own: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl Relay {
+    /// Starts ours with its default settings, unless the environment names another one.
+    pub(crate) async fn start() -> Self {
+        match Env::from_process().text("PASEO_TEST_RELAY") {
+            Some(authority) => Self {
+                authority: authority.to_owned(),
+                own: None,
+            },
+            None => Self::with(Config::default()),
+        }
+    }
+
+    /// Starts ours with these settings.
+    pub(crate) fn with(config: Config) -> Self {
+        let listen = ([127, 0, 0, 1], 0).into();
+        let server = Server::bind(Config { listen, ..config }).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        Self {
+            authority: server.local_addr().to_string(),
+            own: Some((
+                stop,
+                tokio::spawn(server.run(async {
+                    let _ = stopped.await;
+                })),
+            )),
+        }
+    }
+
+    /// Lets time jump where everybody waits; only our relay shares this clock.
+    pub(crate) fn fast_clock(&self) {
+        if self.own.is_some() {
+            tokio::time::pause();
+        }
+    }
+
+    /// Stops the relay; returns when it has ended.
+    pub(crate) async fn stop(&mut self) {
+        let (stop, task) = self.own.take().expect("it is ours and runs");
+        let _ = stop.send(());
+        within("the relay's end", task).await.unwrap();
+    }
+
+    /// Returns the task of a relay that was told to stop.
+    pub(crate) fn stopping(&mut self) -> JoinHandle<()> {
+        let (stop, task) = self.own.take().expect("it is ours and runs");
+        let _ = stop.send(());
+        task
+    }
+
+    pub(crate) async fn tcp(&self) -> TcpStream {
+        within("a connection", TcpStream::connect(&self.authority))
+            .await
+            .unwrap()
+    }
+
+    /// Opens a socket with this query.
+    pub(crate) async fn open(&self, query: &str) -> Peer {
+        self.open_with(query, &[]).await.unwrap().0
+    }
+
+    /// Opens a socket with this query and these headers.
+    pub(crate) async fn open_with(
+        &self,
+        query: &str,
+        headers: &[(&'static str, &'static str)],
+    ) -> Result<(Peer, Response), Error> {
+        let url = format!("ws://{}/ws?{query}", self.authority);
+        let mut request = url.into_client_request()?;
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let config = WebSocketConfig::default()
+            .max_message_size(None)
+            .max_frame_size(None);
+        let upgrade = client_async_with_config(request, self.tcp().await, Some(config));
+        let (socket, response) = within("the upgrade", upgrade).await?;
+        Ok((Peer(socket), response))
+    }
+
+    pub(crate) async fn control(&self, server: &str) -> Peer {
+        self.open(&format!("serverId={server}&role=server&v=2"))
+            .await
+    }
+
+    pub(crate) async fn data(&self, server: &str, id: &str) -> Peer {
+        self.open(&format!(
+            "serverId={server}&role=server&v=2&connectionId={id}"
+        ))
+        .await
+    }
+
+    /// Opens a client with a connection id of its own choice.
+    pub(crate) async fn client(&self, server: &str, id: &str) -> Peer {
+        self.open(&format!(
+            "serverId={server}&role=client&v=2&connectionId={id}"
+        ))
+        .await
+    }
+
+    /// Sends a request that is no upgrade; returns status line and body.
+    pub(crate) async fn http(&self, request_line: &str) -> (String, String) {
+        let head = format!("{request_line} HTTP/1.1\r\nhost: relay\r\nconnection: close\r\n\r\n");
+        self.raw(head.as_bytes()).await
+    }
+
+    /// Returns a metric without labels.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let text = self.http("GET /metrics").await.1;
+        let mut values = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("paseo_relay_"));
+        let value = values.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap().parse().unwrap()
+    }
+
+    /// Sends bytes and reads until the relay ends the connection; returns first line and body.
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> (String, String) {
+        let mut stream = self.tcp().await;
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        within("an answer", stream.read_to_end(&mut answer))
+            .await
+            .unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+        (
+            head.lines().next().unwrap_or_default().to_owned(),
+            body.to_owned(),
+        )
+    }
+}
+
+/// A socket at the relay.
+pub(crate) struct Peer(pub(crate) WebSocketStream<TcpStream>);
+
+impl Peer {
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.send_message(Message::text(text)).await;
+    }
+
+    pub(crate) async fn send_binary(&mut self, bytes: impl Into<Bytes>) {
+        self.send_message(Message::Binary(bytes.into())).await;
+    }
+
+    pub(crate) async fn send_message(&mut self, message: Message) {
+        within("sending", self.0.send(message)).await.unwrap();
+    }
+
+    /// Returns the next message that is no ping.
+    pub(crate) async fn message(&mut self) -> Result<Message, Error> {
+        loop {
+            match within("a message", self.0.next()).await {
+                Some(Ok(Message::Ping(_))) => {}
+                Some(result) => return result,
+                None => return Err(Error::ConnectionClosed),
+            }
+        }
+    }
+
+    /// Returns the next text.
+    pub(crate) async fn text(&mut self) -> String {
+        match self.message().await {
+            Ok(Message::Text(text)) => text.as_str().to_owned(),
+            other => panic!("not a text: {other:?}"),
+        }
+    }
+
+    /// Returns code and reason of the close frame, which must be next; then the relay has to end the
+    /// connection by itself.
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
+        let frame = match self.message().await {
+            Ok(Message::Close(Some(frame))) => frame,
+            other => panic!("not a close with a code: {other:?}"),
+        };
+        match self.message().await {
+            Err(Error::ConnectionClosed) => {}
+            other => panic!("the close handshake was not completed: {other:?}"),
+        }
+        (frame.code.into(), frame.reason.as_str().to_owned())
+    }
+
+    /// Closes with 1000 and waits for the relay's answer and its end of the connection.
+    pub(crate) async fn close(&mut self) {
+        let close = tokio_tungstenite::tungstenite::protocol::CloseFrame {
+            code: 1000.into(),
+            reason: "bye".into(),
+        };
+        self.send_message(Message::Close(Some(close))).await;
+        assert_eq!(self.closed().await, (1000, "bye".to_owned()));
+    }
+
+    /// Ends the connection without a word, by a reset.
+    pub(crate) fn kill(self) {
+        let stream = self.0.into_inner();
+        // The standard library has no stable way to ask for a reset; tokio's does the same.
+        #[expect(deprecated, reason = "a reset closes at once, so nothing can block")]
+        stream.set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Waits until everything that was sent before has gone through the relay, which answers pings in
+    /// order. Nothing else may arrive meanwhile.
+    pub(crate) async fn settle(&mut self) {
+        self.send_message(Message::Ping(Bytes::from_static(b"settle")))
+            .await;
+        match self.message().await {
+            Ok(Message::Pong(_)) => {}
+            other => panic!("not the pong: {other:?}"),
+        }
+    }
+}
+
+/// Returns a server id that no other test uses.
+pub(crate) fn fresh() -> String {
+    format!("srv_test{}", uuid::Uuid::new_v4().simple())
+}
