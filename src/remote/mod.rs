@@ -3,16 +3,20 @@
 mod edit;
 mod file;
 mod host;
+mod local;
 mod name;
 mod problem;
 mod profile;
 mod reader;
 mod schema;
+mod select;
 #[cfg(test)]
 mod tests;
 
 pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
 pub use host::{Address, Host, HostError};
+pub use local::LocalHints;
 pub use name::{NameError, RemoteName};
 pub use problem::Invalid;
 pub use profile::{DirMapping, Options, Remote, Route, SecretRef};
+pub use select::{Asked, Choice, Rule, SelectError, Selection, Selector};

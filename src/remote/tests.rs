@@ -325,7 +325,8 @@ fn pieces() -> impl Strategy<Value = Pieces> {
             piece += &line("tags = [ 'a',".to_owned());
             piece += &line("  'b' ]".to_owned());
             if count > 1 {
-                piece += &line("description = '''x".to_owned()).replace('#', "+");
+                let first = line(String::new()).replace('\'', "+");
+                piece += &format!("description = '''x{first}");
                 piece += &line("y'''".to_owned());
             }
             piece

@@ -1,0 +1,383 @@
+//! Which daemon a command is for.
+//!
+//! | level | source |
+//! |---|---|
+//! | 1 | `-r/--remote`, `--relay`, `--host` |
+//! | 2 | `PASEO_REMOTE`, `PASEO_RELAY_OFFER`, `PASEO_HOST` |
+//! | 3 | inside an agent: the local daemon that launched it |
+//! | 4 | `default` in `remotes.toml` |
+//! | 5 | the local daemon |
+//!
+//! The first level that answers decides. Two answers at one level are an error, and nothing falls back
+//! past a level that fails.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::file::{ConfigError, RemotesFile};
+use super::host::{Host, HostError};
+use super::name::RemoteName;
+use super::profile::Remote;
+use crate::secret::Secret;
+
+/// Texts that name a daemon, all from the same level.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// The name of a remote.
+    pub remote: Option<String>,
+    /// An offer, or where to read one.
+    pub relay: Option<Secret<String>>,
+    /// A target in the grammar of the official CLI.
+    pub host: Option<Secret<String>>,
+}
+
+/// Everything that the choice depends on, besides the file.
+#[derive(Debug, Clone, Default)]
+pub struct Selector {
+    /// From the command line.
+    pub flags: Asked,
+    /// From the environment.
+    pub variables: Asked,
+    /// Whether this runs inside an agent.
+    pub inside_agent: bool,
+}
+
+/// The daemon that was chosen.
+#[derive(Debug, Clone)]
+pub enum Choice {
+    /// A saved remote.
+    Remote(Box<Remote>),
+    /// The daemon of an offer: the text, or where to read it.
+    Offer(Secret<String>),
+    /// A daemon named by `--host`.
+    Host(Host),
+    /// The daemon on this machine.
+    Local,
+}
+
+/// Why it was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// An argument: `--remote`, `--relay` or `--host`.
+    Flag(&'static str),
+    /// A variable of the environment.
+    Variable(&'static str),
+    /// It runs inside an agent.
+    InsideAgent,
+    /// `default`, in this line of this file.
+    Default {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// Nothing else said anything.
+    Local,
+}
+
+/// Names the source.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(flag) => write!(f, "the argument {flag}"),
+            Self::Variable(name) => write!(f, "the variable {name}"),
+            Self::InsideAgent => f.write_str("the agent that this runs in (PASEO_AGENT_ID)"),
+            Self::Default { path, line } => write!(f, "the default in {}:{line}", path.display()),
+            Self::Local => f.write_str("nothing names another daemon"),
+        }
+    }
+}
+
+/// A choice and its reason.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The daemon.
+    pub choice: Choice,
+    /// The reason.
+    pub rule: Rule,
+}
+
+/// Why there is no choice.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SelectError {
+    /// Two answers at one level.
+    #[error("{0} and {1} name two daemons")]
+    Ambiguous(Rule, Rule),
+    /// The text of `--host` or `PASEO_HOST`.
+    #[error("{rule}: {source}")]
+    Host {
+        /// Where the text came from.
+        rule: Rule,
+        /// What is wrong with it.
+        source: HostError,
+    },
+    /// The file, or a name that is not in it.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// Names of the three sources of a level.
+type Sources = [fn() -> Rule; 3];
+
+const FLAGS: Sources = [
+    || Rule::Flag("--remote"),
+    || Rule::Flag("--relay"),
+    || Rule::Flag("--host"),
+];
+const VARIABLES: Sources = [
+    || Rule::Variable("PASEO_REMOTE"),
+    || Rule::Variable("PASEO_RELAY_OFFER"),
+    || Rule::Variable("PASEO_HOST"),
+];
+
+impl Selector {
+    /// Chooses. `load` reads `remotes.toml`; it is called only where the file matters, so that a broken
+    /// one does not stand in the way of `--host`.
+    pub fn select(
+        &self,
+        load: impl Fn() -> Result<RemotesFile, ConfigError>,
+    ) -> Result<Selection, SelectError> {
+        for (asked, sources) in [(&self.flags, FLAGS), (&self.variables, VARIABLES)] {
+            if let Some(found) = asked.only_one(sources)? {
+                return found.select(load);
+            }
+        }
+        if self.inside_agent {
+            return Ok(Selection {
+                choice: Choice::Local,
+                rule: Rule::InsideAgent,
+            });
+        }
+        let file = load()?;
+        let default = file.default().zip(file.path());
+        let Some(((name, line), path)) = default else {
+            return Ok(Selection {
+                choice: Choice::Local,
+                rule: Rule::Local,
+            });
+        };
+        let remote = file.get(name.as_str()).map_err(ConfigError::from)?;
+        Ok(Selection {
+            choice: Choice::Remote(Box::new(remote.clone())),
+            rule: Rule::Default {
+                path: path.to_owned(),
+                line,
+            },
+        })
+    }
+}
+
+/// The one answer of a level.
+struct Answer<'a> {
+    text: Text<'a>,
+    rule: Rule,
+}
+
+enum Text<'a> {
+    Remote(&'a str),
+    Offer(&'a Secret<String>),
+    Host(&'a Secret<String>),
+}
+
+impl Asked {
+    fn only_one(&self, sources: Sources) -> Result<Option<Answer<'_>>, SelectError> {
+        let [remote, relay, host] = sources;
+        let answers = [
+            (self.remote.as_deref().map(Text::Remote), remote),
+            (self.relay.as_ref().map(Text::Offer), relay),
+            (self.host.as_ref().map(Text::Host), host),
+        ];
+        let answers = answers
+            .into_iter()
+            .filter_map(|(text, rule)| text.map(|text| Answer { text, rule: rule() }));
+        let mut only: Option<Answer<'_>> = None;
+        for next in answers {
+            match &only {
+                None => only = Some(next),
+                Some(first) if first.text.is_same(&next.text) => {}
+                Some(first) => return Err(SelectError::Ambiguous(first.rule.clone(), next.rule)),
+            }
+        }
+        Ok(only)
+    }
+}
+
+impl Text<'_> {
+    /// Returns whether two sources say the same: one offer link may be both `--relay` and `--host`.
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Offer(one), Self::Host(other)) => one.expose().trim() == other.expose().trim(),
+            _ => false,
+        }
+    }
+}
+
+impl Answer<'_> {
+    fn select(
+        self,
+        load: impl Fn() -> Result<RemotesFile, ConfigError>,
+    ) -> Result<Selection, SelectError> {
+        let choice = match self.text {
+            Text::Remote(RemoteName::LOCAL) => Choice::Local,
+            Text::Remote(name) => {
+                let remote = load()?.get(name).map_err(ConfigError::from)?.clone();
+                Choice::Remote(Box::new(remote))
+            }
+            Text::Offer(offer) => Choice::Offer(offer.clone()),
+            Text::Host(host) => match host.expose().parse() {
+                Ok(Host::Offer(offer)) => Choice::Offer(offer),
+                Ok(host) => Choice::Host(host),
+                Err(source) => {
+                    return Err(SelectError::Host {
+                        rule: self.rule,
+                        source,
+                    });
+                }
+            },
+        };
+        Ok(Selection {
+            choice,
+            rule: self.rule,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str =
+        "\ndefault = 'work'\n[remotes.work]\nurl = 'w:1'\n[remotes.lab]\nurl = 'l:1'\n";
+
+    fn file(text: &str) -> Result<RemotesFile, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("remotes.toml"), text).unwrap();
+        RemotesFile::load(Some(dir.path()))
+    }
+
+    fn asked(remote: &str, relay: &str, host: &str) -> Asked {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Asked {
+            remote: some(remote),
+            relay: some(relay).map(Secret::new),
+            host: some(host).map(Secret::new),
+        }
+    }
+
+    fn select(flags: Asked, variables: Asked, inside_agent: bool, text: &str) -> String {
+        let selector = Selector {
+            flags,
+            variables,
+            inside_agent,
+        };
+        match selector.select(|| file(text)) {
+            Ok(Selection { choice, rule }) => {
+                let choice = match choice {
+                    Choice::Remote(remote) => remote.name.to_string(),
+                    Choice::Offer(_) => "an offer".to_owned(),
+                    Choice::Host(_) => "a host".to_owned(),
+                    Choice::Local => "local".to_owned(),
+                };
+                let rule = match rule {
+                    Rule::Default { line, .. } => format!("default, line {line}"),
+                    rule => rule.to_string(),
+                };
+                format!("{choice}: {rule}")
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn each_level_decides_before_the_next() {
+        let none = Asked::default;
+        let cases = [
+            (
+                asked("lab", "", ""),
+                asked("work", "", ""),
+                true,
+                "lab: the argument --remote",
+            ),
+            (
+                none(),
+                asked("lab", "", ""),
+                true,
+                "lab: the variable PASEO_REMOTE",
+            ),
+            (
+                none(),
+                asked("", "", "h:1"),
+                true,
+                "a host: the variable PASEO_HOST",
+            ),
+            (
+                none(),
+                none(),
+                true,
+                "local: the agent that this runs in (PASEO_AGENT_ID)",
+            ),
+            (none(), none(), false, "work: default, line 2"),
+            (
+                asked("local", "", ""),
+                none(),
+                false,
+                "local: the argument --remote",
+            ),
+            (
+                asked("", "#offer=x", "#offer=x"),
+                none(),
+                false,
+                "an offer: the argument --relay",
+            ),
+        ];
+        for (flags, variables, inside_agent, expected) in cases {
+            assert_eq!(select(flags, variables, inside_agent, FILE), expected);
+        }
+        assert_eq!(
+            select(none(), none(), false, ""),
+            "local: nothing names another daemon"
+        );
+        assert_eq!(
+            select(none(), none(), false, "default = 'local'\n"),
+            "local: nothing names another daemon"
+        );
+    }
+
+    #[test]
+    fn two_answers_at_one_level_are_an_error() {
+        for (one, two, three) in [
+            ("work", "", "h:1"),
+            ("work", "x", ""),
+            ("", "#offer=x", "h:1"),
+        ] {
+            for (flags, variables) in [
+                (asked(one, two, three), Asked::default()),
+                (Asked::default(), asked(one, two, three)),
+            ] {
+                let error = select(flags, variables, false, FILE);
+                assert!(error.ends_with("name two daemons"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_file_matters_only_where_it_is_needed() {
+        let broken = "[remotes";
+        let host = select(asked("", "", "h:1"), Asked::default(), false, broken);
+        assert_eq!(host, "a host: the argument --host");
+        let error = select(Asked::default(), Asked::default(), false, broken);
+        assert!(error.contains("remotes.toml:1:"), "{error}");
+    }
+
+    #[test]
+    fn nothing_falls_back() {
+        let unknown = select(asked("wrok", "", ""), Asked::default(), false, FILE);
+        assert_eq!(unknown, "there is no remote `wrok`");
+        let host = select(asked("", "", "secret"), Asked::default(), false, FILE);
+        assert!(
+            host.starts_with("the argument --host: a target is"),
+            "{host}"
+        );
+    }
+}
