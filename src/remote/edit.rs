@@ -214,22 +214,17 @@ fn table(remote: &Remote) -> Table {
         );
     }
     match &remote.route {
-        Route::Relay {
-            endpoint,
-            tls,
-            fingerprint,
-            secret,
-        } => {
-            table.insert("fingerprint", value(fingerprint.to_string()));
-            table.insert("secret", value(secret_table(secret)));
+        Route::Relay(route) => {
+            table.insert("fingerprint", value(route.fingerprint.to_string()));
+            table.insert("secret", value(secret_table(&route.secret)));
             let mut relay = InlineTable::new();
-            relay.insert("endpoint", endpoint.to_string().into());
-            relay.insert("tls", (*tls).into());
+            relay.insert("endpoint", route.endpoint.to_string().into());
+            relay.insert("tls", route.tls.into());
             table.insert("relay", value(relay));
         }
-        Route::Direct { address, secret } => {
-            table.insert("url", value(address.to_string()));
-            if let Some(secret) = secret {
+        Route::Direct(route) => {
+            table.insert("url", value(route.address.to_string()));
+            if let Some(secret) = &route.secret {
                 table.insert("secret", value(secret_table(secret)));
             }
         }

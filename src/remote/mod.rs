@@ -3,6 +3,7 @@
 mod edit;
 mod file;
 mod host;
+mod item;
 mod local;
 mod name;
 mod problem;
@@ -15,8 +16,9 @@ mod tests;
 
 pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
 pub use host::{Address, Host, HostError};
+pub use item::{ResolveError, offer_item, offer_target, password_item};
 pub use local::LocalHints;
 pub use name::{NameError, RemoteName};
 pub use problem::Invalid;
-pub use profile::{DirMapping, Options, Remote, Route, SecretRef};
+pub use profile::{DirMapping, DirectRoute, Options, RelayRoute, Remote, Route, SecretRef};
 pub use select::{Asked, Choice, Rule, SelectError, Selection, Selector};

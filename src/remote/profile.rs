@@ -33,16 +33,16 @@ impl Remote {
     /// Returns where its secret is; a direct remote without a password has none.
     pub fn secret(&self) -> Option<&SecretRef> {
         match &self.route {
-            Route::Relay { secret, .. } => Some(secret),
-            Route::Direct { secret, .. } => secret.as_ref(),
+            Route::Relay(relay) => Some(&relay.secret),
+            Route::Direct(direct) => direct.secret.as_ref(),
         }
     }
 
     /// Returns the fingerprint of the daemon's key; a direct remote has none.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         match &self.route {
-            Route::Relay { fingerprint, .. } => Some(*fingerprint),
-            Route::Direct { .. } => None,
+            Route::Relay(relay) => Some(relay.fingerprint),
+            Route::Direct(_) => None,
         }
     }
 }
@@ -50,24 +50,32 @@ impl Remote {
 /// The way to a daemon.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Route {
-    /// Through a relay. The server id and the daemon's public key are in the secret.
-    Relay {
-        /// Where the relay listens.
-        endpoint: Endpoint,
-        /// Whether it speaks TLS.
-        tls: bool,
-        /// What the daemon's public key must hash to.
-        fingerprint: Fingerprint,
-        /// Where server id and key are.
-        secret: SecretRef,
-    },
+    /// Through a relay.
+    Relay(RelayRoute),
     /// Straight to the daemon.
-    Direct {
-        /// Where it listens.
-        address: Address,
-        /// Where its password is, if it has one.
-        secret: Option<SecretRef>,
-    },
+    Direct(DirectRoute),
+}
+
+/// Through a relay. The server id and the daemon's public key are in the secret.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RelayRoute {
+    /// Where the relay listens.
+    pub endpoint: Endpoint,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// What the daemon's public key must hash to.
+    pub fingerprint: Fingerprint,
+    /// Where server id and key are.
+    pub secret: SecretRef,
+}
+
+/// Straight to a daemon.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DirectRoute {
+    /// Where it listens.
+    pub address: Address,
+    /// Where its password is, if it has one.
+    pub secret: Option<SecretRef>,
 }
 
 /// Where a secret is: only this store is asked, and only for this id.

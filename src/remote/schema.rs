@@ -9,7 +9,7 @@ use toml_edit::TableLike;
 
 use super::name::RemoteName;
 use super::problem::{Problem, closest, did_you_mean};
-use super::profile::{DirMapping, Options, Remote, Route, SecretRef};
+use super::profile::{DirMapping, DirectRoute, Options, RelayRoute, Remote, Route, SecretRef};
 use super::reader::{Problems, Reader};
 use crate::e2ee::Fingerprint;
 use crate::protocol::relay::Endpoint;
@@ -155,21 +155,21 @@ fn route(table: &Reader<'_>, newer: bool) -> Option<Route> {
     match (relay, url) {
         (Some(relay), None) => {
             let endpoint: Endpoint = required(&relay, "endpoint", relay.parsed("endpoint"))?;
-            Some(Route::Relay {
+            Some(Route::Relay(RelayRoute {
                 tls: endpoint.uses_tls(relay.flag("tls")),
                 endpoint,
                 fingerprint: required(table, "fingerprint", fingerprint)?,
                 secret: required(table, "secret", secret)?,
-            })
+            }))
         }
         (None, Some(_)) => {
             if fingerprint.is_some() {
                 table.reject("fingerprint", "a remote with a `url` has no key to check");
             }
-            Some(Route::Direct {
+            Some(Route::Direct(DirectRoute {
                 address: table.parsed("url")?,
                 secret,
-            })
+            }))
         }
         (Some(_), Some(_)) => {
             table.reject("url", "a remote has either `relay` or `url`, not both");

@@ -28,7 +28,7 @@ fn remote(name: &str) -> Remote {
         name: name.parse().unwrap(),
         description: Some("the \"office\" tower".to_owned()),
         tags: vec!["prod".to_owned(), "gpu".to_owned()],
-        route: Route::Relay {
+        route: Route::Relay(RelayRoute {
             endpoint: "relay.example:443".parse().unwrap(),
             tls: true,
             fingerprint: FINGERPRINT.parse().unwrap(),
@@ -36,7 +36,7 @@ fn remote(name: &str) -> Remote {
                 store: StoreKind::Keyring,
                 id: SecretId::random(),
             },
-        },
+        }),
         options: Options {
             connect_timeout: Some(std::time::Duration::from_millis(2500)),
             cwd: Some("/home/me/src".to_owned()),
@@ -53,10 +53,10 @@ fn remote(name: &str) -> Remote {
 fn what_is_saved_is_what_is_loaded() {
     let dir = tempfile::tempdir().unwrap();
     let direct = Remote {
-        route: Route::Direct {
+        route: Route::Direct(DirectRoute {
             address: "tcp://10.0.0.5:6767?ssl=true".parse().unwrap(),
             secret: None,
-        },
+        }),
         ..remote("lab")
     };
     for remote in [&remote("work"), &direct] {
