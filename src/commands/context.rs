@@ -3,13 +3,14 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use super::selection::{self, Resolved};
 use crate::cli::GlobalArgs;
 use crate::client::{self, DaemonClient};
 use crate::env::{self, Env};
 use crate::error::CommandError;
 use crate::output::{self, Format};
 use crate::protocol::session::Request;
-use crate::secret::Secret;
+use crate::secret::Stores;
 use crate::state::{ClientId, DaemonState};
 use crate::target::Target;
 
@@ -28,6 +29,8 @@ pub struct Context {
     pub global: GlobalArgs,
     /// How to print.
     pub output: output::Settings,
+    /// Where secrets are.
+    pub stores: Stores,
 }
 
 impl Context {
@@ -53,6 +56,7 @@ impl Context {
             env: env.clone(),
             global: global.clone(),
             output,
+            stores: selection::stores(env),
         }
     }
 
@@ -61,31 +65,15 @@ impl Context {
         self.global.batch || self.env.is_set(env::PASEO_BATCH) || !std::io::stdin().is_terminal()
     }
 
-    /// Returns the daemon that the command is for.
-    pub fn target(&self) -> Result<Target, CommandError> {
-        let host = self
-            .global
-            .host
-            .as_ref()
-            .map_or("127.0.0.1:6767", |host| host.expose());
-        let endpoint = host
-            .parse()
-            .map_err(|_| CommandError::usage("INVALID_TARGET", "the target is not host:port"))?;
-        Ok(Target::Tcp {
-            endpoint,
-            tls: false,
-            password: self.env.text(env::PASEO_PASSWORD).map(Secret::from),
-        })
-    }
-
     /// Connects to the selected daemon and does something with it.
     pub fn with_daemon<T>(
         &self,
         work: impl AsyncFnOnce(&DaemonClient) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        let road = self.road()?;
+        let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
-            let daemon = client::connect(&road.target, &road.settings).await?;
+            let connect = async |road: &Road| client::connect(&road.target, &road.settings).await;
+            let (road, daemon) = self.first(resolved, connect).await?;
             road.finish(daemon, work).await
         })
     }
@@ -97,10 +85,12 @@ impl Context {
         opening: &R,
         work: impl AsyncFnOnce(&DaemonClient, R::Reply) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        let road = self.road()?;
+        let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
-            let connecting = client::connect_and_call(&road.target, &road.settings, opening);
-            let (daemon, reply) = connecting.await?;
+            let connect = async |road: &Road| {
+                client::connect_and_call(&road.target, &road.settings, opening).await
+            };
+            let (road, (daemon, reply)) = self.first(resolved, connect).await?;
             road.finish(daemon, async |daemon: &DaemonClient| {
                 let reply = reply.wait(Some(client::REPLY_TIMEOUT)).await?;
                 work(daemon, reply).await
@@ -109,36 +99,61 @@ impl Context {
         })
     }
 
-    fn road(&self) -> Result<Road, CommandError> {
-        let target = self.target()?;
+    /// Connects to the first target that can be dialled. When none can, the first one's error counts:
+    /// the others are guesses.
+    async fn first<T>(
+        &self,
+        resolved: Resolved,
+        connect: impl AsyncFn(&Road) -> Result<T, client::ConnectError>,
+    ) -> Result<(Road, T), CommandError> {
+        let mut first = None;
+        for target in resolved.targets {
+            let road = self.road(target, resolved.options.connect_timeout);
+            match connect(&road).await {
+                Ok(connected) => return Ok((road, connected)),
+                Err(client::ConnectError::Dial(error)) => {
+                    first.get_or_insert(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(match first {
+            Some(error) => error.into(),
+            None => CommandError::internal("there is no target to try"),
+        })
+    }
+
+    /// Returns how to get to a target. The remote's own limit gives way to that of the command line.
+    pub(super) fn road(&self, target: Target, connect_timeout: Option<Duration>) -> Road {
         let state = DaemonState::of(&target, self.env.state_dir().as_deref());
         let client_id = state.client_id();
+        let connect_timeout = self.global.connect_timeout.or(connect_timeout);
         let settings = client::Settings {
             client_id: client_id.as_str().to_owned(),
-            connect_timeout: self.global.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            connect_timeout: connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             handshake_timeout: HANDSHAKE_TIMEOUT,
             ca_file: self.env.path(env::PASEO_CA_FILE),
             pipelined: matches!(target, Target::Relay { .. }) && state.pipelines(),
         };
-        Ok(Road {
+        Road {
             target,
             state,
             settings,
             _client_id: client_id,
-        })
+        }
     }
 }
 
 /// A daemon, and how to get to it. Holds the session's id for as long as the command runs.
-struct Road {
-    target: Target,
+pub(super) struct Road {
+    pub(super) target: Target,
     state: DaemonState,
-    settings: client::Settings,
+    pub(super) settings: client::Settings,
     _client_id: ClientId,
 }
 
 impl Road {
-    async fn finish<T>(
+    pub(super) async fn finish<T>(
         &self,
         daemon: DaemonClient,
         work: impl AsyncFnOnce(&DaemonClient) -> Result<T, CommandError>,

@@ -2,6 +2,7 @@
 
 pub mod agent;
 mod context;
+mod selection;
 
 use clap::Subcommand;
 

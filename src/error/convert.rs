@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use crate::client::{CallError, ConnectError};
 use crate::e2ee;
-use crate::files::FileError;
 use crate::transport::{DialError, Step, TransportError};
 
 use super::{CommandError, Exit, Hop};
@@ -209,13 +208,3 @@ impl From<CallError> for CommandError {
 
 /// A change whose reply is missing is never sent again by itself.
 const MAY_HAVE_HAPPENED: &str = "the change may have been applied: look before you repeat it";
-
-impl From<FileError> for CommandError {
-    fn from(error: FileError) -> Self {
-        let made = Self::new("FILE_ERROR", Exit::Config, error.to_string()).at(Hop::Config);
-        match std::error::Error::source(&error) {
-            Some(_) => made.because(error),
-            None => made,
-        }
-    }
-}

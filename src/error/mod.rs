@@ -4,6 +4,7 @@
 //! words of all hints stand in one place.
 
 mod convert;
+mod remotes;
 
 use std::borrow::Cow;
 use std::error::Error;

@@ -54,17 +54,17 @@ impl fmt::Display for StoreKind {
     }
 }
 
-/// No store has this name.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no secret store {0:?}, only `keyring` and `file`")]
-pub struct StoreKindError(pub String);
+/// No store has this name. It is not repeated: it may be a secret in the wrong place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a secret store is `keyring` or `file`")]
+pub struct StoreKindError;
 
 impl FromStr for StoreKind {
     type Err = StoreKindError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        found.ok_or_else(|| StoreKindError(text.to_owned()))
+        found.ok_or(StoreKindError)
     }
 }
 

@@ -1,0 +1,165 @@
+//! Errors about remotes, their secrets and offers.
+
+use std::error::Error;
+
+use super::{CommandError, Exit, Hop};
+use crate::files::FileError;
+use crate::pairing::{OfferError, SourceError};
+use crate::remote::{
+    ConfigError, HostError, Invalid, NameError, ResolveError, SelectError, UnknownRemote,
+};
+use crate::secret::{StoreError, StoreKindError};
+
+/// Makes an error out of a leaf's, with its causes.
+fn wrap<E: Error + Send + Sync + 'static>(
+    code: &'static str,
+    exit: Exit,
+    error: E,
+) -> CommandError {
+    let made = CommandError::new(code, exit, error.to_string());
+    match error.source() {
+        Some(_) => made.because(error),
+        None => made,
+    }
+}
+
+impl From<OfferError> for CommandError {
+    fn from(error: OfferError) -> Self {
+        wrap("INVALID_OFFER", Exit::Usage, error)
+            .hint("on the daemon's machine, get an offer with: paseo daemon pair")
+    }
+}
+
+impl From<SourceError> for CommandError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Offer(error) => error.into(),
+            SourceError::File(error) => error.into(),
+            other => wrap("INVALID_OFFER", Exit::Usage, other),
+        }
+    }
+}
+
+impl From<NameError> for CommandError {
+    fn from(error: NameError) -> Self {
+        wrap("INVALID_NAME", Exit::Usage, error)
+    }
+}
+
+impl From<HostError> for CommandError {
+    fn from(error: HostError) -> Self {
+        wrap("INVALID_TARGET", Exit::Usage, error)
+    }
+}
+
+impl From<StoreKindError> for CommandError {
+    fn from(error: StoreKindError) -> Self {
+        wrap("INVALID_STORE", Exit::Usage, error)
+    }
+}
+
+impl From<UnknownRemote> for CommandError {
+    fn from(error: UnknownRemote) -> Self {
+        let hint = match &error.suggestion {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => "list the remotes with: paseo remote ls".to_owned(),
+        };
+        wrap("REMOTE_NOT_FOUND", Exit::NotFound, error).hint(hint)
+    }
+}
+
+impl From<Invalid> for CommandError {
+    fn from(error: Invalid) -> Self {
+        wrap("CONFIG_INVALID", Exit::Config, error).at(Hop::Config)
+    }
+}
+
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        match error {
+            ConfigError::File(error) => error.into(),
+            ConfigError::Invalid(error) => error.into(),
+            ConfigError::Unknown(error) => error.into(),
+            ConfigError::Newer { .. } => wrap("CONFIG_NEWER", Exit::Config, error)
+                .at(Hop::Config)
+                .hint("update paseo"),
+            ConfigError::Exists(_) => wrap("REMOTE_EXISTS", Exit::Failed, error)
+                .hint("choose another name, or remove that one with: paseo remote rm"),
+            ConfigError::NoDirectory => wrap("CONFIG_MISSING", Exit::Config, error)
+                .at(Hop::Config)
+                .hint("set HOME or PASEO_CONFIG_DIR"),
+            other => wrap("CONFIG_INVALID", Exit::Config, other).at(Hop::Config),
+        }
+    }
+}
+
+impl From<SelectError> for CommandError {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::Ambiguous(..) => {
+                wrap("TARGET_AMBIGUOUS", Exit::Usage, error).hint("leave one of the two out")
+            }
+            SelectError::Host { .. } => CommandError::usage("INVALID_TARGET", error.to_string())
+                .hint("to use a saved remote, name it with --remote; paseo remote ls lists them"),
+            SelectError::Config(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let keystore = |code, error| wrap(code, Exit::Keystore, error).at(Hop::Keystore);
+        match error {
+            StoreError::File(error) => Self::from(error).at(Hop::Keystore),
+            StoreError::Locked { .. } => keystore("KEYSTORE_LOCKED", error)
+                .retryable()
+                .hint("unlock the keyring, then try again"),
+            StoreError::TimedOut { .. } => keystore("KEYSTORE_TIMEOUT", error)
+                .retryable()
+                .hint("unlock the keyring, or allow more time with PASEO_KEYSTORE_TIMEOUT=60"),
+            StoreError::Unavailable { .. } => keystore("KEYSTORE_UNAVAILABLE", error),
+            other => keystore("KEYSTORE_FAILED", other),
+        }
+    }
+}
+
+impl From<ResolveError> for CommandError {
+    fn from(error: ResolveError) -> Self {
+        let name = match &error {
+            ResolveError::Missing { remote, .. }
+            | ResolveError::Damaged { remote, .. }
+            | ResolveError::Fingerprint { remote, .. } => remote.to_string(),
+            _ => String::new(),
+        };
+        let again = format!("remove the remote with `paseo remote rm {name}` and add it again");
+        match error {
+            ResolveError::Store(error) => error.into(),
+            ResolveError::Missing { .. } => wrap("SECRET_MISSING", Exit::Keystore, error)
+                .at(Hop::Keystore)
+                .hint(again),
+            ResolveError::Damaged { .. } => wrap("SECRET_DAMAGED", Exit::Keystore, error)
+                .at(Hop::Keystore)
+                .hint(again),
+            other => wrap("FINGERPRINT_MISMATCH", Exit::Trust, other)
+                .at(Hop::Key)
+                .hint("do not go on unless you know who changed it; then pair again"),
+        }
+    }
+}
+
+impl From<FileError> for CommandError {
+    fn from(error: FileError) -> Self {
+        let hint = match &error {
+            FileError::Exposed { path, .. } => Some(format!(
+                "whoever could read it may have done so; to use it nevertheless: chmod 600 '{}'",
+                path.display()
+            )),
+            _ => None,
+        };
+        let made = wrap("FILE_ERROR", Exit::Config, error).at(Hop::Config);
+        match hint {
+            Some(hint) => made.hint(hint),
+            None => made,
+        }
+    }
+}
