@@ -5,7 +5,10 @@
 //! decided in `connect` and unknown everywhere else.
 
 mod connect;
+mod events;
+mod reader;
 mod session;
 
 pub use connect::{ConnectError, Settings, connect, connect_and_call};
-pub use session::{CallError, DaemonClient, Event, REPLY_TIMEOUT, Reply};
+pub use events::{Event, Events};
+pub use session::{CallError, DaemonClient, REPLY_TIMEOUT, Reply};

@@ -1,32 +1,21 @@
 //! Requests, replies and events on an open connection.
 
-use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde_json::value::RawValue;
-use tokio::sync::{Mutex as AsyncMutex, mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, MissedTickBehavior};
 
-use crate::protocol::session::{Correlation, Envelope, Message, Request, RpcError, ServerInfo};
-use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
+use super::events::{self, Events};
+use super::reader::{RawReply, Reader, Sender, Shared, lock};
+use crate::protocol::session::{Request, RpcError, ServerInfo};
+use crate::transport::{Closed, Frame, Transport, TransportError};
 
 /// How long a reply may take, unless the caller knows better: as long as the official client waits.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A connection that lives this long is pinged this often. Once pinged, a daemon expects it to go on
-/// (its lease is 45 s).
-const PING_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Without any frame for so long, after two pings, the path is dead.
-const SILENCE_LIMIT: Duration = Duration::from_secs(25);
-
-/// How many events may wait for the one who asked for them. Then reading stops, and the peer waits.
-const EVENT_QUEUE: usize = 256;
 
 /// Why a call gave no reply.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -63,32 +52,6 @@ pub enum CallError {
         column: usize,
     },
 }
-
-/// What a daemon sends unasked.
-#[derive(Debug)]
-pub enum Event {
-    /// A session message.
-    Message {
-        /// Its type, such as `agent_stream`.
-        kind: String,
-        /// Its content, not yet read.
-        payload: Box<RawValue>,
-    },
-    /// A binary frame: terminal output or a piece of a file.
-    Binary(Bytes),
-}
-
-type RawReply = Result<Box<RawValue>, CallError>;
-
-/// What reader and callers share. Locked only for map operations, never across an await.
-#[derive(Default)]
-struct Shared {
-    pending: HashMap<String, oneshot::Sender<RawReply>>,
-    events: Option<mpsc::Sender<Event>>,
-    ended: Option<Arc<TransportError>>,
-}
-
-type Sender = Arc<AsyncMutex<Box<dyn FrameSender>>>;
 
 /// An open session with a daemon. Dropping it ends the connection.
 pub struct DaemonClient {
@@ -251,10 +214,10 @@ impl DaemonClient {
 
     /// Receives what the daemon sends unasked, from now on. While the queue is full nothing is read, so
     /// whoever asks for events must take them, also while waiting for a reply.
-    pub fn events(&self) -> mpsc::Receiver<Event> {
-        let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
+    pub fn events(&self) -> Events {
+        let (sender, events) = events::queue();
         lock(&self.shared).events = Some(sender);
-        receiver
+        events
     }
 
     /// Says goodbye, without waiting for the other side to say it too.
@@ -324,137 +287,4 @@ fn expect<R: Request>(shared: &Mutex<Shared>, id: &str) -> Reply<R> {
         receiver,
         request: PhantomData,
     }
-}
-
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    // Nothing panics while it holds the lock; and the maps would still be whole.
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-struct Reader {
-    sender: Sender,
-    shared: Arc<Mutex<Shared>>,
-    server: Option<oneshot::Sender<ServerInfo>>,
-}
-
-impl Reader {
-    async fn run(mut self, mut receiver: Box<dyn FrameReceiver>) {
-        let error = Arc::new(self.read(receiver.as_mut()).await);
-        let pending = {
-            let mut shared = lock(&self.shared);
-            shared.ended = Some(Arc::clone(&error));
-            shared.events = None;
-            std::mem::take(&mut shared.pending)
-        };
-        for reply in pending.into_values() {
-            let _ = reply.send(Err(CallError::Lost {
-                source: Arc::clone(&error),
-                mutates: false,
-            }));
-        }
-    }
-
-    async fn read(&mut self, receiver: &mut dyn FrameReceiver) -> TransportError {
-        let mut heard = Instant::now();
-        let mut tick = tokio::time::interval_at(heard + PING_INTERVAL, PING_INTERVAL);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                frame = receiver.recv() => match frame {
-                    Ok(frame) => {
-                        heard = Instant::now();
-                        self.take(frame).await;
-                    }
-                    Err(error) => return error,
-                },
-                _ = tick.tick(), if self.server.is_none() => {
-                    if heard.elapsed() > SILENCE_LIMIT {
-                        return TransportError::Lost(std::io::ErrorKind::TimedOut.into());
-                    }
-                    let ping = Frame::Text(r#"{"type":"ping"}"#.to_owned());
-                    if let Err(error) = self.sender.lock().await.send(ping).await {
-                        return error;
-                    }
-                }
-            }
-        }
-    }
-
-    async fn take(&mut self, frame: Frame) {
-        match frame {
-            // Over a channel that was not negotiated, bytes may arrive as text: look at the first one.
-            Frame::Text(text)
-                if text
-                    .as_bytes()
-                    .first()
-                    .is_some_and(|&b| is_binary_opcode(b)) =>
-            {
-                self.event(Event::Binary(text.into_bytes().into())).await;
-            }
-            Frame::Text(text) => self.take_text(&text).await,
-            Frame::Binary(bytes) => self.event(Event::Binary(bytes)).await,
-        }
-    }
-
-    /// Takes a text frame. What is not of the protocol is ignored, as official clients do.
-    async fn take_text(&mut self, text: &str) {
-        let Ok(Envelope {
-            message: Some(message),
-            ..
-        }) = serde_json::from_str(text)
-        else {
-            return;
-        };
-        let Ok(Message {
-            kind,
-            payload: Some(payload),
-        }) = serde_json::from_str(message.get())
-        else {
-            return;
-        };
-        let Ok(correlation) = serde_json::from_str::<Correlation<'_>>(payload.get()) else {
-            return;
-        };
-        tracing::debug!(%kind, bytes = text.len(), "received");
-        let waiting = correlation
-            .request_id
-            .and_then(|id| lock(&self.shared).pending.remove(id.as_ref()));
-        if let Some(waiting) = waiting {
-            let reply = match (
-                kind.as_ref(),
-                serde_json::from_str::<RpcError>(payload.get()),
-            ) {
-                ("rpc_error", Ok(error)) => Err(CallError::Refused(error)),
-                _ => Ok(payload.to_owned()),
-            };
-            let _ = waiting.send(reply);
-            return;
-        }
-        if kind == "status" && correlation.status.as_deref() == Some("server_info") {
-            if let Ok(info) = serde_json::from_str(payload.get())
-                && let Some(server) = self.server.take()
-            {
-                let _ = server.send(info);
-            }
-            return;
-        }
-        self.event(Event::Message {
-            kind: kind.into_owned(),
-            payload: payload.to_owned(),
-        })
-        .await;
-    }
-
-    async fn event(&self, event: Event) {
-        let events = lock(&self.shared).events.clone();
-        if let Some(events) = events {
-            // Nobody is listening any more: then nobody misses it.
-            let _ = events.send(event).await;
-        }
-    }
-}
-
-/// First bytes of terminal frames and file transfers (`docs/protocol.md`, "Binary frames").
-fn is_binary_opcode(byte: u8) -> bool {
-    matches!(byte, 0x01..=0x05 | 0x10..=0x12)
 }

@@ -1,0 +1,167 @@
+//! The task that reads: replies to those who wait for them, events to the one who asked for them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::events::{Event, EventSender};
+use super::session::CallError;
+use crate::protocol::session::{Correlation, Envelope, Message, RpcError, ServerInfo};
+use crate::transport::{Frame, FrameReceiver, FrameSender, TransportError};
+
+/// A connection that lives this long is pinged this often. Once pinged, a daemon expects it to go on
+/// (its lease is 45 s).
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Without any frame for so long, after two pings, the path is dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(25);
+
+/// The payload of a reply, not yet read.
+pub(super) type RawReply = Result<Box<RawValue>, CallError>;
+
+/// What reader and callers share. Locked only for map operations, never across an await.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) pending: HashMap<String, oneshot::Sender<RawReply>>,
+    pub(super) events: Option<EventSender>,
+    pub(super) ended: Option<Arc<TransportError>>,
+}
+
+/// The writing half, shared by callers and the task that pings.
+pub(super) type Sender = Arc<AsyncMutex<Box<dyn FrameSender>>>;
+
+pub(super) fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    // Nothing panics while it holds the lock; and the maps would still be whole.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) struct Reader {
+    pub(super) sender: Sender,
+    pub(super) shared: Arc<Mutex<Shared>>,
+    pub(super) server: Option<oneshot::Sender<ServerInfo>>,
+}
+
+impl Reader {
+    pub(super) async fn run(mut self, mut receiver: Box<dyn FrameReceiver>) {
+        let error = Arc::new(self.read(receiver.as_mut()).await);
+        let pending = {
+            let mut shared = lock(&self.shared);
+            shared.ended = Some(Arc::clone(&error));
+            shared.events = None;
+            std::mem::take(&mut shared.pending)
+        };
+        for reply in pending.into_values() {
+            let _ = reply.send(Err(CallError::Lost {
+                source: Arc::clone(&error),
+                mutates: false,
+            }));
+        }
+    }
+
+    async fn read(&mut self, receiver: &mut dyn FrameReceiver) -> TransportError {
+        let mut heard = Instant::now();
+        let mut tick = tokio::time::interval_at(heard + PING_INTERVAL, PING_INTERVAL);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                frame = receiver.recv() => match frame {
+                    Ok(frame) => {
+                        heard = Instant::now();
+                        self.take(frame).await;
+                    }
+                    Err(error) => return error,
+                },
+                _ = tick.tick(), if self.server.is_none() => {
+                    if heard.elapsed() > SILENCE_LIMIT {
+                        return TransportError::Lost(std::io::ErrorKind::TimedOut.into());
+                    }
+                    let ping = Frame::Text(r#"{"type":"ping"}"#.to_owned());
+                    if let Err(error) = self.sender.lock().await.send(ping).await {
+                        return error;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, frame: Frame) {
+        match frame {
+            // Over a channel that was not negotiated, bytes may arrive as text: look at the first one.
+            Frame::Text(text)
+                if text
+                    .as_bytes()
+                    .first()
+                    .is_some_and(|&b| is_binary_opcode(b)) =>
+            {
+                self.event(Event::Binary(text.into_bytes().into())).await;
+            }
+            Frame::Text(text) => self.take_text(&text).await,
+            Frame::Binary(bytes) => self.event(Event::Binary(bytes)).await,
+        }
+    }
+
+    /// Takes a text frame. What is not of the protocol is ignored, as official clients do.
+    async fn take_text(&mut self, text: &str) {
+        let Ok(Envelope {
+            message: Some(message),
+            ..
+        }) = serde_json::from_str(text)
+        else {
+            return;
+        };
+        let Ok(Message {
+            kind,
+            payload: Some(payload),
+        }) = serde_json::from_str(message.get())
+        else {
+            return;
+        };
+        let Ok(correlation) = serde_json::from_str::<Correlation<'_>>(payload.get()) else {
+            return;
+        };
+        tracing::debug!(%kind, bytes = text.len(), "received");
+        let waiting = correlation
+            .request_id
+            .and_then(|id| lock(&self.shared).pending.remove(id.as_ref()));
+        if let Some(waiting) = waiting {
+            let reply = match (
+                kind.as_ref(),
+                serde_json::from_str::<RpcError>(payload.get()),
+            ) {
+                ("rpc_error", Ok(error)) => Err(CallError::Refused(error)),
+                _ => Ok(payload.to_owned()),
+            };
+            let _ = waiting.send(reply);
+            return;
+        }
+        if kind == "status" && correlation.status.as_deref() == Some("server_info") {
+            if let Ok(info) = serde_json::from_str(payload.get())
+                && let Some(server) = self.server.take()
+            {
+                let _ = server.send(info);
+            }
+            return;
+        }
+        self.event(Event::Message {
+            kind: kind.into_owned(),
+            payload: payload.to_owned(),
+        })
+        .await;
+    }
+
+    async fn event(&self, event: Event) {
+        let events = lock(&self.shared).events.clone();
+        if let Some(events) = events {
+            events.send(event).await;
+        }
+    }
+}
+
+/// First bytes of terminal frames and file transfers (`docs/protocol.md`, "Binary frames").
+fn is_binary_opcode(byte: u8) -> bool {
+    matches!(byte, 0x01..=0x05 | 0x10..=0x12)
+}
