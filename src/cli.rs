@@ -43,7 +43,9 @@ pub struct GlobalArgs {
     pub remote: Option<String>,
 
     /// Talk to the daemon of this pairing offer: a link, base64url, JSON, a file of one, or - for stdin
+    // Without a value it is the official flag of `daemon pair`; elsewhere an empty offer, which is refused.
     #[arg(long, global = true, value_name = "OFFER", value_parser = secret)]
+    #[arg(num_args = 0..=1, default_missing_value = "")]
     pub relay: Option<Secret<String>>,
 
     /// Talk to this daemon: host:port, tcp://host:port?ssl=true&password=…, unix:///path, or an offer link

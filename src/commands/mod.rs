@@ -2,6 +2,7 @@
 
 pub mod agent;
 mod context;
+pub mod daemon;
 mod selection;
 
 use clap::Subcommand;
@@ -40,6 +41,9 @@ pub enum Command {
     /// Manage agents
     #[command(subcommand)]
     Agent(agent::Command),
+    /// Look after the daemon of this machine
+    #[command(subcommand)]
+    Daemon(daemon::Command),
 }
 
 impl Command {
@@ -54,5 +58,6 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Ls(args) => agent::ls::run(context, args),
         Command::Agent(command) => agent::dispatch(context, command),
+        Command::Daemon(command) => daemon::dispatch(context, command),
     }
 }

@@ -4,6 +4,7 @@
 //! words of all hints stand in one place.
 
 mod convert;
+mod home;
 mod remotes;
 
 use std::borrow::Cow;
@@ -109,6 +110,8 @@ pub struct CommandError {
     pub hint: Option<String>,
     /// Whether the same command may succeed later.
     pub retryable: bool,
+    /// Whether JSON is `code`, `message` and `action` on one line: the official form of a few errors.
+    pub flat: bool,
 }
 
 impl CommandError {
@@ -122,6 +125,7 @@ impl CommandError {
             source: None,
             hint: None,
             retryable: false,
+            flat: false,
         }
     }
 
@@ -155,6 +159,13 @@ impl CommandError {
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.retryable = true;
+        self
+    }
+
+    /// Gives it the flat form in JSON.
+    #[must_use]
+    pub fn flat(mut self) -> Self {
+        self.flat = true;
         self
     }
 
@@ -198,6 +209,10 @@ pub fn render(error: &CommandError, settings: &Settings, official: bool) -> Stri
         json!({ "error": fields })
     };
     match settings.format {
+        Format::Json if error.flat => {
+            let (code, message, action) = (&error.code, &error.message, &error.hint);
+            json!({ "code": code, "message": message, "action": action }).to_string() + "\n"
+        }
         Format::Json => output::pretty_json(&as_data()) + "\n",
         Format::Yaml => output::yaml(&as_data()) + "\n",
         Format::Table => {

@@ -5,6 +5,7 @@
 //! 3. Text that came from elsewhere is made safe for terminals, and left alone in pipes and JSON.
 //! 4. Prompts appear only on a terminal, and never with `--batch`.
 
+pub mod qr;
 mod sanitize;
 mod table;
 pub mod trace;
@@ -79,6 +80,15 @@ pub enum Output {
     Text {
         /// For tables and quiet mode.
         text: String,
+        /// The same as data.
+        json: Value,
+    },
+    /// Text of our own, printed as it is, its colours included.
+    Styled {
+        /// For tables.
+        text: String,
+        /// What quiet mode prints.
+        id: String,
         /// The same as data.
         json: Value,
     },
@@ -165,6 +175,7 @@ pub fn render(output: &Output, settings: &Settings) -> String {
             Output::List(table) | Output::Item(table) => table::render(table, settings),
             Output::Record { rows, .. } => table::render(&record_table(rows), settings),
             Output::Text { text, .. } => line(safe_text(text, settings.terminal).into_owned()),
+            Output::Styled { text, .. } => line(text.clone()),
         },
     }
 }
@@ -172,6 +183,20 @@ pub fn render(output: &Output, settings: &Settings) -> String {
 /// Prints an output to stdout. A closed pipe is no error: whoever read has seen enough.
 pub fn print(output: &Output, settings: &Settings) -> std::io::Result<()> {
     write_stdout(&render(output, settings))
+}
+
+/// Returns the width of the terminal that stdout is, in cells.
+pub fn terminal_columns() -> Option<usize> {
+    #[cfg(unix)]
+    {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+        // A serial line knows no size.
+        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+    }
+    #[cfg(not(unix))]
+    {
+        None
+    }
 }
 
 /// Writes text to stdout at once. A closed pipe is no error.
@@ -227,7 +252,9 @@ fn data(output: &Output) -> Option<Value> {
             table.rows.iter().map(|row| row.json.clone()).collect(),
         )),
         Output::Item(table) => table.rows.first().map(|row| row.json.clone()),
-        Output::Record { json, .. } | Output::Text { json, .. } => Some(json.clone()),
+        Output::Record { json, .. } | Output::Text { json, .. } | Output::Styled { json, .. } => {
+            Some(json.clone())
+        }
     }
 }
 
@@ -239,6 +266,7 @@ fn quiet(output: &Output, settings: &Settings) -> String {
         }
         Output::Record { rows, .. } => rows.iter().map(|(key, _)| key.as_str()).collect(),
         Output::Text { text, .. } => vec![text],
+        Output::Styled { id, .. } => vec![id],
     };
     line(safe_text(&ids.join("\n"), settings.terminal).into_owned())
 }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::env::{self, Env};
 use crate::protocol::relay::{Endpoint, EndpointError};
 use crate::secret::Secret;
 
@@ -57,6 +58,22 @@ pub struct Overrides {
     pub relay_public_use_tls: Option<bool>,
     /// `PASEO_APP_BASE_URL`.
     pub app_url: Option<String>,
+}
+
+impl From<&Env> for Overrides {
+    fn from(env: &Env) -> Self {
+        let text = |name| env.text(name).map(|text| text.trim().to_owned());
+        Self {
+            listen: text(env::PASEO_LISTEN).or_else(|| text(env::PORT)),
+            server_id: text(env::PASEO_SERVER_ID).map(Secret::new),
+            relay_enabled: env.switch(env::PASEO_RELAY_ENABLED),
+            relay_endpoint: text(env::PASEO_RELAY_ENDPOINT),
+            relay_use_tls: env.switch(env::PASEO_RELAY_USE_TLS),
+            relay_public_endpoint: text(env::PASEO_RELAY_PUBLIC_ENDPOINT),
+            relay_public_use_tls: env.switch(env::PASEO_RELAY_PUBLIC_USE_TLS),
+            app_url: text(env::PASEO_APP_BASE_URL),
+        }
+    }
 }
 
 /// What is wrong with `config.json` or what overrides it. No value is repeated.

@@ -1,0 +1,374 @@
+//! `paseo daemon pair`: the pairing offer of the daemon of this machine.
+//!
+//! A daemon that runs is asked, once it has shown to be the one of this home; otherwise the offer is made
+//! of the files of the home.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::client::{self, DaemonClient};
+use crate::commands::context::run_async;
+use crate::commands::{CommandResult, Context};
+use crate::env;
+use crate::error::{CommandError, Exit, Hop};
+use crate::files::{self, FileError};
+use crate::output::{self, Output, qr};
+use crate::pairing::{DaemonConfig, Home, Offer, Overrides};
+use crate::protocol::daemon::{GetPairingOffer, SetConfig};
+use crate::remote::Host;
+use crate::secret::Secret;
+use crate::target::Target;
+
+/// A daemon on this machine answers at once, or it does not run.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Feature of daemons that can be asked for their offer: from 0.5.0 on.
+const STATUS_FEATURE: &str = "daemonStatusRpc";
+/// Feature of daemons whose relay can be turned on.
+const RELAY_FEATURE: &str = "relayConfig";
+
+/// Arguments of `paseo daemon pair`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Home of the daemon [default: $PASEO_HOME, then ~/.paseo]
+    #[arg(long, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+
+    /// Write the offer into a new private file instead of showing it
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+
+    /// Write the QR code into a new private file (.svg or .png) instead of showing it
+    #[arg(long, value_name = "FILE", value_parser = picture)]
+    pub qr: Option<Picture>,
+
+    /// Let --save and --qr replace a file
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// A file for a QR code.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    path: PathBuf,
+    draw: fn(&qr::Code) -> Vec<u8>,
+}
+
+fn picture(text: &str) -> Result<Picture, &'static str> {
+    let path = PathBuf::from(text);
+    let draw: fn(&qr::Code) -> Vec<u8> = match path.extension().and_then(|it| it.to_str()) {
+        Some("svg") => |code| code.svg().into_bytes(),
+        Some("png") => qr::Code::png,
+        _ => return Err("the name must end in .svg or .png"),
+    };
+    Ok(Picture { path, draw })
+}
+
+/// Shows the pairing offer, or writes it into files.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let enable_relay = relay_switch(context)?;
+    let home = home(context, args)?;
+    let overrides = Overrides::from(&context.env);
+    let config = home.config(&overrides)?;
+    let asked = ask(context, &home, &config, &overrides, enable_relay)?;
+    let pairing = match asked {
+        Some(pairing) => pairing,
+        None if enable_relay => return Err(not_running()),
+        None if !config.relay.enabled => return Err(relay_disabled(context)),
+        None => {
+            let offer = home.offer(&config, &overrides)?;
+            let link = offer.to_link(&config.app_url);
+            Pairing { offer, link }
+        }
+    };
+    if args.save.is_some() || args.qr.is_some() {
+        return pairing.write(args);
+    }
+    Ok(pairing.show(context).into())
+}
+
+/// Returns whether `--relay` stands alone, as the official flag of this command.
+fn relay_switch(context: &Context) -> Result<bool, CommandError> {
+    let global = &context.global;
+    let relay = global.relay.as_ref().map(|offer| offer.expose().as_str());
+    if global.remote.is_some() || global.host.is_some() || relay.is_some_and(|it| !it.is_empty()) {
+        return Err(
+            CommandError::usage("LOCAL_ONLY", "a daemon is paired on its own machine")
+                .hint("run this there; or, for a daemon that is saved here: paseo remote export"),
+        );
+    }
+    Ok(relay.is_some())
+}
+
+fn home(context: &Context, args: &Args) -> Result<Home, CommandError> {
+    let dir = match &args.home {
+        Some(dir) => context.env.expand_home(dir.clone()),
+        None => context.env.paseo_home(),
+    };
+    let no_home = || {
+        CommandError::new(
+            "HOME_UNKNOWN",
+            Exit::Config,
+            "the home directory is unknown",
+        )
+        .at(Hop::Config)
+        .hint("set HOME, or name the daemon's home with --home")
+    };
+    dir.map(Home::new).ok_or_else(no_home)
+}
+
+/// An offer and its link. The link of a running daemon is its own.
+struct Pairing {
+    offer: Offer,
+    link: Secret<String>,
+}
+
+/// Asks the daemon that runs in this home; `None` when none does, or when it is too old to be asked.
+fn ask(
+    context: &Context,
+    home: &Home,
+    config: &DaemonConfig,
+    overrides: &Overrides,
+    enable_relay: bool,
+) -> Result<Option<Pairing>, CommandError> {
+    let pid = home.pid()?;
+    let alive = pid.as_ref().is_some_and(|pid| pid.is_alive());
+    let listen = pid.and_then(|pid| pid.listen).filter(|_| alive);
+    let target = target(context, listen.as_deref().unwrap_or(&config.listen))?;
+    let server_id = home.server_id(overrides.server_id.as_ref())?;
+    let road = context.road(target, Some(CONNECT_TIMEOUT));
+    let answer = run_async(async {
+        let daemon = client::connect(&road.target, &road.settings).await?;
+        road.finish(daemon, async |daemon: &DaemonClient| {
+            if daemon.server().server_id != *server_id.expose() {
+                return Err(other_home());
+            }
+            offer_of(context, daemon, enable_relay).await
+        })
+        .await
+    });
+    match answer {
+        Err(error) if !alive && is_absence(&error) => Ok(None),
+        other => other,
+    }
+}
+
+/// Nothing answers at the address, or nothing that is a daemon.
+fn is_absence(error: &CommandError) -> bool {
+    matches!(
+        error.exit,
+        Exit::Unreachable | Exit::Timeout | Exit::DaemonOffline
+    )
+}
+
+async fn offer_of(
+    context: &Context,
+    daemon: &DaemonClient,
+    enable_relay: bool,
+) -> Result<Option<Pairing>, CommandError> {
+    let server = daemon.server();
+    if !server.has(STATUS_FEATURE) {
+        return if enable_relay {
+            Err(too_old())
+        } else {
+            Ok(None)
+        };
+    }
+    if enable_relay && server.has(RELAY_FEATURE) {
+        let config = json!({ "relay": { "enabled": true } });
+        daemon.call(&SetConfig { config }).await?;
+    }
+    let answer = daemon.call(&GetPairingOffer {}).await?;
+    if !answer.relay_enabled {
+        return Err(relay_disabled(context));
+    }
+    let offer = Offer::parse(&answer.url).map_err(|error| {
+        CommandError::new(
+            "PROTOCOL_ERROR",
+            Exit::Incompatible,
+            "the daemon's pairing offer cannot be read",
+        )
+        .at(Hop::Protocol)
+        .because(error)
+        .hint("update paseo: the daemon may be newer")
+    })?;
+    Ok(Some(Pairing {
+        offer,
+        link: Secret::new(answer.url),
+    }))
+}
+
+fn target(context: &Context, listen: &str) -> Result<Target, CommandError> {
+    let password = context.env.text(env::PASEO_PASSWORD).map(Secret::from);
+    match listen.parse() {
+        Ok(Host::Daemon { address, .. }) => Ok(address.target(password)),
+        _ => Err(CommandError::new(
+            "LISTEN_INVALID",
+            Exit::Config,
+            "the address where the daemon listens cannot be used",
+        )
+        .at(Hop::Config)
+        .hint("check daemon.listen in the home's config.json, and PASEO_LISTEN")),
+    }
+}
+
+impl Pairing {
+    /// Writes the files. The link then appears nowhere else.
+    fn write(&self, args: &Args) -> CommandResult {
+        let fingerprint = self.offer.daemon_key.fingerprint().to_string();
+        let mut rows = Vec::new();
+        let mut json = json!({ "relayEnabled": true });
+        let mut write = |key: &str, path: &Path, content: &[u8]| {
+            put(path, content, args.force)?;
+            let path = path.display().to_string();
+            json[key] = json!(path);
+            rows.push((key.to_owned(), path));
+            Ok::<_, CommandError>(())
+        };
+        if let Some(path) = &args.save {
+            let offer = Secret::new(format!("{}\n", self.offer.to_json().expose()));
+            write("saved", path, offer.expose().as_bytes())?;
+        }
+        if let Some(picture) = &args.qr {
+            let code = qr::Code::of(self.link.expose()).ok_or_else(too_long_for_qr)?;
+            write("picture", &picture.path, &(picture.draw)(&code))?;
+        }
+        json["fingerprint"] = json!(fingerprint);
+        rows.push(("fingerprint".to_owned(), fingerprint));
+        Ok(Output::Record { rows, json }.into())
+    }
+
+    fn show(&self, context: &Context) -> Output {
+        let link = self.link.expose();
+        let fingerprint = self.offer.daemon_key.fingerprint();
+        let code = qr::Code::of(link);
+        // As in the official output, where the width does not matter.
+        let always = code.as_ref().and_then(|code| code.blocks(usize::MAX, true));
+        let json = json!({
+            "relayEnabled": true,
+            "url": link,
+            "qr": always,
+            "fingerprint": fingerprint.to_string(),
+        });
+        let mut text = String::new();
+        if context.output.terminal {
+            text = format!("\nScan to pair:\n{}\n", scan(context, code.as_ref()));
+        }
+        text.push_str(&format!(
+            "Pairing link:\n{link}\n\nFingerprint, which the other side must show too:\n{fingerprint}\n"
+        ));
+        if context.output.terminal && !context.output.quiet {
+            text.push_str(
+                "\nWhoever has the link or the code controls this daemon as you do, until its key is replaced.\n",
+            );
+        }
+        Output::Styled {
+            text,
+            id: link.clone(),
+            json,
+        }
+    }
+}
+
+/// Returns the code for this terminal, or a line that says why there is none.
+fn scan(context: &Context, code: Option<&qr::Code>) -> String {
+    let columns =
+        output::terminal_columns().or_else(|| context.env.text(env::COLUMNS)?.trim().parse().ok());
+    match (code, columns) {
+        (None, _) => "No QR code: the link is too long for one.\n".to_owned(),
+        (_, None) => "No QR code: the width of the terminal is not known.\n".to_owned(),
+        (Some(code), Some(columns)) => {
+            code.blocks(columns, context.output.color)
+                .unwrap_or_else(|| {
+                    format!(
+                        "QR code not shown: it needs {} columns, this terminal has {columns}. \
+                     Make it wider, or use --qr FILE.png.\n",
+                        code.least_columns()
+                    )
+                })
+        }
+    }
+}
+
+/// Writes a private file, never over another one unless forced.
+fn put(path: &Path, content: &[u8], force: bool) -> Result<(), CommandError> {
+    if let Some(tree) = git_work_tree(path) {
+        output::note(&format!(
+            "Warning: {} is inside the git work tree {}: it is a secret, do not commit it",
+            path.display(),
+            tree.display()
+        ));
+    }
+    let written = if force {
+        files::write_private(path, content)
+    } else {
+        files::create_private(path, content)
+    };
+    written.map_err(|error| match error {
+        FileError::Exists { .. } => {
+            CommandError::new("FILE_EXISTS", Exit::Failed, error.to_string())
+                .hint("replace it with --force, or choose another name")
+        }
+        other => other.into(),
+    })
+}
+
+/// Returns the root of the git work tree that a file would be in.
+fn git_work_tree(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let dir = path.parent()?.canonicalize().ok()?;
+    let root = dir.ancestors().find(|dir| dir.join(".git").exists())?;
+    Some(root.to_owned())
+}
+
+fn relay_disabled(context: &Context) -> CommandError {
+    // The words of the official CLI, which scripts may look for.
+    let action = match context.output.format {
+        output::Format::Json => "turn it on with: paseo daemon pair --relay --json",
+        _ => "turn it on with: paseo daemon pair --relay",
+    };
+    CommandError::new(
+        "RELAY_DISABLED",
+        Exit::Failed,
+        "Relay pairing is disabled for this daemon.",
+    )
+    .hint(action)
+    .flat()
+}
+
+fn not_running() -> CommandError {
+    CommandError::new(
+        "DAEMON_NOT_RUNNING",
+        Exit::DaemonOffline,
+        "the relay of a daemon that does not run cannot be turned on",
+    )
+    .hint("start the daemon first; or set daemon.relay.enabled in the home's config.json")
+}
+
+fn other_home() -> CommandError {
+    CommandError::new(
+        "DAEMON_OF_OTHER_HOME",
+        Exit::Config,
+        "the daemon that answers belongs to another home",
+    )
+    .hint("check --home, PASEO_HOME, and where the daemon of this home listens")
+}
+
+fn too_old() -> CommandError {
+    CommandError::new(
+        "UNSUPPORTED",
+        Exit::Incompatible,
+        "the running daemon cannot turn its relay on",
+    )
+    .hint("update the daemon; or set daemon.relay.enabled in its config.json and restart it")
+}
+
+fn too_long_for_qr() -> CommandError {
+    CommandError::new(
+        "QR_TOO_LONG",
+        Exit::Failed,
+        "the link is too long for a QR code",
+    )
+}

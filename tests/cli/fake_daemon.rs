@@ -1,0 +1,75 @@
+//! A daemon that introduces itself and gives prepared answers.
+
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
+
+/// Answers on a port of its own until the test process ends.
+pub(crate) struct FakeDaemon {
+    pub(crate) address: String,
+    requests: Arc<Mutex<Vec<Value>>>,
+}
+
+/// The payload of the reply to a request.
+type Answer = fn(&Value) -> Value;
+
+impl FakeDaemon {
+    pub(crate) fn start(server_id: &str, features: &[&str], answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let features: Value = features
+            .iter()
+            .map(|name| ((*name).to_owned(), Value::Bool(true)))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        let info = json!({
+            "status": "server_info", "serverId": server_id, "hostname": "fake",
+            "version": "0.5.0", "features": features,
+        });
+        let seen = requests.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (info, seen) = (info.clone(), seen.clone());
+                std::thread::spawn(move || serve(stream.unwrap(), &info, &seen, answer));
+            }
+        });
+        Self { address, requests }
+    }
+
+    /// The requests that came, oldest first.
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn serve(stream: TcpStream, info: &Value, seen: &Mutex<Vec<Value>>, answer: Answer) {
+    let Ok(mut socket) = accept(stream) else {
+        return;
+    };
+    while let Ok(message) = socket.read() {
+        let Message::Text(text) = message else {
+            continue;
+        };
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        if frame["type"] == "hello" {
+            send(&mut socket, "status", info);
+        }
+        let request = &frame["message"];
+        let Some(kind) = request["type"].as_str() else {
+            continue;
+        };
+        seen.lock().unwrap().push(request.clone());
+        let mut payload = answer(request);
+        payload["requestId"] = request["requestId"].clone();
+        send(&mut socket, &kind.replace("request", "response"), &payload);
+    }
+}
+
+fn send(socket: &mut WebSocket<TcpStream>, kind: &str, payload: &Value) {
+    let frame = json!({"type": "session", "message": {"type": kind, "payload": payload}});
+    // The client may be gone already.
+    let _ = socket.send(Message::text(frame.to_string()));
+}

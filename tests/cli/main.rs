@@ -1,0 +1,7 @@
+//! The real binary, in an environment that holds nothing but what the test puts there.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod daemon_pair;
+mod fake_daemon;
+mod sandbox;
