@@ -20,6 +20,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Limit from there to a daemon that has introduced itself.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(6);
 
+/// A connection that takes longer is worth a line on a terminal.
+const WORTH_TELLING: Duration = Duration::from_secs(3);
+
 /// Environment, arguments of every command, and how to print.
 #[derive(Debug)]
 pub struct Context {
@@ -109,7 +112,7 @@ impl Context {
         let mut first = None;
         for target in resolved.targets {
             let road = self.road(target, resolved.options.connect_timeout);
-            match connect(&road).await {
+            match patiently(&road.target, connect(&road)).await {
                 Ok(connected) => return Ok((road, connected)),
                 Err(client::ConnectError::Dial(error)) => {
                     first.get_or_insert(error);
@@ -165,6 +168,17 @@ impl Road {
         daemon.close().await;
         result
     }
+}
+
+/// Tells a person who waits what for.
+async fn patiently<T>(target: &Target, connecting: impl Future<Output = T>) -> T {
+    tokio::pin!(connecting);
+    tokio::select! {
+        connected = &mut connecting => return connected,
+        () = tokio::time::sleep(WORTH_TELLING), if std::io::stderr().is_terminal() => {}
+    }
+    output::note(&format!("still waiting for the daemon behind {target} …"));
+    connecting.await
 }
 
 /// Runs the asynchronous part of a command. Everything before it is blocking code: the keyring must

@@ -20,34 +20,52 @@ use criterion::{Criterion, criterion_group, criterion_main};
 fn write_remotes(dir: &Path) {
     let mut text = String::from("version = 1\n");
     for n in 0..10 {
-        text += &format!("\n[remotes.box{n}]\nurl = \"tcp://10.0.0.{n}:6767\"\ntags = [\"prod\"]\n");
+        text +=
+            &format!("\n[remotes.box{n}]\nurl = \"tcp://10.0.0.{n}:6767\"\ntags = [\"prod\"]\n");
     }
     std::fs::write(dir.join("remotes.toml"), text).unwrap();
 }
 
 fn paseo(home: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_paseo"));
-    command.args(args).env_clear().env("HOME", home).env("PASEO_CONFIG_DIR", home).stdin(Stdio::null());
+    command
+        .args(args)
+        .env_clear()
+        .env("HOME", home)
+        .env("PASEO_CONFIG_DIR", home)
+        .stdin(Stdio::null());
     command
 }
 
 fn succeed(mut command: Command) {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn commands(c: &mut Criterion) {
     let home = tempfile::tempdir().unwrap();
     write_remotes(home.path());
     let mut group = c.benchmark_group("commands");
-    group.sample_size(30).measurement_time(Duration::from_secs(3));
-    group.bench_function("--version", |b| b.iter(|| succeed(paseo(home.path(), &["--version"]))));
-    group.bench_function("remote ls, 10 remotes", |b| b.iter(|| succeed(paseo(home.path(), &["remote", "ls"]))));
+    group
+        .sample_size(30)
+        .measurement_time(Duration::from_secs(3));
+    group.bench_function("--version", |b| {
+        b.iter(|| succeed(paseo(home.path(), &["--version"])))
+    });
+    group.bench_function("remote ls, 10 remotes", |b| {
+        b.iter(|| succeed(paseo(home.path(), &["remote", "ls"])))
+    });
 
     let offer = std::env::var("PASEO_BENCH_OFFER").ok();
     if let Some(offer) = &offer {
         let ls = ["ls", "--relay", offer.as_str()];
-        group.bench_function("ls through a relay", |b| b.iter(|| succeed(paseo(home.path(), &ls))));
+        group.bench_function("ls through a relay", |b| {
+            b.iter(|| succeed(paseo(home.path(), &ls)))
+        });
     }
     if let Ok(official) = std::env::var("PASEO_BENCH_OFFICIAL") {
         group.sample_size(10);
@@ -64,7 +82,11 @@ fn commands(c: &mut Criterion) {
 
 fn succeed_official(program: &str, home: &Path, args: &[&str]) {
     let mut command = Command::new(program);
-    command.args(args).env("HOME", home).env("PASEO_HOME", home).stdin(Stdio::null());
+    command
+        .args(args)
+        .env("HOME", home)
+        .env("PASEO_HOME", home)
+        .stdin(Stdio::null());
     succeed(command);
 }
 
