@@ -216,10 +216,12 @@ fn provider(agent: &AgentSnapshot) -> String {
     }
 }
 
-/// Shortens a path below the home directory to `~/…`.
+/// Shortens the home directory, and paths below it, to `~`.
 fn below_home(path: &str, home: &str) -> String {
     match path.strip_prefix(home) {
-        Some(rest) if !home.is_empty() => format!("~{rest}"),
+        Some(rest) if !home.is_empty() && (rest.is_empty() || rest.starts_with('/')) => {
+            format!("~{rest}")
+        }
         _ => path.to_owned(),
     }
 }
@@ -234,5 +236,101 @@ fn age(time: &str, now: Timestamp) -> String {
         seconds if seconds < 3600 => format!("{} minutes ago", seconds / 60),
         seconds if seconds < 86_400 => format!("{} hours ago", seconds / 3600),
         seconds => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn agent(fields: &serde_json::Value) -> AgentSnapshot {
+        let mut agent = json!({
+            "id": "4daff7e7-efd6-4346-a11b-2a63904a556f", "provider": "mock", "cwd": "/home/me/src",
+            "createdAt": "2026-11-22T13:29:26.017Z", "status": "idle"
+        });
+        agent
+            .as_object_mut()
+            .unwrap()
+            .extend(fields.as_object().unwrap().clone());
+        serde_json::from_value(agent).unwrap()
+    }
+
+    fn args(words: &[&str]) -> Args {
+        #[derive(clap::Parser)]
+        struct Wrapper {
+            #[command(flatten)]
+            args: Args,
+        }
+        let words = std::iter::once("ls").chain(words.iter().copied());
+        <Wrapper as clap::Parser>::try_parse_from(words)
+            .unwrap()
+            .args
+    }
+
+    fn request(words: &[&str]) -> serde_json::Value {
+        serde_json::to_value(args(words).request().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn requests_are_those_of_the_official_cli_but_for_paging() {
+        let page = json!({ "limit": 200 });
+        assert_eq!(request(&[]), json!({ "scope": "active", "page": page }));
+        assert_eq!(
+            request(&["-a", "-g"]),
+            json!({ "filter": { "includeArchived": true }, "page": page })
+        );
+        assert_eq!(request(&["-a"]), request(&["-ag"]));
+        let labels = [
+            "--label",
+            "x=1=2",
+            "--label",
+            "team=core",
+            "--label",
+            "ignored",
+        ];
+        let expected = json!({ "x": "1=2", "team": "core" });
+        assert_eq!(request(&labels)["filter"]["labels"], expected);
+        assert_eq!(
+            args(&["--thinking", " "]).request().unwrap_err().code,
+            "INVALID_THINKING_OPTION"
+        );
+    }
+
+    #[test]
+    fn models_are_shown_when_there_is_something_to_say() {
+        let shown = |fields| provider(&agent(&fields));
+        assert_eq!(
+            shown(json!({ "model": "m", "runtimeInfo": { "model": "r" } })),
+            "mock/r"
+        );
+        assert_eq!(shown(json!({ "model": "m" })), "mock/m");
+        assert_eq!(shown(json!({ "model": "default" })), "mock");
+        assert_eq!(shown(json!({ "model": null })), "mock");
+    }
+
+    #[test]
+    fn only_the_home_itself_becomes_a_tilde() {
+        assert_eq!(below_home("/home/me/src", "/home/me"), "~/src");
+        assert_eq!(below_home("/home/me", "/home/me"), "~");
+        assert_eq!(below_home("/home/me2", "/home/me"), "/home/me2");
+        assert_eq!(below_home("/x", ""), "/x");
+    }
+
+    #[test]
+    fn ages_are_the_words_of_the_official_cli() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = at("2026-11-22T12:00:00Z");
+        for (time, words) in [
+            ("2026-11-22T11:59:30Z", "just now"),
+            ("2026-11-22T12:05:00Z", "just now"),
+            ("2026-11-22T11:59:00Z", "1 minutes ago"),
+            ("2026-11-22T09:00:00Z", "3 hours ago"),
+            ("2026-11-20T09:00:00Z", "2 days ago"),
+            ("yesterday", ""),
+        ] {
+            assert_eq!(age(time, now), words);
+        }
     }
 }
