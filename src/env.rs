@@ -44,6 +44,9 @@ pub const PASEO_LISTEN: &str = "PASEO_LISTEN";
 pub const PORT: &str = "PORT";
 /// Overrides the daemon's server id. Secret.
 pub const PASEO_SERVER_ID: &str = "PASEO_SERVER_ID";
+/// Begins the name of every setting of `relay serve`: the flag `--held-frames` is
+/// `PASEO_RELAY_HELD_FRAMES`.
+pub const PASEO_RELAY_PREFIX: &str = "PASEO_RELAY_";
 /// Whether the daemon dials the relay and allows pairing (`1`, `true`, `yes`, `on`).
 pub const PASEO_RELAY_ENABLED: &str = "PASEO_RELAY_ENABLED";
 /// `host:port` where the daemon dials its relay.

@@ -3,6 +3,7 @@
 pub mod agent;
 mod context;
 pub mod daemon;
+pub mod relay;
 mod selection;
 
 use clap::Subcommand;
@@ -44,12 +45,18 @@ pub enum Command {
     /// Look after the daemon of this machine
     #[command(subcommand)]
     Daemon(daemon::Command),
+    /// Run the meeting point of daemons and clients
+    #[command(subcommand)]
+    Relay(relay::Command),
 }
 
 impl Command {
     /// Returns whether it runs until it is stopped, and tells meanwhile what happens.
     pub fn is_server(&self) -> bool {
-        false
+        match self {
+            Self::Relay(command) => command.is_server(),
+            _ => false,
+        }
     }
 }
 
@@ -59,5 +66,6 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Ls(args) => agent::ls::run(context, args),
         Command::Agent(command) => agent::dispatch(context, command),
         Command::Daemon(command) => daemon::dispatch(context, command),
+        Command::Relay(command) => relay::dispatch(context, command),
     }
 }

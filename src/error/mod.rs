@@ -5,6 +5,7 @@
 
 mod convert;
 mod home;
+mod relay;
 mod remotes;
 
 use std::borrow::Cow;

@@ -1,0 +1,27 @@
+//! `paseo relay …`: run the meeting point of daemons and clients.
+
+pub mod serve;
+mod settings;
+
+use clap::Subcommand;
+
+use super::{CommandResult, Context};
+
+/// A command about relays.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a relay
+    Serve(serve::Args),
+}
+
+impl Command {
+    pub(super) fn is_server(&self) -> bool {
+        matches!(self, Self::Serve(_))
+    }
+}
+
+pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
+    match command {
+        Command::Serve(args) => serve::run(context, args),
+    }
+}

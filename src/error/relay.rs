@@ -1,0 +1,28 @@
+//! Errors of a relay that cannot start.
+
+use crate::relay::ServerError;
+
+use super::{CommandError, Exit, Hop};
+
+impl From<ServerError> for CommandError {
+    fn from(error: ServerError) -> Self {
+        let text = error.to_string();
+        match error {
+            ServerError::Listen { source, .. } => {
+                let hint = match source.kind() {
+                    std::io::ErrorKind::AddrInUse => {
+                        "another process has this port: choose one with --listen"
+                    }
+                    std::io::ErrorKind::PermissionDenied => {
+                        "ports below 1024 need a privilege: choose another one, or see docs/relay.md"
+                    }
+                    _ => "choose an address of this machine with --listen",
+                };
+                Self::new("LISTEN_FAILED", Exit::Failed, text)
+                    .at(Hop::Tcp)
+                    .because(source)
+                    .hint(hint)
+            }
+        }
+    }
+}
