@@ -16,6 +16,7 @@ pub mod channel;
 pub mod connect;
 pub mod handshake;
 pub mod keys;
+mod receive;
 mod recent;
 pub mod seal;
 #[cfg(test)]

@@ -132,6 +132,9 @@ async fn unsealed_frames_are_fatal() {
                 "{frame:?}: {error}"
             );
             assert_eq!(client.close_code().await, Some(1011), "{frame:?}");
+            // Nothing more gets through, be it sealed.
+            let sealed = client.seal("after");
+            assert!(client.raw(sealed).await.is_err());
         }
     }
 }
