@@ -12,7 +12,7 @@ use crate::files::{self, FileError};
 pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// The home of a daemon, `~/.paseo` unless told otherwise. Formats are the official ones
-/// (`docs/protocol.md`, "Files of the daemon's home"), so an official daemon can take over and back.
+/// (`docs/protocol.md`, "Daemon home"), so an official daemon can take over and back.
 #[derive(Debug, Clone)]
 pub struct Home {
     dir: PathBuf,

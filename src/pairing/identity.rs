@@ -43,18 +43,6 @@ impl Home {
         Ok(Secret::new(id))
     }
 
-    /// Returns the id with which the official CLI on this machine opens sessions, from `cli-client-id`,
-    /// which is made when absent or blank.
-    pub fn client_id(&self) -> Result<String, HomeError> {
-        let path = self.file("cli-client-id");
-        if let Some(id) = self.line(&path)? {
-            return Ok(id);
-        }
-        let random: String = random::<16>().iter().map(|b| format!("{b:02x}")).collect();
-        self.create(&path, format!("cid_{random}").as_bytes())?;
-        Ok(self.line(&path)?.unwrap_or_default())
-    }
-
     /// Returns the daemon's key from `daemon-keypair.json`, which is made when absent.
     pub fn secret_key(&self) -> Result<SecretKey, HomeError> {
         let path = self.file("daemon-keypair.json");
@@ -171,10 +159,8 @@ mod tests {
         let (_dir, home) = home();
         let id = home.server_id(None).unwrap();
         let key = home.secret_key().unwrap().public_key();
-        let client = home.client_id().unwrap();
         assert_eq!(home.server_id(None).unwrap().expose(), id.expose());
         assert_eq!(home.secret_key().unwrap().public_key(), key);
-        assert_eq!(home.client_id().unwrap(), client);
 
         let server_id = fs::read_to_string(home.file("server-id")).unwrap();
         assert_eq!((server_id.len(), &server_id[..4]), (17, "srv_"));
@@ -184,15 +170,10 @@ mod tests {
         assert!(
             pair.starts_with("{\n  \"v\": 2,\n  \"publicKeyB64\": \"") && pair.ends_with("\"\n}\n")
         );
-        assert_eq!(client.len(), 36);
-        assert_eq!(
-            fs::read_to_string(home.file("cli-client-id")).unwrap(),
-            client
-        );
         #[cfg(unix)]
         {
             assert_eq!(mode(home.dir()), 0o700);
-            for name in ["server-id", "daemon-keypair.json", "cli-client-id"] {
+            for name in ["server-id", "daemon-keypair.json"] {
                 assert_eq!(mode(&home.file(name)), 0o600);
             }
         }
