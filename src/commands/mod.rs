@@ -4,7 +4,9 @@ pub mod agent;
 mod context;
 pub mod daemon;
 pub mod relay;
+pub mod remote;
 mod selection;
+pub mod which;
 
 use clap::Subcommand;
 
@@ -48,6 +50,11 @@ pub enum Command {
     /// Run the meeting point of daemons and clients
     #[command(subcommand)]
     Relay(relay::Command),
+    /// Manage saved remotes: daemons by name
+    #[command(subcommand)]
+    Remote(remote::Command),
+    /// Show which daemon a command would talk to, and why
+    Which(which::Args),
 }
 
 impl Command {
@@ -67,5 +74,7 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Agent(command) => agent::dispatch(context, command),
         Command::Daemon(command) => daemon::dispatch(context, command),
         Command::Relay(command) => relay::dispatch(context, command),
+        Command::Remote(command) => remote::dispatch(context, command),
+        Command::Which(args) => which::run(context, args),
     }
 }

@@ -6,7 +6,7 @@ use super::{CommandError, Exit, Hop};
 use crate::files::FileError;
 use crate::pairing::{OfferError, SourceError};
 use crate::remote::{
-    ConfigError, HostError, Invalid, NameError, ResolveError, SelectError, UnknownRemote,
+    ConfigError, HostError, Invalid, KeepError, NameError, ResolveError, SelectError, UnknownRemote,
 };
 use crate::secret::{StoreError, StoreKindError};
 
@@ -119,6 +119,15 @@ impl From<StoreError> for CommandError {
                 .hint("unlock the keyring, or allow more time with PASEO_KEYSTORE_TIMEOUT=60"),
             StoreError::Unavailable { .. } => keystore("KEYSTORE_UNAVAILABLE", error),
             other => keystore("KEYSTORE_FAILED", other),
+        }
+    }
+}
+
+impl From<KeepError> for CommandError {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Config(error) => error.into(),
+            KeepError::Store(error) => error.into(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! 3. Text that came from elsewhere is made safe for terminals, and left alone in pipes and JSON.
 //! 4. Prompts appear only on a terminal, and never with `--batch`.
 
+mod prompt;
 pub mod qr;
 mod sanitize;
 mod table;
@@ -16,6 +17,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use serde_json::Value;
 
+pub use prompt::{ask_hidden, ask_yes};
 pub use sanitize::{safe_line, safe_text};
 
 /// How to print.

@@ -1,0 +1,292 @@
+//! `paseo remote add`: a pairing offer, or a direct address, under a name.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::check::{Checked, check};
+use super::ls::Listed;
+use crate::commands::{CommandResult, Context};
+use crate::env;
+use crate::error::{CommandError, Exit};
+use crate::output::{self, Output};
+use crate::pairing::{Offer, OfferSource};
+use crate::remote::{
+    Address, DirectRoute, Host, Options, RelayRoute, Remote, RemoteName, RemotesFile, Route,
+    SecretRef, offer_item, offer_target, password_item,
+};
+use crate::secret::{Secret, SecretId, StoreError, StoreKind};
+use crate::target::Target;
+
+/// Arguments of `paseo remote add`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The name
+    #[arg(value_parser = str::parse::<RemoteName>)]
+    pub name: RemoteName,
+
+    /// A pairing offer (link, base64url, JSON, a file of one, or - for stdin), or a direct address such
+    /// as tcp://10.0.0.5:6767?ssl=true. Without it you are asked, and what you paste is not shown
+    #[arg(value_parser = secret)]
+    pub offer: Option<Secret<String>>,
+
+    /// Do not connect to see whether it works
+    #[arg(long)]
+    pub no_check: bool,
+
+    /// Where to keep the secret: keyring or file
+    #[arg(long, value_name = "STORE")]
+    pub store: Option<StoreKind>,
+
+    /// A line that says what it is
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+
+    /// A tag; repeat for more
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag)]
+    pub tags: Vec<String>,
+
+    /// Make it the default
+    #[arg(long)]
+    pub default: bool,
+
+    /// Do nothing when the name is taken
+    #[arg(long)]
+    pub if_absent: bool,
+
+    /// Save a daemon that is already saved under another name
+    #[arg(long)]
+    pub again: bool,
+}
+
+fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(Secret::from(text))
+}
+
+fn tag(text: &str) -> Result<String, &'static str> {
+    match text.parse::<RemoteName>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("a tag is spelled like a remote's name"),
+    }
+}
+
+/// Saves a remote. The order matters: nothing is asked for or connected to before it is sure that the
+/// secret can be kept.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let file = context.remotes()?;
+    if file.get(args.name.as_str()).is_ok() {
+        if args.if_absent {
+            return Ok(Output::Nothing.into());
+        }
+        return Err(crate::remote::ConfigError::Exists(args.name.clone()).into());
+    }
+    let store = choose_store(context, args)?;
+    let source = read_source(context, args)?;
+    if let Source::Offer(offer) = &source
+        && !args.again
+    {
+        refuse_twice(&file, offer)?;
+    }
+    let checked = match args.no_check {
+        true => None,
+        false => Some(check(context, source.target())?),
+    };
+    let (remote, item) = source.into_remote(args, store);
+    let file = context
+        .keeper()
+        .add(&remote, item.as_ref(), |edit| match args.default {
+            true => edit.set_default(args.name.as_str()),
+            false => Ok(()),
+        })?;
+    warn(context, args, &file, &remote);
+    Ok(report(&remote, checked.as_ref(), args.default))
+}
+
+/// What is to be saved.
+enum Source {
+    Offer(Offer),
+    Direct {
+        address: Address,
+        password: Option<Secret<String>>,
+    },
+}
+
+impl Source {
+    fn parse(text: &Secret<String>) -> Result<Self, CommandError> {
+        // A path alone is a file that is not there, not a socket: sockets are written unix:///path.
+        let text = text.expose().trim();
+        match text.parse() {
+            Ok(Host::Daemon { address, password }) if !text.starts_with(['/', '~']) => {
+                Ok(Self::Direct { address, password })
+            }
+            Err(error) if text.contains("://") && !text.contains("offer") => Err(error.into()),
+            _ => Ok(Self::Offer(Offer::parse(text)?)),
+        }
+    }
+
+    fn target(&self) -> Target {
+        match self {
+            Self::Offer(offer) => offer_target(offer),
+            Self::Direct { address, password } => address.target(password.clone()),
+        }
+    }
+
+    fn into_remote(self, args: &Args, store: StoreKind) -> (Remote, Option<Secret<Vec<u8>>>) {
+        let secret = SecretRef {
+            store,
+            id: SecretId::random(),
+        };
+        let (route, item) = match self {
+            Self::Offer(offer) => {
+                let route = RelayRoute {
+                    endpoint: offer.relay.clone(),
+                    tls: offer.uses_tls(),
+                    fingerprint: offer.daemon_key.fingerprint(),
+                    secret,
+                };
+                (Route::Relay(route), Some(offer_item(&offer)))
+            }
+            Self::Direct { address, password } => {
+                let secret = password.as_ref().map(|_| secret);
+                let item = password.as_ref().map(password_item);
+                (Route::Direct(DirectRoute { address, secret }), item)
+            }
+        };
+        let remote = Remote {
+            name: args.name.clone(),
+            description: args.description.clone(),
+            tags: args.tags.clone(),
+            route,
+            options: Options::default(),
+            dirs: Vec::new(),
+            added: Some(Timestamp::now()),
+        };
+        (remote, item)
+    }
+}
+
+/// Returns a store that has been seen to work. A worse one than was asked for is never taken unasked.
+fn choose_store(context: &Context, args: &Args) -> Result<StoreKind, CommandError> {
+    let asked = match (args.store, context.env.text(env::PASEO_KEYSTORE)) {
+        (Some(store), _) => Some(store),
+        (None, Some(name)) => Some(name.trim().parse()?),
+        (None, None) => None,
+    };
+    let error = match context.stores.choose(asked) {
+        Ok(store) => return Ok(store),
+        Err(error) => error,
+    };
+    if asked.is_none() && !context.is_batch() && offer_file(&error)? {
+        return Ok(context.stores.choose(Some(StoreKind::File))?);
+    }
+    let error = CommandError::from(error);
+    Err(match asked {
+        Some(StoreKind::File) => error,
+        _ => error.hint(
+            "unlock or start the keyring, or keep the secret in a private file, \
+             not encrypted, with: --store file",
+        ),
+    })
+}
+
+fn offer_file(error: &StoreError) -> Result<bool, CommandError> {
+    output::note(&error.to_string());
+    let question = "Keep the secret in a file that only you can read, not encrypted?";
+    output::ask_yes(question).map_err(|error| {
+        CommandError::new(
+            "PROMPT_FAILED",
+            Exit::Failed,
+            "the terminal cannot be asked",
+        )
+        .because(error)
+    })
+}
+
+fn read_source(context: &Context, args: &Args) -> Result<Source, CommandError> {
+    let Some(given) = &args.offer else {
+        if context.is_batch() {
+            return Err(
+                CommandError::usage("OFFER_MISSING", "no pairing offer is given")
+                    .hint("give a file, or - and the offer on stdin"),
+            );
+        }
+        let pasted = output::ask_hidden("Pairing link (not shown)").map_err(|error| {
+            CommandError::new(
+                "PROMPT_FAILED",
+                Exit::Failed,
+                "the terminal cannot be asked",
+            )
+            .because(error)
+        })?;
+        return Source::parse(&Secret::new(pasted.to_string()));
+    };
+    match OfferSource::from_arg(given.expose()) {
+        OfferSource::Text(text) => Source::parse(&text),
+        source => Ok(Source::Offer(source.read(std::io::stdin().lock())?)),
+    }
+}
+
+fn refuse_twice(file: &RemotesFile, offer: &Offer) -> Result<(), CommandError> {
+    let Some(known) = file.with_fingerprint(offer.daemon_key.fingerprint()) else {
+        return Ok(());
+    };
+    let message = format!("this daemon is already saved as `{}`", known.name);
+    Err(CommandError::new("REMOTE_EXISTS", Exit::Failed, message)
+        .hint("to save it under a second name nevertheless, add --again"))
+}
+
+/// Says what a person should know, and a script need not.
+fn warn(context: &Context, args: &Args, file: &RemotesFile, remote: &Remote) {
+    let text = args
+        .offer
+        .as_ref()
+        .map(|given| OfferSource::from_arg(given.expose()));
+    if matches!(text, Some(OfferSource::Text(_))) && remote.secret().is_some() {
+        output::note(
+            "the secret is in your shell's history now; `paseo remote add NAME` asks for it instead",
+        );
+    }
+    if context.is_batch() {
+        return;
+    }
+    if matches!(remote.route, Route::Relay(_)) {
+        output::note(
+            "a pairing offer gives full control of the account that the daemon runs under",
+        );
+    }
+    if file.default().is_none() {
+        output::note(&format!(
+            "to make it the default: paseo remote use {}",
+            remote.name
+        ));
+    }
+}
+
+fn report(remote: &Remote, checked: Option<&Checked>, default: bool) -> crate::commands::Outcome {
+    let listed = Listed::new(remote, default);
+    let mut data = serde_json::to_value(&listed).expect("a struct with string keys");
+    let mut rows = vec![("name", listed.name.clone()), ("via", listed.way())];
+    if let Some(fingerprint) = &listed.fingerprint {
+        rows.push(("fingerprint", fingerprint.clone()));
+    }
+    if let Some(checked) = checked {
+        let millis = checked.round_trip.as_secs_f64() * 1000.0;
+        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+        rows.push(("daemon", known(&checked.hostname)));
+        rows.push(("version", known(&checked.version)));
+        rows.push(("round trip", format!("{millis:.1} ms")));
+        data["daemon"] = json!({
+            "hostname": checked.hostname,
+            "version": checked.version,
+            "roundTripMs": (millis * 10.0).round() / 10.0,
+        });
+    }
+    rows.push(("store", listed.store_words().to_owned()));
+    Output::Record {
+        rows: rows
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+        json: data,
+    }
+    .into()
+}

@@ -1,0 +1,48 @@
+//! `paseo remote …`: saved remotes.
+
+pub mod add;
+mod check;
+pub mod ls;
+pub mod rm;
+pub mod show;
+pub mod use_;
+
+use clap::Subcommand;
+
+use super::{CommandResult, Context};
+use crate::remote::Keeper;
+
+/// A command about saved remotes.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Save a daemon under a name
+    Add(add::Args),
+    /// List the saved remotes
+    #[command(visible_alias = "list")]
+    Ls(ls::Args),
+    /// Show one remote
+    Show(show::Args),
+    /// Make a remote the default
+    Use(use_::Args),
+    /// Forget a remote, and delete its secret
+    #[command(visible_alias = "remove")]
+    Rm(rm::Args),
+}
+
+pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
+    match command {
+        Command::Add(args) => add::run(context, args),
+        Command::Ls(args) => ls::run(context, args),
+        Command::Show(args) => show::run(context, args),
+        Command::Use(args) => use_::run(context, args),
+        Command::Rm(args) => rm::run(context, args),
+    }
+}
+
+impl Context {
+    /// Returns what adds and removes remotes with their secrets.
+    fn keeper(&self) -> Keeper<'_> {
+        let (config, state) = (self.env.config_dir(), self.env.state_dir());
+        Keeper::new(&self.stores, config.as_deref(), state.as_deref())
+    }
+}

@@ -1,0 +1,107 @@
+//! `paseo remote show`: one remote; with `--reveal` its secret too.
+
+use serde_json::json;
+
+use super::ls::Listed;
+use crate::commands::{CommandResult, Context};
+use crate::error::CommandError;
+use crate::output::{self, Output};
+use crate::remote::{Remote, Route};
+use crate::target::Target;
+
+/// Where links lead a browser; the link works with any other base too.
+const APP_URL: &str = "https://app.paseo.sh";
+
+/// Arguments of `paseo remote show`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The remote
+    pub name: String,
+
+    /// Show the pairing link or password too: on a terminal only
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+/// Shows a remote. Without `--reveal` no secret store is opened.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let file = context.remotes()?;
+    let remote = file.get(&args.name)?;
+    if args.reveal {
+        return reveal(context, remote);
+    }
+    let default = file.default().is_some_and(|(name, _)| *name == remote.name);
+    let listed = Listed::new(remote, default);
+    let options = file.options(remote);
+    let mut rows = vec![
+        ("name", listed.name.clone()),
+        ("via", listed.way()),
+        ("default", (if default { "yes" } else { "no" }).to_owned()),
+    ];
+    let mut add = |key, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            rows.push((key, value));
+        }
+    };
+    add("description", listed.description.clone());
+    add("fingerprint", listed.fingerprint.clone());
+    add("tags", Some(listed.tags.join(", ")));
+    add("store", Some(listed.store_words().to_owned()));
+    let timeout = options.connect_timeout;
+    add(
+        "connect_timeout",
+        timeout.map(|t| humantime::format_duration(t).to_string()),
+    );
+    add("cwd", options.cwd.clone());
+    for dir in &remote.dirs {
+        add("dir", Some(format!("{} = {}", dir.local, dir.remote)));
+    }
+    add("added", listed.added.clone());
+    let mut data = serde_json::to_value(&listed).expect("a struct with string keys");
+    data["connectTimeout"] = json!(timeout.map(|t| humantime::format_duration(t).to_string()));
+    data["cwd"] = json!(options.cwd);
+    let dirs = remote.dirs.iter();
+    let dirs = dirs.map(|dir| json!({ "local": dir.local, "remote": dir.remote }));
+    data["dirs"] = json!(dirs.collect::<Vec<_>>());
+    Ok(Output::Record {
+        rows: rows
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+        json: data,
+    }
+    .into())
+}
+
+/// Prints the secret, to eyes only: what goes into a pipe or a file stays there.
+fn reveal(context: &Context, remote: &Remote) -> CommandResult {
+    if !context.output.terminal {
+        return Err(CommandError::usage(
+            "NOT_A_TERMINAL",
+            "--reveal prints a secret, and only to a terminal",
+        ));
+    }
+    let secret = match &remote.route {
+        Route::Relay(_) => remote
+            .offer(&context.stores)?
+            .map(|offer| offer.to_link(APP_URL)),
+        Route::Direct(_) => match remote.resolve(&context.stores)? {
+            Target::Tcp { password, .. } | Target::Unix { password, .. } => password,
+            Target::Relay { .. } => None,
+        },
+    };
+    let Some(secret) = secret else {
+        let message = format!("`{}` has no secret", remote.name);
+        return Err(CommandError::new(
+            "SECRET_MISSING",
+            crate::error::Exit::NotFound,
+            message,
+        ));
+    };
+    output::note("whoever reads this has full control of the daemon's account");
+    Ok(Output::Text {
+        text: secret.expose().clone(),
+        json: json!({ "name": remote.name.as_str(), "secret": secret.expose() }),
+    }
+    .into())
+}

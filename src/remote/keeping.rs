@@ -1,0 +1,145 @@
+//! Changes that concern both `remotes.toml` and a secret store.
+//!
+//! The two cannot change in one step. So before a change the secret's id is noted in the state
+//! directory, and after it the note is removed. Whatever is killed in between leaves either the old
+//! file or the new one, and at most a secret that no remote uses; the note tells which, and the next
+//! change deletes it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::file::{ConfigError, Edit, RemotesFile};
+use super::profile::{Remote, SecretRef};
+use crate::files::{self, FileError};
+use crate::secret::{Secret, SecretId, StoreError, StoreKind, Stores};
+
+/// Directory of the notes, below the state directory. Each is named by an id and holds its store.
+const NOTES: &str = "unfinished";
+/// Largest note in bytes.
+const MAX_NOTE: u64 = 64;
+
+/// Why a remote was not added or removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeepError {
+    /// `remotes.toml`.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The secret store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Adds and removes remotes together with their secrets.
+#[derive(Debug)]
+pub struct Keeper<'a> {
+    stores: &'a Stores,
+    config_dir: Option<PathBuf>,
+    notes: Option<PathBuf>,
+}
+
+impl<'a> Keeper<'a> {
+    /// Takes the directories of settings and of state. Without one of state nothing is noted.
+    pub fn new(stores: &'a Stores, config_dir: Option<&Path>, state_dir: Option<&Path>) -> Self {
+        Self {
+            stores,
+            config_dir: config_dir.map(Path::to_owned),
+            notes: state_dir.map(|dir| dir.join(NOTES)),
+        }
+    }
+
+    /// Adds a remote and stores its secret; `change` may change more of the file in the same step.
+    pub fn add(
+        &self,
+        remote: &Remote,
+        item: Option<&Secret<Vec<u8>>>,
+        change: impl FnOnce(&mut Edit) -> Result<(), ConfigError>,
+    ) -> Result<RemotesFile, KeepError> {
+        let mut edit = self.edit()?;
+        edit.insert(remote)?;
+        change(&mut edit)?;
+        let stored = remote.secret().zip(item);
+        if let Some((secret, item)) = stored {
+            self.note(secret);
+            self.stores.open(secret.store)?.put(&secret.id, item)?;
+        }
+        let saved = edit.save();
+        match (&saved, stored) {
+            (Ok(_), Some((secret, _))) => self.forget(&secret.id),
+            // When this fails too, the note stays.
+            (Err(_), Some((secret, _))) => drop(self.discard(secret)),
+            (_, None) => {}
+        }
+        Ok(saved?)
+    }
+
+    /// Removes a remote and its secret. When the secret cannot be deleted, the remote is gone and the
+    /// error of the store is returned beside it.
+    pub fn remove(&self, name: &str) -> Result<(Remote, Result<(), StoreError>), KeepError> {
+        let mut edit = self.edit()?;
+        let remote = edit.remove(name)?;
+        if let Some(secret) = remote.secret() {
+            self.note(secret);
+        }
+        let file = edit.save()?;
+        let deleted = match remote.secret().filter(|secret| !is_used(&file, secret)) {
+            Some(secret) => self.discard(secret),
+            None => Ok(()),
+        };
+        Ok((remote, deleted))
+    }
+
+    /// Returns the secrets of changes that did not come to their end: no remote uses them.
+    pub fn unfinished(&self, file: &RemotesFile) -> Vec<SecretRef> {
+        let Some(entries) = self.notes.as_ref().and_then(|dir| fs::read_dir(dir).ok()) else {
+            return Vec::new();
+        };
+        let secret = |path: PathBuf| {
+            let id: SecretId = path.file_name()?.to_str()?.parse().ok()?;
+            let store = files::read(&path, MAX_NOTE).ok()??;
+            let store: StoreKind = std::str::from_utf8(&store).ok()?.parse().ok()?;
+            Some(SecretRef { store, id })
+        };
+        let secrets = entries.flatten().filter_map(|entry| secret(entry.path()));
+        secrets.filter(|secret| !is_used(file, secret)).collect()
+    }
+
+    /// Locks the file, and deletes what earlier changes left behind, as far as that is possible: nobody
+    /// else can be in the middle of a change now.
+    fn edit(&self) -> Result<Edit, ConfigError> {
+        let edit = RemotesFile::edit(self.config_dir.as_deref())?;
+        for secret in self.unfinished(edit.file()) {
+            drop(self.discard(&secret));
+        }
+        Ok(edit)
+    }
+
+    fn discard(&self, secret: &SecretRef) -> Result<(), StoreError> {
+        self.stores.open(secret.store)?.delete(&secret.id)?;
+        self.forget(&secret.id);
+        Ok(())
+    }
+
+    /// Notes a secret. A state directory that cannot be written is no reason not to go on.
+    fn note(&self, secret: &SecretRef) {
+        let write = |dir: &PathBuf| -> Result<(), FileError> {
+            files::create_private_dir(dir)?;
+            files::write_private(
+                &dir.join(secret.id.as_str()),
+                secret.store.as_str().as_bytes(),
+            )
+        };
+        let _ = self.notes.as_ref().map(write);
+    }
+
+    fn forget(&self, id: &SecretId) {
+        let _ = self
+            .notes
+            .as_ref()
+            .map(|dir| files::remove(&dir.join(id.as_str())));
+    }
+}
+
+fn is_used(file: &RemotesFile, secret: &SecretRef) -> bool {
+    file.remotes().any(|remote| remote.secret() == Some(secret))
+}
