@@ -19,6 +19,8 @@ const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
 /// Longest chain of symbolic links that is followed, as in Linux.
 const MAX_LINKS: usize = 40;
+/// How the names of new files end, until they take the place of their targets.
+const STAGED_SUFFIX: &str = ".tmp";
 /// How often a lock that somebody else holds is tried again.
 const LOCK_RETRY: Duration = Duration::from_millis(10);
 
@@ -152,13 +154,33 @@ pub fn create_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
     sync_dir(parent(path))
 }
 
-/// Removes a file for good; returns whether there was one.
+/// Removes a file for good, and what killed writers of it left behind; returns whether there was one.
 pub fn remove(path: &Path) -> Result<bool, FileError> {
+    sweep(path)?;
     match fs::remove_file(path) {
         Ok(()) => sync_dir(parent(path)).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(FileError::io("remove", path)(error)),
     }
+}
+
+/// Removes what writers of a file left beside it when they were killed. Only for who knows that nobody
+/// is writing it now.
+pub fn sweep(path: &Path) -> Result<(), FileError> {
+    let prefix = staged_prefix(path);
+    let entries = match fs::read_dir(parent(path)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(FileError::io("read", parent(path))(error)),
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(STAGED_SUFFIX.as_bytes()) {
+            fs::remove_file(entry.path()).map_err(FileError::io("remove", &entry.path()))?;
+        }
+    }
+    Ok(())
 }
 
 /// An exclusive advisory lock, held until it is dropped. The operating system releases it when the
@@ -218,11 +240,9 @@ fn read_to_limit(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileErr
 
 /// Writes and syncs the content into a new private file beside its target; dropping it removes it.
 fn staged(target: &Path, content: &[u8]) -> Result<NamedTempFile, FileError> {
-    let mut prefix = OsString::from(".");
-    prefix.push(target.file_name().unwrap_or_default());
-    prefix.push(".");
+    let prefix = staged_prefix(target);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".tmp");
+    builder.prefix(&prefix).suffix(STAGED_SUFFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(PRIVATE_FILE));
     let write = || {
@@ -232,6 +252,14 @@ fn staged(target: &Path, content: &[u8]) -> Result<NamedTempFile, FileError> {
         Ok(temp)
     };
     write().map_err(FileError::io("write", target))
+}
+
+/// How the names of new files for a target begin.
+fn staged_prefix(target: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(target.file_name().unwrap_or_default());
+    prefix.push(".");
+    prefix
 }
 
 /// Makes a rename survive a crash. Not every file system can; the rename itself has succeeded then.
@@ -304,6 +332,16 @@ mod tests {
         assert_eq!(names(&dir), ["f"]);
         assert!(remove(&file).unwrap() && !remove(&file).unwrap());
         assert!(read(&file, 3).unwrap().is_none());
+    }
+
+    #[test]
+    fn removing_takes_what_killed_writers_left() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["f", ".f.1aB.tmp", ".f.tmp", ".ff.1.tmp", ".f.1", "f.1.tmp"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        assert!(remove(&dir.path().join("f")).unwrap());
+        assert_eq!(names(dir.path()), [".f.1", ".ff.1.tmp", "f.1.tmp"]);
     }
 
     #[test]

@@ -102,6 +102,7 @@ impl RemotesFile {
         let dir = dir.ok_or(ConfigError::NoDirectory)?;
         files::create_private_dir(dir)?;
         let lock = Lock::acquire(&dir.join(LOCK_NAME), PATIENCE)?;
+        files::sweep(&dir.join(FILE_NAME))?;
         let file = Self::load(Some(dir))?;
         if file.contents.version > VERSION {
             return Err(ConfigError::Newer {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::file::{ConfigError, Edit, RemotesFile};
 use super::profile::{Remote, SecretRef};
 use crate::files::{self, FileError};
-use crate::secret::{Secret, SecretId, StoreError, StoreKind, Stores};
+use crate::secret::{Secret, SecretId, StoreError, StoreKind, Stores, probe};
 
 /// Directory of the notes, below the state directory. Each is named by an id and holds its store.
 const NOTES: &str = "unfinished";
@@ -46,6 +46,22 @@ impl<'a> Keeper<'a> {
             config_dir: config_dir.map(Path::to_owned),
             notes: state_dir.map(|dir| dir.join(NOTES)),
         }
+    }
+
+    /// Chooses the store of a new remote: the one that was asked for, else the OS keyring. Either must
+    /// pass a [`probe`]. There is no second choice: who wants another store has to say so.
+    pub fn choose(&self, asked: Option<StoreKind>) -> Result<StoreKind, KeepError> {
+        let store = asked.unwrap_or(StoreKind::Keyring);
+        let secret = SecretRef {
+            store,
+            id: SecretId::random(),
+        };
+        // Locked, so that nobody takes what is written for a probe for something left behind.
+        let _edit = self.edit()?;
+        self.note(&secret);
+        probe(store, self.stores.open(store)?.as_ref(), &secret.id)?;
+        self.forget(&secret.id);
+        Ok(store)
     }
 
     /// Adds a remote and stores its secret; `change` may change more of the file in the same step.
@@ -91,6 +107,11 @@ impl<'a> Keeper<'a> {
 
     /// Returns the secrets of changes that did not come to their end: no remote uses them.
     pub fn unfinished(&self, file: &RemotesFile) -> Vec<SecretRef> {
+        let noted = self.noted().into_iter();
+        noted.filter(|secret| !is_used(file, secret)).collect()
+    }
+
+    fn noted(&self) -> Vec<SecretRef> {
         let Some(entries) = self.notes.as_ref().and_then(|dir| fs::read_dir(dir).ok()) else {
             return Vec::new();
         };
@@ -100,16 +121,20 @@ impl<'a> Keeper<'a> {
             let store: StoreKind = std::str::from_utf8(&store).ok()?.parse().ok()?;
             Some(SecretRef { store, id })
         };
-        let secrets = entries.flatten().filter_map(|entry| secret(entry.path()));
-        secrets.filter(|secret| !is_used(file, secret)).collect()
+        let paths = entries.flatten().map(|entry| entry.path());
+        paths.filter_map(secret).collect()
     }
 
     /// Locks the file, and deletes what earlier changes left behind, as far as that is possible: nobody
     /// else can be in the middle of a change now.
     fn edit(&self) -> Result<Edit, ConfigError> {
         let edit = RemotesFile::edit(self.config_dir.as_deref())?;
-        for secret in self.unfinished(edit.file()) {
-            drop(self.discard(&secret));
+        for secret in self.noted() {
+            if is_used(edit.file(), &secret) {
+                self.forget(&secret.id);
+            } else {
+                drop(self.discard(&secret));
+            }
         }
         Ok(edit)
     }

@@ -118,13 +118,13 @@ pub(super) fn check_size(item: &Secret<Vec<u8>>) -> Result<(), StoreError> {
     }
 }
 
-/// Finds out whether a store works, by writing, reading back and deleting an item that means nothing.
-pub fn probe(kind: StoreKind, store: &dyn SecretStore) -> Result<(), StoreError> {
-    let id = SecretId::random();
+/// Finds out whether a store works, by writing, reading back and deleting an item that means nothing,
+/// under an id that nobody uses.
+pub fn probe(kind: StoreKind, store: &dyn SecretStore, id: &SecretId) -> Result<(), StoreError> {
     let item = Secret::new(SecretId::random().as_str().as_bytes().to_vec());
-    store.put(&id, &item)?;
-    let found = store.get(&id);
-    let deleted = store.delete(&id);
+    store.put(id, &item)?;
+    let found = store.get(id);
+    let deleted = store.delete(id);
     let same = found?.is_some_and(|found| found.expose().ct_eq(item.expose()).into());
     deleted?;
     if same {

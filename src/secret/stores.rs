@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::store::{SecretStore, StoreError, StoreKind, probe};
+use super::store::{SecretStore, StoreError, StoreKind};
 use super::{FileStore, KeyringStore};
 
 /// Opens stores. Making one touches nothing.
@@ -42,13 +42,5 @@ impl Stores {
                 }),
             },
         }
-    }
-
-    /// Chooses the store of a new profile: the one that was asked for, else the OS keyring. Either
-    /// must pass a [`probe`]. There is no second choice: who wants another store has to say so.
-    pub fn choose(&self, asked: Option<StoreKind>) -> Result<StoreKind, StoreError> {
-        let kind = asked.unwrap_or(StoreKind::Keyring);
-        probe(kind, self.open(kind)?.as_ref())?;
-        Ok(kind)
     }
 }

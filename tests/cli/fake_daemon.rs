@@ -4,7 +4,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::{Message, WebSocket, accept_hdr};
 
 /// Answers on a port of its own until the test process ends.
 pub(crate) struct FakeDaemon {
@@ -46,7 +48,15 @@ impl FakeDaemon {
 }
 
 fn serve(stream: TcpStream, info: &Value, seen: &Mutex<Vec<Value>>, answer: Answer) {
-    let Ok(mut socket) = accept(stream) else {
+    #[expect(clippy::result_large_err, reason = "the type is the library's")]
+    let echo_protocol = |request: &Request, mut response: Response| {
+        if let Some(protocol) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {
+            let headers = response.headers_mut();
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+        }
+        Ok(response)
+    };
+    let Ok(mut socket) = accept_hdr(stream, echo_protocol) else {
         return;
     };
     while let Ok(message) = socket.read() {
@@ -64,7 +74,11 @@ fn serve(stream: TcpStream, info: &Value, seen: &Mutex<Vec<Value>>, answer: Answ
         seen.lock().unwrap().push(request.clone());
         let mut payload = answer(request);
         payload["requestId"] = request["requestId"].clone();
-        send(&mut socket, &kind.replace("request", "response"), &payload);
+        let reply = match kind {
+            "ping" => "pong".to_owned(),
+            kind => kind.replace("request", "response"),
+        };
+        send(&mut socket, &reply, &payload);
     }
 }
 

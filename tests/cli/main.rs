@@ -4,4 +4,6 @@
 
 mod daemon_pair;
 mod fake_daemon;
+mod remotes;
+mod remotes_crash;
 mod sandbox;

@@ -1,7 +1,9 @@
 //! A home directory of its own for each test, and the binary in it.
 
+use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -59,15 +61,38 @@ impl Sandbox {
 
     /// Runs the binary and waits for its end.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        let output = Command::new(binary())
+        self.run_with(args, "")
+    }
+
+    /// Runs the binary with something on stdin.
+    pub(crate) fn run_with(&self, args: &[&str], stdin: &str) -> Ran {
+        let mut child = self
+            .command(binary().as_os_str())
             .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Whoever does not read it closes the pipe, which is no failure.
+        let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+        child.wait_with_output().unwrap().into()
+    }
+
+    /// A command in the environment of the sandbox.
+    pub(crate) fn command(&self, program: &OsStr) -> Command {
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .envs(self.env())
-            .current_dir(self.dir.path())
-            .stdin(std::process::Stdio::null())
-            .output()
-            .unwrap();
-        Ran {
+            .current_dir(self.dir.path());
+        command
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
             status: output.status.code().unwrap(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),

@@ -11,8 +11,8 @@ use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
 use crate::pairing::{Offer, OfferSource};
 use crate::remote::{
-    Address, DirectRoute, Host, Options, RelayRoute, Remote, RemoteName, RemotesFile, Route,
-    SecretRef, offer_item, offer_target, password_item,
+    Address, DirectRoute, Host, KeepError, Options, RelayRoute, Remote, RemoteName, RemotesFile,
+    Route, SecretRef, offer_item, offer_target, password_item,
 };
 use crate::secret::{Secret, SecretId, StoreError, StoreKind};
 use crate::target::Target;
@@ -111,15 +111,26 @@ enum Source {
 }
 
 impl Source {
-    fn parse(text: &Secret<String>) -> Result<Self, CommandError> {
-        // A path alone is a file that is not there, not a socket: sockets are written unix:///path.
-        let text = text.expose().trim();
+    /// Reads what was given: an offer in any form, or a direct address.
+    fn read(given: &str) -> Result<Self, CommandError> {
+        let source = OfferSource::from_arg(given);
+        if let OfferSource::Bare(text) = &source
+            && let Some(direct) = Self::direct(text.expose())?
+        {
+            return Ok(direct);
+        }
+        Ok(Self::Offer(source.read(std::io::stdin().lock())?))
+    }
+
+    /// Returns a direct address; `None` when the text is something else. A path alone is a file that is
+    /// not there, not a socket: sockets are written unix:///path.
+    fn direct(text: &str) -> Result<Option<Self>, CommandError> {
         match text.parse() {
             Ok(Host::Daemon { address, password }) if !text.starts_with(['/', '~']) => {
-                Ok(Self::Direct { address, password })
+                Ok(Some(Self::Direct { address, password }))
             }
-            Err(error) if text.contains("://") && !text.contains("offer") => Err(error.into()),
-            _ => Ok(Self::Offer(Offer::parse(text)?)),
+            Err(error) if text.contains("://") => Err(error.into()),
+            _ => Ok(None),
         }
     }
 
@@ -171,12 +182,13 @@ fn choose_store(context: &Context, args: &Args) -> Result<StoreKind, CommandErro
         (None, Some(name)) => Some(name.trim().parse()?),
         (None, None) => None,
     };
-    let error = match context.stores.choose(asked) {
+    let error = match context.keeper().choose(asked) {
         Ok(store) => return Ok(store),
-        Err(error) => error,
+        Err(KeepError::Store(error)) => error,
+        Err(error) => return Err(error.into()),
     };
     if asked.is_none() && !context.is_batch() && offer_file(&error)? {
-        return Ok(context.stores.choose(Some(StoreKind::File))?);
+        return Ok(context.keeper().choose(Some(StoreKind::File))?);
     }
     let error = CommandError::from(error);
     Err(match asked {
@@ -217,12 +229,9 @@ fn read_source(context: &Context, args: &Args) -> Result<Source, CommandError> {
             )
             .because(error)
         })?;
-        return Source::parse(&Secret::new(pasted.to_string()));
+        return Source::read(&pasted);
     };
-    match OfferSource::from_arg(given.expose()) {
-        OfferSource::Text(text) => Source::parse(&text),
-        source => Ok(Source::Offer(source.read(std::io::stdin().lock())?)),
-    }
+    Source::read(given.expose())
 }
 
 fn refuse_twice(file: &RemotesFile, offer: &Offer) -> Result<(), CommandError> {
@@ -236,11 +245,10 @@ fn refuse_twice(file: &RemotesFile, offer: &Offer) -> Result<(), CommandError> {
 
 /// Says what a person should know, and a script need not.
 fn warn(context: &Context, args: &Args, file: &RemotesFile, remote: &Remote) {
-    let text = args
-        .offer
-        .as_ref()
-        .map(|given| OfferSource::from_arg(given.expose()));
-    if matches!(text, Some(OfferSource::Text(_))) && remote.secret().is_some() {
+    let given = args.offer.as_ref();
+    let given = given.map(|given| OfferSource::from_arg(given.expose()));
+    let in_argv = matches!(given, Some(OfferSource::Text(_) | OfferSource::Bare(_)));
+    if in_argv && remote.secret().is_some() {
         output::note(
             "the secret is in your shell's history now; `paseo remote add NAME` asks for it instead",
         );
