@@ -202,6 +202,15 @@ impl DaemonClient {
         Ok(reply)
     }
 
+    /// The same with a given id, where the protocol says which: the answer to a permission request carries
+    /// that of the request.
+    pub async fn start_as<R: Request>(&self, id: &str, request: &R) -> Result<Reply<R>, CallError> {
+        let text = encode_as(id, request);
+        let reply = expect(&self.shared, id);
+        self.send(Frame::Text(text), R::MUTATES).await?;
+        Ok(reply)
+    }
+
     /// Sends a message that has no reply.
     pub async fn notify<R: Request>(&self, request: &R) -> Result<(), CallError> {
         self.send(Frame::Text(encode(request).1), R::MUTATES).await
@@ -244,6 +253,12 @@ impl DaemonClient {
 
 /// Writes a request: its id, and the text of its frame.
 pub(super) fn encode<R: Request>(request: &R) -> (String, String) {
+    let id = uuid::Uuid::new_v4().to_string();
+    let text = encode_as(&id, request);
+    (id, text)
+}
+
+fn encode_as<R: Request>(id: &str, request: &R) -> String {
     #[derive(Serialize)]
     struct Session<'a, R> {
         r#type: &'static str,
@@ -257,18 +272,16 @@ pub(super) fn encode<R: Request>(request: &R) -> (String, String) {
         #[serde(flatten)]
         request: &'a R,
     }
-    let id = uuid::Uuid::new_v4().to_string();
     let message = Outgoing {
         r#type: R::TYPE,
-        request_id: &id,
+        request_id: id,
         request,
     };
-    let text = serde_json::to_string(&Session {
+    serde_json::to_string(&Session {
         r#type: "session",
         message,
     })
-    .expect("requests are structs with string keys");
-    (id, text)
+    .expect("requests are structs with string keys")
 }
 
 fn expect<R: Request>(shared: &Mutex<Shared>, id: &str) -> Reply<R> {

@@ -3,6 +3,11 @@
 pub mod agent;
 mod context;
 pub mod daemon;
+mod duration;
+mod failure;
+mod isolation;
+mod pairs;
+pub mod permit;
 pub mod relay;
 pub mod remote;
 mod selection;
@@ -41,6 +46,22 @@ impl From<Output> for Outcome {
 pub enum Command {
     /// List agents
     Ls(agent::ls::Args),
+    /// Start an agent on a prompt
+    Run(Box<agent::run::Args>),
+    /// Take over a session that a provider already has
+    Import(agent::import::Args),
+    /// Send another prompt to an agent
+    Send(agent::send::Args),
+    /// Wait until an agent is no longer running
+    Wait(agent::wait::Args),
+    /// Interrupt running agents
+    Stop(agent::stop::Args),
+    /// Remove agents for good
+    Delete(agent::delete::Args),
+    /// Show all about an agent
+    Inspect(agent::inspect::Args),
+    /// Put an agent out of the way; it can be brought back
+    Archive(agent::archive::Args),
     /// Manage agents
     #[command(subcommand)]
     Agent(agent::Command),
@@ -55,6 +76,9 @@ pub enum Command {
     Remote(remote::Command),
     /// Show which daemon a command would talk to, and why
     Which(which::Args),
+    /// Answer agents that ask before they go on
+    #[command(subcommand)]
+    Permit(permit::Command),
 }
 
 impl Command {
@@ -71,10 +95,19 @@ impl Command {
 pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Ls(args) => agent::ls::run(context, args),
+        Command::Run(args) => agent::run::run(context, args),
+        Command::Import(args) => agent::import::run(context, args),
+        Command::Send(args) => agent::send::run(context, args),
+        Command::Wait(args) => agent::wait::run(context, args),
+        Command::Stop(args) => agent::stop::run(context, args),
+        Command::Delete(args) => agent::delete::run(context, args),
+        Command::Inspect(args) => agent::inspect::run(context, args),
+        Command::Archive(args) => agent::archive::run(context, args),
         Command::Agent(command) => agent::dispatch(context, command),
         Command::Daemon(command) => daemon::dispatch(context, command),
         Command::Relay(command) => relay::dispatch(context, command),
         Command::Remote(command) => remote::dispatch(context, command),
         Command::Which(args) => which::run(context, args),
+        Command::Permit(command) => permit::dispatch(context, command),
     }
 }

@@ -213,12 +213,33 @@ pub enum WorkspaceSource {
         /// The new branch.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         branch_name: Option<String>,
-        /// A pull request.
+        /// What to check out, when it is no branch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checkout_source: Option<ChangeRequest>,
+        /// A pull request on GitHub; older form of `checkout_source`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         github_pr_number: Option<u64>,
         /// Short name of the worktree.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         worktree_slug: Option<String>,
+    },
+}
+
+/// A pull request, or what a forge calls so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    tag = "kind",
+    rename_all = "snake_case",
+    rename_all_fields = "camelCase"
+)]
+pub enum ChangeRequest {
+    /// By its number.
+    ChangeRequest {
+        /// Such as `github`; the daemon finds out when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forge: Option<String>,
+        /// Its number.
+        number: u64,
     },
 }
 

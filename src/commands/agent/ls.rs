@@ -6,14 +6,12 @@ use anstyle::AnsiColor;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::directory;
 use crate::commands::{CommandResult, Context};
 use crate::env;
 use crate::error::CommandError;
 use crate::output::{Cell, Column, Output, Row, Table};
-use crate::protocol::agents::{AgentFilter, AgentPage, AgentSnapshot, FetchAgents, MAX_PAGE, Page};
-
-/// Most pages that are fetched: a daemon cannot make us collect without end.
-const MAX_PAGES: usize = 1000;
+use crate::protocol::agents::{AgentFilter, AgentSnapshot, FetchAgents};
 
 /// Arguments of `paseo ls`
 #[derive(Debug, clap::Args)]
@@ -65,10 +63,7 @@ impl Args {
             // The active scope hides archived agents whatever the filter says, so `-a` must drop it.
             scope: (!self.all && !self.global).then(|| "active".to_owned()),
             filter: (filter != AgentFilter::default()).then_some(filter),
-            page: Some(Page {
-                limit: MAX_PAGE,
-                cursor: None,
-            }),
+            page: directory::first_page(),
             ..FetchAgents::default()
         })
     }
@@ -79,43 +74,19 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let request = args.request()?;
     let mut agents = context
         .with_daemon_and(&request, async |daemon, first| {
-            let AgentPage {
-                mut entries,
-                mut page_info,
-                ..
-            } = first;
-            for _ in 1..MAX_PAGES {
-                let Some(cursor) = page_info.next_cursor.take().filter(|_| page_info.has_more)
-                else {
-                    break;
-                };
-                let page = Some(Page {
-                    limit: MAX_PAGE,
-                    cursor: Some(cursor),
-                });
-                let mut next = daemon
-                    .call(&FetchAgents {
-                        page,
-                        ..request.clone()
-                    })
-                    .await?;
-                entries.append(&mut next.entries);
-                page_info = next.page_info;
-            }
-            Ok(entries)
+            Ok(directory::with_the_rest(daemon, &request, first).await?)
         })
         .map_err(|error| error.or_code("LIST_AGENTS_FAILED"))?;
     agents.sort_by(|a, b| {
-        let key = |agent: &AgentSnapshot| status_rank(&agent.status);
-        key(&a.agent)
-            .cmp(&key(&b.agent))
-            .then_with(|| b.agent.created_at.cmp(&a.agent.created_at))
+        status_rank(&a.status)
+            .cmp(&status_rank(&b.status))
+            .then_with(|| b.created_at.cmp(&a.created_at))
     });
     let home = context.env.text(env::HOME).unwrap_or_default();
     let now = Timestamp::now();
     let rows = agents
         .iter()
-        .map(|entry| Listed::new(&entry.agent, home, now).into_row())
+        .map(|agent| Listed::new(agent, home, now).into_row())
         .collect();
     Ok(Output::List(Table {
         columns: COLUMNS.to_vec(),
@@ -199,25 +170,34 @@ fn status_rank(status: &str) -> u8 {
 }
 
 /// Returns the first seven characters of an agent's id.
-fn short_id(id: &str) -> String {
+pub(in crate::commands) fn short_id(id: &str) -> String {
     id.chars().take(7).collect()
 }
 
 /// Returns `provider/model`; no model when there is none to speak of.
 fn provider(agent: &AgentSnapshot) -> String {
-    let runtime = agent
-        .runtime_info
-        .as_ref()
-        .and_then(|info| info.model.as_deref());
-    let model = runtime.or(agent.model.as_deref()).map(str::trim);
-    match model.filter(|model| !model.is_empty() && *model != "default") {
+    match model(agent) {
         Some(model) => format!("{}/{model}", agent.provider),
         None => agent.provider.clone(),
     }
 }
 
+/// Returns the model in force, else the chosen one; `None` when it is the provider's default.
+pub(super) fn model(agent: &AgentSnapshot) -> Option<&str> {
+    let runtime = agent
+        .runtime_info
+        .as_ref()
+        .and_then(|info| info.model.as_deref());
+    let named = |model: &&str| !model.is_empty() && !model.eq_ignore_ascii_case("default");
+    [runtime, agent.model.as_deref()]
+        .into_iter()
+        .flatten()
+        .map(str::trim)
+        .find(named)
+}
+
 /// Shortens the home directory, and paths below it, to `~`.
-fn below_home(path: &str, home: &str) -> String {
+pub(super) fn below_home(path: &str, home: &str) -> String {
     match path.strip_prefix(home) {
         Some(rest) if !home.is_empty() && (rest.is_empty() || rest.starts_with('/')) => {
             format!("~{rest}")

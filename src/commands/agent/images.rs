@@ -1,0 +1,110 @@
+//! Pictures beside a prompt.
+
+use std::path::Path;
+
+use base64_simd::STANDARD;
+
+use crate::error::{CommandError, Exit};
+use crate::protocol::lifecycle::Image;
+use crate::protocol::relay::MAX_MESSAGE_BYTES;
+
+/// Media types by extension, lower case. What is not here is no picture.
+const TYPES: [(&str, &str); 15] = [
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("gif", "image/gif"),
+    ("webp", "image/webp"),
+    ("svg", "image/svg+xml"),
+    ("bmp", "image/bmp"),
+    ("avif", "image/avif"),
+    ("heic", "image/heic"),
+    ("heif", "image/heif"),
+    ("tif", "image/tiff"),
+    ("tiff", "image/tiff"),
+    ("ico", "image/x-icon"),
+    ("jxl", "image/jxl"),
+    ("apng", "image/apng"),
+];
+
+/// Why a picture cannot be attached.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ImageError {
+    /// The file cannot be read.
+    #[error("{0}")]
+    Read(#[from] std::io::Error),
+    /// Its name says that it is something else.
+    #[error("no image that is known: {0}")]
+    NotAnImage(String),
+}
+
+/// Reads a picture; its type is told by its name, `unknown` stands for any other.
+pub(super) fn read(path: &str, unknown: Option<&str>) -> Result<Image, ImageError> {
+    let mime_type = mime_type(path)
+        .or(unknown)
+        .ok_or_else(|| ImageError::NotAnImage(path.to_owned()))?;
+    let bytes = std::fs::read(path)?;
+    Ok(Image {
+        data: STANDARD.encode_to_string(bytes),
+        mime_type: mime_type.to_owned(),
+    })
+}
+
+fn mime_type(path: &str) -> Option<&'static str> {
+    let extension = Path::new(path).extension()?.to_str()?.to_ascii_lowercase();
+    let known = TYPES.iter().find(|(name, _)| *name == extension);
+    known.map(|(_, mime_type)| *mime_type)
+}
+
+/// Refuses pictures that cannot pass in one message, before a daemon or relay closes the connection over
+/// them. The channel may add a third (base64), which is checked where it is known.
+pub(super) fn fit(images: &[Image]) -> Result<(), CommandError> {
+    let bytes: usize = images.iter().map(|image| image.data.len()).sum();
+    if bytes < MAX_MESSAGE_BYTES {
+        return Ok(());
+    }
+    const MIB: usize = 1024 * 1024;
+    Err(CommandError::new(
+        "MESSAGE_TOO_LARGE",
+        Exit::Usage,
+        format!(
+            "the images are {} MiB as base64; a message may have {} MiB",
+            bytes.div_ceil(MIB),
+            MAX_MESSAGE_BYTES / MIB
+        ),
+    )
+    .hint("send fewer or smaller images"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_the_type() {
+        assert_eq!(mime_type("a/B.PNG"), Some("image/png"));
+        assert_eq!(mime_type("notes.txt"), None);
+        assert_eq!(mime_type("png"), None);
+    }
+
+    #[test]
+    fn a_file_is_read_as_base64() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.png");
+        std::fs::write(&path, b"\x89PNG").unwrap();
+        let image = read(path.to_str().unwrap(), None).unwrap();
+        assert_eq!(
+            (image.data.as_str(), image.mime_type.as_str()),
+            ("iVBORw==", "image/png")
+        );
+    }
+
+    #[test]
+    fn too_much_is_refused() {
+        let image = Image {
+            data: "A".repeat(MAX_MESSAGE_BYTES),
+            mime_type: "image/png".to_owned(),
+        };
+        assert_eq!(fit(&[image]).unwrap_err().code, "MESSAGE_TOO_LARGE");
+    }
+}

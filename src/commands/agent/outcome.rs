@@ -1,0 +1,92 @@
+//! How a wait for an agent ended: the words, the exit status, and what to do next.
+
+use serde::Serialize;
+
+use crate::commands::{Context, Outcome};
+use crate::error::Exit;
+use crate::output::{self, Column, Output, Row, Table};
+use crate::protocol::lifecycle::{WaitStatus, Waited};
+
+/// Returns the exit status that tells of the agent.
+pub(super) fn exit(waited: &Waited) -> Exit {
+    match waited.status {
+        WaitStatus::Idle => Exit::Ok,
+        WaitStatus::Permission => Exit::Attention,
+        WaitStatus::Timeout => Exit::Timeout,
+        WaitStatus::Error => match waited.error.as_deref() {
+            Some(why) if waited.agent.is_none() && why.starts_with("Agent not found") => {
+                Exit::NotFound
+            }
+            Some(why) if waited.agent.is_none() && why.contains(" is ambiguous (") => {
+                Exit::Ambiguous
+            }
+            _ => Exit::Failed,
+        },
+    }
+}
+
+/// Returns the sentence of a turn that failed.
+pub(super) fn failure(waited: &Waited) -> String {
+    let fallback = || "Agent finished with error".to_owned();
+    waited.error.clone().unwrap_or_else(fallback)
+}
+
+/// Says on stderr which command answers an agent that waits for a permission.
+pub(super) fn name_the_answer(context: &Context, waited: &Waited) {
+    let Some(agent) = waited
+        .agent
+        .as_ref()
+        .filter(|_| waited.status == WaitStatus::Permission)
+    else {
+        return;
+    };
+    let paseo = paseo(context);
+    for request in &agent.pending_permissions {
+        let title = request.title.as_deref().unwrap_or(&request.name);
+        output::note(&format!("The agent waits for a permission: {title}"));
+    }
+    output::note(&format!(
+        "Answer with: {paseo} permit allow {id}   or: {paseo} permit deny {id} --all",
+        id = super::ls::short_id(&agent.id)
+    ));
+}
+
+/// Returns how to call this program for the same daemon. A target that may hold a secret is left out.
+pub(super) fn paseo(context: &Context) -> String {
+    match &context.global.remote {
+        Some(remote) => format!("paseo -r {remote}"),
+        None if context.global.host.is_some() => "paseo --host …".to_owned(),
+        None if context.global.relay.is_some() => "paseo --relay …".to_owned(),
+        None => "paseo".to_owned(),
+    }
+}
+
+/// The row of `wait` and `send`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Told {
+    pub(super) agent_id: String,
+    pub(super) status: &'static str,
+    pub(super) message: String,
+}
+
+impl Told {
+    /// Makes the outcome of the command.
+    pub(super) fn with(self, exit: Exit) -> Outcome {
+        let cells = vec![
+            self.agent_id.as_str().into(),
+            self.status.into(),
+            self.message.as_str().into(),
+        ];
+        let columns = vec![
+            Column("AGENT ID", 12),
+            Column("STATUS", 12),
+            Column("MESSAGE", 40),
+        ];
+        let rows = vec![Row::new(self.agent_id.clone(), cells, &self)];
+        Outcome {
+            output: Output::Item(Table { columns, rows }),
+            exit,
+        }
+    }
+}

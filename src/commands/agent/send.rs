@@ -1,0 +1,141 @@
+//! `paseo send`: another prompt for an agent.
+
+use std::time::Duration;
+
+use super::outcome::{self, Told};
+use super::{images, resolve};
+use crate::client::DaemonClient;
+use crate::commands::failure::Doing;
+use crate::commands::{CommandResult, Context};
+use crate::error::{CommandError, Exit};
+use crate::protocol::lifecycle::{Image, SendMessage, WaitForFinish, WaitStatus, Waited};
+
+const DOING: Doing = Doing {
+    code: "SEND_FAILED",
+    what: "Failed to send message",
+};
+
+/// How long the official CLI waits.
+const WAIT: Duration = Duration::from_secs(600);
+
+/// What the reply may take beyond the wait itself.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Arguments of `paseo send`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Id of the agent, the beginning of it, or its title
+    pub id: String,
+
+    /// The prompt
+    pub text: Option<String>,
+
+    /// The prompt, as a flag
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    pub prompt: Option<String>,
+
+    /// A file with the prompt
+    #[arg(long, value_name = "PATH")]
+    pub prompt_file: Option<String>,
+
+    /// A picture beside the prompt; repeat for more
+    #[arg(long, value_name = "PATH")]
+    pub image: Vec<String>,
+
+    /// Do not wait until the agent is done
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+impl Args {
+    fn message(&self) -> Result<String, CommandError> {
+        let given = [&self.text, &self.prompt, &self.prompt_file];
+        if given.iter().filter(|input| input.is_some()).count() > 1 {
+            return Err(CommandError::usage(
+                "CONFLICTING_PROMPT_INPUT",
+                "Provide exactly one of prompt argument, --prompt, or --prompt-file",
+            ));
+        }
+        if let Some(path) = &self.prompt_file {
+            return std::fs::read_to_string(path).map_err(|error| {
+                let message = format!("the prompt cannot be read from {path}");
+                CommandError::usage("PROMPT_FILE_READ_ERROR", message).because(error)
+            });
+        }
+        let text = self.text.as_ref().or(self.prompt.as_ref());
+        match text.map(|text| text.trim()) {
+            None | Some("") => Err(CommandError::usage("MISSING_PROMPT", "A prompt is required").hint(
+                "put it behind the agent, or give --prompt TEXT or --prompt-file FILE",
+            )),
+            Some(text) => Ok(text.to_owned()),
+        }
+    }
+
+    fn images(&self) -> Result<Option<Vec<Image>>, CommandError> {
+        let read = |path: &String| {
+            images::read(path, Some("image/jpeg")).map_err(|error| {
+                let message = format!("the image cannot be read from {path}");
+                CommandError::usage("IMAGE_READ_ERROR", message).because(error)
+            })
+        };
+        let images: Vec<_> = self.image.iter().map(read).collect::<Result<_, _>>()?;
+        images::fit(&images)?;
+        Ok((!images.is_empty()).then_some(images))
+    }
+}
+
+/// Gives an agent a prompt, and waits until it is done with it. A running turn is interrupted.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    resolve::named(&args.id, "send AGENT PROMPT")?;
+    let request = SendMessage {
+        agent_id: args.id.clone(),
+        text: args.message()?,
+        message_id: Some(uuid::Uuid::new_v4().to_string()),
+        active_turn_behavior: None,
+        images: args.images()?,
+    };
+    let waited = context.with_daemon(async |daemon| {
+        let reply = daemon.call(&request).await.map_err(|e| DOING.error(e))?;
+        let agent_id = resolve::accepted(reply, DOING)?.agent_id;
+        match args.no_wait {
+            true => Ok(None),
+            false => Ok(Some((agent_id.clone(), wait(daemon, agent_id).await?))),
+        }
+    })?;
+    let Some((agent_id, waited)) = waited else {
+        return Ok(Told {
+            agent_id: args.id.clone(),
+            status: "sent",
+            message: "Message sent, not waiting for completion".to_owned(),
+        }
+        .with(Exit::Ok));
+    };
+    outcome::name_the_answer(context, &waited);
+    let (status, message) = match waited.status {
+        WaitStatus::Idle => (
+            "completed",
+            "Agent completed processing the message".to_owned(),
+        ),
+        WaitStatus::Timeout => (
+            "timeout",
+            "Timed out waiting for agent to finish".to_owned(),
+        ),
+        WaitStatus::Permission => ("permission", "Agent is waiting for permission".to_owned()),
+        WaitStatus::Error => ("error", outcome::failure(&waited)),
+    };
+    Ok(Told {
+        agent_id,
+        status,
+        message,
+    }
+    .with(outcome::exit(&waited)))
+}
+
+async fn wait(daemon: &DaemonClient, agent_id: String) -> Result<Waited, CommandError> {
+    let request = WaitForFinish {
+        agent_id,
+        timeout_ms: Some(WAIT.as_millis() as u64),
+    };
+    let reply = daemon.call_within(&request, Some(WAIT + MARGIN)).await;
+    reply.map_err(|error| DOING.error(error))
+}

@@ -1,0 +1,138 @@
+//! `paseo wait`: until an agent is no longer running.
+
+use std::time::Duration;
+
+use super::outcome::{self, Told};
+use super::{resolve, transcript};
+use crate::client::DaemonClient;
+use crate::commands::failure::Doing;
+use crate::commands::{CommandResult, Context, duration};
+use crate::error::CommandError;
+use crate::protocol::lifecycle::{WaitForFinish, WaitStatus, Waited};
+use crate::protocol::timeline::{Direction, FetchTimeline};
+
+const DOING: Doing = Doing {
+    code: "WAIT_FAILED",
+    what: "Failed to wait",
+};
+
+/// How many items of the timeline are shown.
+const SHOWN: usize = 5;
+
+/// How many are fetched for that: some fall together.
+const FETCHED: u64 = 25;
+
+/// How long fetching them may take; nobody waits for a preview.
+const PREVIEW_LIMIT: Duration = Duration::from_secs(2);
+
+/// What the reply may take beyond the wait itself.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// Arguments of `paseo wait`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Id of the agent, the beginning of it, or its title
+    pub id: String,
+
+    /// Longest time to wait, such as 90, 30s or 1h30m; no limit without it
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub timeout: Option<String>,
+}
+
+/// Waits until an agent is idle, failed, waits for a permission, or the time is over.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let id = resolve::named(&args.id, "wait <id>")?.agent_id;
+    let timeout = limit(args.timeout.as_deref(), "Invalid timeout value")?;
+    let (waited, activity) = context.with_daemon(async |daemon| {
+        let waited = until_finished(daemon, id.clone(), timeout).await?;
+        let activity = match waited.status {
+            WaitStatus::Idle | WaitStatus::Timeout => recent(daemon, &waited).await,
+            WaitStatus::Error | WaitStatus::Permission => None,
+        };
+        Ok((waited, activity))
+    })?;
+    outcome::name_the_answer(context, &waited);
+    let agent_id = waited.agent.as_ref().map_or(id, |agent| agent.id.clone());
+    let (status, mut message) = words(&waited, timeout, &agent_id);
+    if let Some(activity) = activity {
+        message += &format!("\nLast {SHOWN} activity items:\n{activity}");
+    }
+    Ok(Told {
+        agent_id,
+        status,
+        message,
+    }
+    .with(outcome::exit(&waited)))
+}
+
+/// Parses the limit of a wait; empty is none.
+pub(super) fn limit(text: Option<&str>, what: &str) -> Result<Option<Duration>, CommandError> {
+    match text {
+        None | Some("") => Ok(None),
+        Some(text) => duration::parse(text)
+            .map(Some)
+            .map_err(|error| CommandError::usage("INVALID_TIMEOUT", what).hint(error.to_string())),
+    }
+}
+
+/// Waits for an agent, for ever without a limit.
+pub(super) async fn until_finished(
+    daemon: &DaemonClient,
+    agent_id: String,
+    timeout: Option<Duration>,
+) -> Result<Waited, CommandError> {
+    let request = WaitForFinish {
+        agent_id,
+        timeout_ms: timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+    };
+    let limit = timeout.map(|timeout| timeout.saturating_add(MARGIN));
+    let reply = daemon.call_within(&request, limit).await;
+    reply.map_err(|error| DOING.error(error))
+}
+
+fn words(waited: &Waited, timeout: Option<Duration>, id: &str) -> (&'static str, String) {
+    match waited.status {
+        WaitStatus::Idle => ("idle", "Agent is idle.".to_owned()),
+        WaitStatus::Error => ("error", outcome::failure(waited)),
+        WaitStatus::Permission => {
+            let pending = waited
+                .agent
+                .as_ref()
+                .and_then(|agent| agent.pending_permissions.first());
+            let kind = pending.map(|request| format!(": {}", request.kind));
+            let kind = kind.unwrap_or_default();
+            (
+                "permission",
+                format!("Agent is waiting for permission{kind}"),
+            )
+        }
+        WaitStatus::Timeout => {
+            let seconds = timeout.unwrap_or_default().as_secs();
+            let plural = if seconds == 1 { "" } else { "s" };
+            let message = format!(
+                "Agent did not finish within {seconds} second{plural}. Run `paseo wait {id}` again to keep \
+                 waiting."
+            );
+            ("timeout", message)
+        }
+    }
+}
+
+/// Returns the last lines of the agent's transcript, `None` when there is none or it cannot be had soon.
+async fn recent(daemon: &DaemonClient, waited: &Waited) -> Option<String> {
+    let request = FetchTimeline {
+        agent_id: waited.agent.as_ref()?.id.clone(),
+        direction: Some(Direction::Tail),
+        limit: Some(FETCHED),
+        ..FetchTimeline::default()
+    };
+    let page = daemon
+        .call_within(&request, Some(PREVIEW_LIMIT))
+        .await
+        .ok()?;
+    let items = page.entries.into_iter().map(|entry| entry.item);
+    let items = transcript::merge(items);
+    let shown = &items[items.len().saturating_sub(SHOWN)..];
+    let text = transcript::render(shown);
+    (!text.is_empty()).then_some(text)
+}

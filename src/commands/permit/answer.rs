@@ -1,0 +1,163 @@
+//! What `permit allow` and `permit deny` share: which requests are meant, and how they are answered.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+
+use crate::client::DaemonClient;
+use crate::commands::agent::ls::short_id;
+use crate::commands::failure::Doing;
+use crate::error::{CommandError, Exit};
+use crate::output::{Column, Output, Row, Table};
+use crate::protocol::agents::{AgentSnapshot, PermissionRequest};
+use crate::protocol::permissions::{AnswerPermission, PermissionAnswer};
+
+/// Returns the first eight characters of a request's id.
+pub(super) fn short_request(id: &str) -> String {
+    id.chars().take(8).collect()
+}
+
+/// Picks the requests that are meant: the one whose id begins with `id`, or all.
+pub(super) fn pick<'a>(
+    agent: &'a AgentSnapshot,
+    id: Option<&str>,
+) -> Result<Vec<&'a PermissionRequest>, CommandError> {
+    let pending = &agent.pending_permissions;
+    if pending.is_empty() {
+        let message = format!("agent {} asks for nothing", short_id(&agent.id));
+        return Err(CommandError::new(
+            "NO_PENDING_PERMISSIONS",
+            Exit::NotFound,
+            message,
+        ));
+    }
+    let Some(id) = id else {
+        return Ok(pending.iter().collect());
+    };
+    if let Some(exact) = pending.iter().find(|request| request.id == id) {
+        return Ok(vec![exact]);
+    }
+    let fitting: Vec<_> = pending
+        .iter()
+        .filter(|request| request.id.starts_with(id))
+        .collect();
+    let listed = |requests: &[&PermissionRequest], whole: bool| {
+        let ids = requests.iter().map(|request| match whole {
+            true => request.id.clone(),
+            false => short_request(&request.id),
+        });
+        ids.collect::<Vec<_>>().join(", ")
+    };
+    match fitting.len() {
+        1 => Ok(fitting),
+        0 => {
+            let all: Vec<_> = pending.iter().collect();
+            let message = format!("no such permission request: {id}");
+            Err(
+                CommandError::new("PERMISSION_NOT_FOUND", Exit::NotFound, message)
+                    .hint(format!("Available requests: {}", listed(&all, false))),
+            )
+        }
+        count => {
+            let message = format!("\"{id}\" fits {count} permission requests");
+            Err(
+                CommandError::new("AMBIGUOUS", Exit::Ambiguous, message).hint(format!(
+                    "type more of one of these: {}",
+                    listed(&fitting, true)
+                )),
+            )
+        }
+    }
+}
+
+/// Sends the answers, and makes the rows. A daemon does not reply to an answer: what it would complain
+/// about is listened for a moment.
+pub(super) async fn give(
+    daemon: &DaemonClient,
+    agent: &AgentSnapshot,
+    requests: Vec<&PermissionRequest>,
+    answer: &PermissionAnswer,
+    doing: Doing,
+) -> Result<Output, CommandError> {
+    let mut flying = Vec::new();
+    for request in &requests {
+        let message = AnswerPermission {
+            agent_id: agent.id.clone(),
+            response: answer.clone(),
+        };
+        let reply = daemon.start_as(&request.id, &message).await;
+        flying.push(reply.map_err(|error| doing.error(error))?);
+    }
+    let deadline = Instant::now() + CONFIRMATION;
+    for reply in flying {
+        if let Ok(Err(error)) = timeout_at(deadline, reply.wait(None)).await {
+            return Err(doing.error(error));
+        }
+    }
+    let rows = requests.iter().map(|request| row(agent, request, answer));
+    Ok(Output::List(Table {
+        columns: vec![
+            Column("REQUEST ID", 12),
+            Column("AGENT", 10),
+            Column("TOOL", 20),
+            Column("RESULT", 10),
+        ],
+        rows: rows.collect(),
+    }))
+}
+
+/// How long the daemon has to confirm or complain. It confirms when the agent went on, which may be late:
+/// that is no failure.
+const CONFIRMATION: Duration = Duration::from_secs(1);
+
+fn row(agent: &AgentSnapshot, request: &PermissionRequest, answer: &PermissionAnswer) -> Row {
+    let (id, agent_short) = (short_request(&request.id), short_id(&agent.id));
+    let result = match answer {
+        PermissionAnswer::Allow { .. } => "allowed",
+        PermissionAnswer::Deny { .. } => "denied",
+    };
+    let data = json!({ "requestId": id, "agentId": agent.id, "agentShortId": agent_short,
+        "name": request.name, "result": result });
+    let cells = vec![
+        id.as_str().into(),
+        agent_short.into(),
+        request.name.as_str().into(),
+        result.into(),
+    ];
+    Row::new(id, cells, &data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn agent(ids: &[&str]) -> AgentSnapshot {
+        let pending: Vec<_> = ids
+            .iter()
+            .map(|id| json!({"id": id, "provider": "p", "name": "n", "kind": "tool"}))
+            .collect();
+        let json = json!({ "id": "a", "provider": "mock", "cwd": "/", "createdAt": "", "status": "running",
+            "pendingPermissions": pending });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn one_all_or_a_reason() {
+        let agent = agent(&["ask-1", "ask-12", "plan-1"]);
+        let picked = |id: Option<&str>| pick(&agent, id).map(|requests| requests.len());
+        assert_eq!(picked(None).unwrap(), 3);
+        assert_eq!(picked(Some("plan")).unwrap(), 1);
+        assert_eq!(picked(Some("ask-1")).unwrap(), 1);
+        assert_eq!(picked(Some("ask")).unwrap_err().exit, Exit::Ambiguous);
+        assert_eq!(
+            picked(Some("zzz")).unwrap_err().code,
+            "PERMISSION_NOT_FOUND"
+        );
+        let nobody = self::agent(&[]);
+        assert_eq!(
+            pick(&nobody, None).unwrap_err().code,
+            "NO_PENDING_PERMISSIONS"
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! `paseo permit ls`: what agents wait for.
+
+use serde_json::json;
+
+use super::answer::short_request;
+use crate::commands::agent::{directory, ls::short_id};
+use crate::commands::{CommandResult, Context};
+use crate::output::{Column, Output, Row, Table};
+use crate::protocol::agents::{AgentFilter, AgentSnapshot, FetchAgents, PermissionRequest};
+
+/// Arguments of `paseo permit ls`
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Lists the permissions that agents wait for, archived agents included.
+pub fn run(context: &Context, _: &Args) -> CommandResult {
+    let request = FetchAgents {
+        filter: Some(AgentFilter {
+            include_archived: Some(true),
+            ..AgentFilter::default()
+        }),
+        page: directory::first_page(),
+        ..FetchAgents::default()
+    };
+    let agents = context
+        .with_daemon_and(&request, async |daemon, first| {
+            Ok(directory::with_the_rest(daemon, &request, first).await?)
+        })
+        .map_err(|error| error.or_code("LIST_PERMISSIONS_FAILED"))?;
+    let rows = agents.iter().flat_map(|agent| {
+        let pending = agent.pending_permissions.iter();
+        pending.map(move |request| row(agent, request))
+    });
+    Ok(Output::List(Table {
+        columns: vec![
+            Column("AGENT", 12),
+            Column("REQ_ID", 12),
+            Column("TOOL", 20),
+            Column("DESCRIPTION", 50),
+        ],
+        rows: rows.collect(),
+    })
+    .into())
+}
+
+fn row(agent: &AgentSnapshot, request: &PermissionRequest) -> Row {
+    let (id, agent_short) = (short_request(&request.id), short_id(&agent.id));
+    let description = request.description.as_deref().unwrap_or("-");
+    let data = json!({ "id": id, "agentId": agent.id, "agentShortId": agent_short, "name": request.name,
+        "description": description });
+    let cells = vec![
+        agent_short.into(),
+        id.as_str().into(),
+        request.name.as_str().into(),
+        description.into(),
+    ];
+    Row::new(id, cells, &data)
+}
