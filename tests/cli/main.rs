@@ -7,3 +7,4 @@ mod fake_daemon;
 mod remotes;
 mod remotes_crash;
 mod sandbox;
+mod secrets;
