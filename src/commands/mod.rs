@@ -50,6 +50,10 @@ pub enum Command {
     Run(Box<agent::run::Args>),
     /// Take over a session that a provider already has
     Import(agent::import::Args),
+    /// See what an agent does, as it does it
+    Attach(agent::attach::Args),
+    /// Print what an agent said and did
+    Logs(agent::logs::Args),
     /// Send another prompt to an agent
     Send(agent::send::Args),
     /// Wait until an agent is no longer running
@@ -97,6 +101,8 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Ls(args) => agent::ls::run(context, args),
         Command::Run(args) => agent::run::run(context, args),
         Command::Import(args) => agent::import::run(context, args),
+        Command::Attach(args) => agent::attach::run(context, args),
+        Command::Logs(args) => agent::logs::run(context, args),
         Command::Send(args) => agent::send::run(context, args),
         Command::Wait(args) => agent::wait::run(context, args),
         Command::Stop(args) => agent::stop::run(context, args),

@@ -8,6 +8,7 @@
 mod prompt;
 pub mod qr;
 mod sanitize;
+mod stream;
 mod table;
 pub mod trace;
 
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub use prompt::{ask_hidden, ask_yes};
 pub use sanitize::{safe_line, safe_text};
+pub use stream::{ReaderGone, Stream};
 
 /// How to print.
 #[derive(Debug, Clone)]

@@ -1,12 +1,19 @@
 //! `paseo agent …`: agents and their work. The common ones also stand at the top level.
 
+mod answering;
 pub mod archive;
+pub mod attach;
+mod attach_text;
 pub mod delete;
 pub mod detach;
 pub(super) mod directory;
+mod filter;
 mod images;
 pub mod import;
 pub mod inspect;
+mod live;
+mod log_text;
+pub mod logs;
 pub mod ls;
 mod many;
 pub mod mode;
@@ -18,6 +25,8 @@ pub mod run;
 pub mod send;
 mod started;
 pub mod stop;
+mod streaming;
+mod timeline;
 mod tool_line;
 mod transcript;
 pub mod update;
@@ -36,6 +45,10 @@ pub enum Command {
     Run(Box<run::Args>),
     /// Take over a session that a provider already has
     Import(import::Args),
+    /// See what an agent does, as it does it
+    Attach(attach::Args),
+    /// Print what an agent said and did
+    Logs(logs::Args),
     /// Send another prompt to an agent
     Send(send::Args),
     /// Wait until an agent is no longer running
@@ -63,6 +76,8 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Ls(args) => ls::run(context, args),
         Command::Run(args) => run::run(context, args),
         Command::Import(args) => import::run(context, args),
+        Command::Attach(args) => attach::run(context, args),
+        Command::Logs(args) => logs::run(context, args),
         Command::Send(args) => send::run(context, args),
         Command::Wait(args) => wait::run(context, args),
         Command::Stop(args) => stop::run(context, args),

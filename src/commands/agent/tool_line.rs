@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::protocol::timeline::ToolCall;
+use crate::protocol::timeline::{ToolCall, ToolStatus};
 
 /// Longest summary, in characters.
 const MAX_SUMMARY: usize = 200;
@@ -41,6 +41,20 @@ pub(super) fn summary(call: &ToolCall) -> Option<String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
     (!line.is_empty()).then(|| shorten(&line, MAX_SUMMARY, MAX_SUMMARY - 3))
+}
+
+/// Returns what went wrong, when the call failed.
+pub(super) fn failure(call: &ToolCall) -> Option<String> {
+    if call.status != ToolStatus::Failed {
+        return None;
+    }
+    let text = match &call.error {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        other => text(other, "content").map_or_else(|| other.to_string(), str::to_owned),
+    };
+    let words: Vec<&str> = text.split_whitespace().collect();
+    Some(shorten(&words.join(" "), MAX_SUMMARY, MAX_SUMMARY - 3))
 }
 
 /// Returns what a sub-agent did, which is a text of its own.

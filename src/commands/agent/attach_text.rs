@@ -1,0 +1,174 @@
+//! The stream of an agent as the text of `attach`.
+
+use std::collections::VecDeque;
+
+use super::tool_line;
+use crate::protocol::agents::PermissionRequest;
+use crate::protocol::permissions::PermissionAnswer;
+use crate::protocol::timeline::{StreamEvent, TimelineItem, ToolCall, ToolStatus};
+
+/// How many tool calls are remembered, so that each is described once.
+const REMEMBERED: usize = 64;
+
+/// A text, and where it goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    Out(String),
+    Err(String),
+}
+
+/// What is printed so far.
+#[derive(Debug, Default)]
+pub(super) struct AttachText {
+    /// Whether the last piece was a thought, which the next one continues.
+    thinking: bool,
+    calls: VecDeque<String>,
+}
+
+impl AttachText {
+    /// Returns the text of an event; `None` when there is nothing to show.
+    pub(super) fn event(&mut self, event: &StreamEvent) -> Option<Text> {
+        let out = |text: String| Some(Text::Out(text));
+        match event {
+            StreamEvent::Timeline { item, .. } => self.item(item),
+            StreamEvent::PermissionRequested { request, .. } => {
+                out(self.close() + &permission(request))
+            }
+            StreamEvent::PermissionResolved { resolution, .. } => {
+                let word = match resolution {
+                    PermissionAnswer::Allow { .. } => "allow",
+                    PermissionAnswer::Deny { .. } => "deny",
+                };
+                out(format!("{}\n[Permission {word}]\n", self.close()))
+            }
+            StreamEvent::TurnFailed { error, .. } => Some(Text::Err(format!(
+                "{}\n[Turn Failed] {error}\n",
+                self.close()
+            ))),
+            StreamEvent::AttentionRequired { reason, .. } => out(format!(
+                "{}\n[Attention Required: {reason}]\n",
+                self.close()
+            )),
+            _ => None,
+        }
+    }
+
+    /// Returns the text of an item.
+    pub(super) fn item(&mut self, item: &TimelineItem) -> Option<Text> {
+        if let TimelineItem::Reasoning { text } = item {
+            let continued = std::mem::replace(&mut self.thinking, true);
+            return Some(Text::Out(match continued {
+                true => text.clone(),
+                false => format!("\n[Reasoning] {text}"),
+            }));
+        }
+        let close = self.close();
+        let text = match item {
+            TimelineItem::AssistantMessage { text, .. } => text.clone(),
+            TimelineItem::UserMessage { text, .. } => format!("\n[User] {text}\n"),
+            TimelineItem::ToolCall(call) => self.call(call),
+            TimelineItem::Todo { items } => {
+                let done = items.iter().filter(|item| item.completed).count();
+                format!("\n[Todo] {done}/{} completed\n", items.len())
+            }
+            TimelineItem::Error { message } => {
+                return Some(Text::Err(format!("{close}\n[Error] {message}\n")));
+            }
+            TimelineItem::Compaction { status, .. } => format!("\n[Compaction] {status}\n"),
+            TimelineItem::Reasoning { .. } | TimelineItem::Other(_) => String::new(),
+        };
+        let text = close + &text;
+        (!text.is_empty()).then_some(Text::Out(text))
+    }
+
+    /// Returns a state of a tool call; what it is about stands at its first state only.
+    fn call(&mut self, call: &ToolCall) -> String {
+        let status = match call.status {
+            ToolStatus::Running => "running",
+            ToolStatus::Completed => "completed",
+            ToolStatus::Failed => "failed",
+            ToolStatus::Canceled => "canceled",
+        };
+        let known = self.calls.contains(&call.call_id);
+        if !known {
+            if self.calls.len() == REMEMBERED {
+                self.calls.pop_front();
+            }
+            self.calls.push_back(call.call_id.clone());
+        }
+        let about = tool_line::summary(call).filter(|_| !known);
+        let details: Vec<String> = about.into_iter().chain(tool_line::failure(call)).collect();
+        let details = match &details[..] {
+            [] => String::new(),
+            details => format!(": {}", details.join(": ")),
+        };
+        format!("\n[Tool: {}] {status}{details}\n", call.name)
+    }
+
+    /// Ends the line of a thought.
+    fn close(&mut self) -> String {
+        match std::mem::take(&mut self.thinking) {
+            true => "\n".to_owned(),
+            false => String::new(),
+        }
+    }
+}
+
+/// Returns what an agent asks.
+pub(super) fn permission(request: &PermissionRequest) -> String {
+    let mut text = format!("\n[Permission Required] {}\n", request.name);
+    let title = request
+        .title
+        .as_ref()
+        .filter(|title| **title != request.name);
+    for line in title.into_iter().chain(&request.description) {
+        text += &format!("  {line}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn items_read_like_the_official_ones() {
+        let items: Vec<TimelineItem> = serde_json::from_value(json!([
+            {"type": "user_message", "text": "go"},
+            {"type": "reasoning", "text": "Hm"}, {"type": "reasoning", "text": "m."},
+            {"type": "assistant_message", "text": "Hel"}, {"type": "assistant_message", "text": "lo"},
+            {"type": "tool_call", "callId": "1", "name": "read", "status": "running",
+             "detail": {"type": "read", "filePath": "a"}},
+            {"type": "tool_call", "callId": "1", "name": "read", "status": "failed", "error": "no file",
+             "detail": {"type": "read", "filePath": "a"}},
+            {"type": "todo", "items": [{"text": "t", "completed": true}, {"text": "u", "completed": false}]},
+        ]))
+        .unwrap();
+        let mut text = AttachText::default();
+        let printed: String = items
+            .iter()
+            .filter_map(|item| match text.item(item) {
+                Some(Text::Out(text)) => Some(text),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            printed,
+            "\n[User] go\n\n[Reasoning] Hmm.\nHello\n[Tool: read] running: a\n\n[Tool: read] failed: no file\n\
+             \n[Todo] 1/2 completed\n"
+        );
+    }
+
+    #[test]
+    fn errors_go_to_stderr() {
+        let mut text = AttachText::default();
+        let error: TimelineItem =
+            serde_json::from_value(json!({"type": "error", "message": "m"})).unwrap();
+        assert_eq!(
+            text.item(&error),
+            Some(Text::Err("\n[Error] m\n".to_owned()))
+        );
+    }
+}

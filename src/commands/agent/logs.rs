@@ -1,0 +1,235 @@
+//! `paseo logs`: what an agent said and did.
+
+use super::filter::Filter;
+use super::live::Live;
+use super::log_text::LogText;
+use super::streaming::{self, Stop};
+use super::timeline::{self, History};
+use super::{resolve, transcript};
+use crate::client::DaemonClient;
+use crate::commands::failure::Doing;
+use crate::commands::{CommandResult, Context};
+use crate::error::CommandError;
+use crate::output::{Format, Stream};
+use crate::protocol::timeline::{Cursor, StreamEvent, TimelineItem};
+
+const DOING: Doing = Doing {
+    code: "LOGS_FAILED",
+    what: "Failed to get logs",
+};
+
+/// How much history `-f` begins with.
+const FOLLOWED: usize = 10;
+
+/// What is printed when there is nothing to print.
+const NOTHING: &str = "No activity to display.\n";
+
+/// Arguments of `paseo logs`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Id of the agent, the beginning of it, or its title
+    pub id: String,
+
+    /// Go on with what happens from now on
+    #[arg(short, long)]
+    pub follow: bool,
+
+    /// Only the last N entries; 10 with --follow
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub tail: Option<String>,
+
+    /// Only some entries: tools, text, errors, or a part of a type
+    #[arg(long, value_name = "FILTER")]
+    pub filter: Option<String>,
+
+    /// Accepted, and without effect, as in the official CLI.
+    #[arg(long, value_name = "TIME", hide = true)]
+    pub since: Option<String>,
+}
+
+/// Prints the transcript of an agent, as JSON Lines with `--json`.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let request = resolve::named(&args.id, "logs <id>")?;
+    let tail = args.tail.as_deref().map(count).transpose()?;
+    let filter = args.filter.as_deref().map(Filter::from);
+    let json = context.output.format == Format::Json;
+    let terminal = context.output.terminal;
+    context.with_daemon_and(&request, async |daemon, reply| {
+        let agent = resolve::found(reply, DOING)?.id;
+        let logs = Logs {
+            daemon,
+            agent: &agent,
+            filter,
+            json,
+        };
+        let stream = Stream::start(terminal);
+        match (args.follow, tail) {
+            (true, tail) => {
+                let count = tail.unwrap_or(FOLLOWED);
+                let work = async |stream: &Stream| logs.follow(stream, count).await;
+                streaming::until_interrupted(stream, "", work).await
+            }
+            (false, Some(count)) => {
+                let work = async |stream: &Stream| logs.last(stream, count).await;
+                streaming::to_the_end(stream, work).await
+            }
+            (false, None) => {
+                let work = async |stream: &Stream| logs.all(stream).await;
+                streaming::to_the_end(stream, work).await
+            }
+        }
+    })
+}
+
+/// Reads a count as the official CLI does: the digits at the beginning.
+fn count(text: &str) -> Result<usize, CommandError> {
+    let trimmed = text.trim();
+    let digits = trimmed.find(|c: char| !c.is_ascii_digit());
+    trimmed[..digits.unwrap_or(trimmed.len())]
+        .parse()
+        .map_err(|_| {
+            CommandError::usage("INVALID_TAIL", format!("Invalid --tail value: {text}"))
+                .hint("give --tail a whole number, 0 or more")
+        })
+}
+
+struct Logs<'a> {
+    daemon: &'a DaemonClient,
+    agent: &'a str,
+    filter: Option<Filter>,
+    json: bool,
+}
+
+impl Logs<'_> {
+    fn keeps(&self, item: &TimelineItem) -> bool {
+        self.filter
+            .as_ref()
+            .is_none_or(|filter| filter.lets_through(item))
+    }
+
+    /// Prints everything, a page at a time.
+    async fn all(&self, stream: &Stream) -> Result<(), Stop> {
+        let mut history = History::open(self.daemon, self.agent, DOING).await?;
+        let mut printed = Printed::default();
+        // The last message of a page may go on upon the next one.
+        let mut open: Option<TimelineItem> = None;
+        while let Some(mut entries) = history.page().await? {
+            entries.retain(|entry| self.keeps(&entry.item));
+            if self.json {
+                let epoch = history
+                    .place()
+                    .map(|place| place.epoch.clone())
+                    .unwrap_or_default();
+                for entry in entries {
+                    let line = timeline::as_stream(entry, self.agent, &epoch);
+                    stream.json_line(&line).await?;
+                }
+                continue;
+            }
+            let items = entries.into_iter().map(|entry| entry.item);
+            let mut items = transcript::merge(open.take().into_iter().chain(items));
+            open = items.pop();
+            printed.print(stream, &items).await?;
+        }
+        printed.print(stream, &Vec::from_iter(open)).await?;
+        if !printed.anything && !self.json {
+            stream.text(NOTHING).await?;
+        }
+        Ok(())
+    }
+
+    /// Prints the last entries, or that there are none.
+    async fn last(&self, stream: &Stream, count: usize) -> Result<(), Stop> {
+        let (_, anything) = self.end(stream, count).await?;
+        if !anything && count > 0 && !self.json {
+            stream.text(NOTHING).await?;
+        }
+        Ok(())
+    }
+
+    /// Prints the last entries; returns where they end, and whether there was anything to print.
+    async fn end(&self, stream: &Stream, count: usize) -> Result<(Option<Cursor>, bool), Stop> {
+        let keep = |item: &TimelineItem| self.keeps(item);
+        let tail = timeline::tail(self.daemon, self.agent, count, keep, DOING).await?;
+        if self.json {
+            let epoch = tail
+                .place
+                .as_ref()
+                .map(|place| place.epoch.clone())
+                .unwrap_or_default();
+            let skipped = tail.entries.len().saturating_sub(count);
+            for entry in tail.entries.into_iter().skip(skipped) {
+                let line = timeline::as_stream(entry, self.agent, &epoch);
+                stream.json_line(&line).await?;
+            }
+            return Ok((tail.place, true));
+        }
+        let items = transcript::merge(tail.entries.into_iter().map(|entry| entry.item));
+        let last = &items[items.len().saturating_sub(count)..];
+        let mut printed = Printed::default();
+        printed.print(stream, last).await?;
+        Ok((tail.place, printed.anything))
+    }
+
+    /// Prints the last entries, and then what happens.
+    async fn follow(&self, stream: &Stream, count: usize) -> Result<(), Stop> {
+        let (place, _) = self.end(stream, count).await?;
+        if !self.json {
+            let shown = match count {
+                0 => "no history".to_owned(),
+                1 => "last 1 entry".to_owned(),
+                count => format!("last {count} entries"),
+            };
+            let header = format!("\n--- Following logs ({shown}; Ctrl+C to stop) ---\n\n");
+            stream.text(&header).await?;
+        }
+        let (mut live, _) = Live::open(self.daemon, self.agent, place, DOING).await?;
+        let mut text = LogText::default();
+        loop {
+            let happened = live.next().await?;
+            match &happened.event {
+                StreamEvent::Timeline { item, .. } if !self.keeps(item) => {}
+                _ if self.json => stream.json_line(&happened).await?,
+                StreamEvent::Timeline { item, .. } => stream.text(&text.item(item)).await?,
+                StreamEvent::PermissionRequested { request, .. } => {
+                    let line = format!("{}[Permission] {}\n", text.close(), request.name);
+                    stream.text(&line).await?;
+                }
+                // A turn that is over is not continued.
+                StreamEvent::TurnCompleted { .. } => stream.text(&text.close()).await?,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Prints blocks with line feeds between them.
+#[derive(Default)]
+struct Printed {
+    anything: bool,
+}
+
+impl Printed {
+    async fn print(&mut self, stream: &Stream, items: &[TimelineItem]) -> Result<(), Stop> {
+        let text = transcript::render(items);
+        if !text.is_empty() {
+            self.anything = true;
+            stream.text(&(text + "\n")).await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_the_digits_at_the_beginning() {
+        assert_eq!(count("2x").unwrap(), 2);
+        assert_eq!(count(" 7").unwrap(), 7);
+        for text in ["-1", "abc", "", "99999999999999999999"] {
+            assert_eq!(count(text).unwrap_err().code, "INVALID_TAIL", "{text}");
+        }
+    }
+}

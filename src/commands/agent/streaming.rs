@@ -1,0 +1,88 @@
+//! Commands that print while they run: how they stop.
+
+use crate::commands::{CommandResult, Outcome};
+use crate::error::{CommandError, Exit};
+use crate::output::{ReaderGone, Stream};
+
+/// Why a streaming command stops before its end.
+pub(super) enum Stop {
+    /// Whoever read the output has seen enough.
+    ReaderGone,
+    /// It failed.
+    Failed(CommandError),
+}
+
+impl From<ReaderGone> for Stop {
+    fn from(_: ReaderGone) -> Self {
+        Self::ReaderGone
+    }
+}
+
+impl From<CommandError> for Stop {
+    fn from(error: CommandError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Prints to the end.
+pub(super) async fn to_the_end(
+    stream: Stream,
+    work: impl AsyncFnOnce(&Stream) -> Result<(), Stop>,
+) -> CommandResult {
+    let result = work(&stream).await;
+    let written = stream.finish().await;
+    end(result, written)
+}
+
+/// Prints until somebody interrupts it, which is no failure; `farewell` is the last text then.
+pub(super) async fn until_interrupted(
+    stream: Stream,
+    farewell: &str,
+    work: impl AsyncFnOnce(&Stream) -> Result<(), Stop>,
+) -> CommandResult {
+    let result = tokio::select! {
+        biased;
+        () = interrupted() => None,
+        result = work(&stream) => Some(result),
+    };
+    let Some(result) = result else {
+        let _ = stream.text(farewell).await;
+        return end(Ok(()), stream.finish_soon().await);
+    };
+    let written = stream.finish().await;
+    end(result, written)
+}
+
+fn end(result: Result<(), Stop>, written: std::io::Result<()>) -> CommandResult {
+    if let Err(Stop::Failed(error)) = result {
+        return Err(error);
+    }
+    written.map_err(|error| {
+        CommandError::new("OUTPUT_FAILED", Exit::Failed, "stdout cannot be written").because(error)
+    })?;
+    Ok(Outcome::default())
+}
+
+/// Waits for Ctrl-C, or for a request to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+            return ctrl_c().await;
+        };
+        tokio::select! {
+            () = ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    ctrl_c().await;
+}
+
+async fn ctrl_c() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler the signal ends the process.
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,254 @@
+//! A timeline of any length, page by page, so that memory is bounded and no frame is too large.
+
+use std::collections::VecDeque;
+
+use super::transcript;
+use crate::client::{DaemonClient, REPLY_TIMEOUT, Reply};
+use crate::commands::failure::Doing;
+use crate::error::{CommandError, Exit, Hop};
+use crate::protocol::timeline::{
+    AgentStream, Cursor, Direction, FetchTimeline, Projection, StreamEvent, TimelineEntry,
+    TimelineItem, TimelinePage,
+};
+
+/// Entries of the first page.
+const FIRST_PAGE: u64 = 500;
+
+/// Entries of the largest page.
+const LARGEST_PAGE: u64 = 20_000;
+
+/// What a page should weigh, in bytes; a frame may have 32 MiB.
+const PAGE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// A timeline from its beginning to its end.
+pub(super) struct History<'a> {
+    daemon: &'a DaemonClient,
+    doing: Doing,
+    agent_id: &'a str,
+    next: Option<Reply<FetchTimeline>>,
+    /// The last item that was read, and the newest one known at that time.
+    place: Option<Cursor>,
+    newest: u64,
+    limit: u64,
+}
+
+impl<'a> History<'a> {
+    /// Asks for the first page.
+    pub(super) async fn open(
+        daemon: &'a DaemonClient,
+        agent_id: &'a str,
+        doing: Doing,
+    ) -> Result<Self, CommandError> {
+        let mut history = Self {
+            daemon,
+            doing,
+            agent_id,
+            next: None,
+            place: None,
+            newest: 0,
+            limit: FIRST_PAGE,
+        };
+        history.ask().await?;
+        Ok(history)
+    }
+
+    /// Returns the next entries, `None` at the end. The page after is already on its way then.
+    pub(super) async fn page(&mut self) -> Result<Option<Vec<TimelineEntry>>, CommandError> {
+        let Some(reply) = self.next.take() else {
+            return Ok(None);
+        };
+        let reply = reply.wait(Some(REPLY_TIMEOUT)).await;
+        let page = checked(reply.map_err(|error| self.doing.error(error))?, self.doing)?;
+        if page.reset && self.place.is_some() {
+            return Err(CommandError::new(
+                self.doing.code,
+                Exit::Failed,
+                "the timeline was replaced while it was read",
+            )
+            .at(Hop::Daemon)
+            .retryable());
+        }
+        let (before, newest) = (
+            self.place.as_ref().map_or(0, |place| place.seq),
+            self.newest,
+        );
+        self.newest = page.window.max_seq;
+        let more = page.has_newer && page.end_cursor.as_ref().is_some_and(|end| end.seq > before);
+        self.place = page.end_cursor.or(self.place.take());
+        self.limit = next_limit(&page.entries);
+        if more {
+            self.ask().await?;
+        }
+        let mut entries = page.entries;
+        entries.retain(|entry| is_new(entry, before, newest));
+        Ok(Some(entries))
+    }
+
+    /// Returns the last item that was read.
+    pub(super) fn place(&self) -> Option<&Cursor> {
+        self.place.as_ref()
+    }
+
+    async fn ask(&mut self) -> Result<(), CommandError> {
+        let request = FetchTimeline {
+            agent_id: self.agent_id.to_owned(),
+            direction: Some(Direction::After),
+            cursor: self.place.clone(),
+            limit: Some(self.limit),
+            projection: None,
+        };
+        let reply = self.daemon.start(&request).await;
+        self.next = Some(reply.map_err(|error| self.doing.error(error))?);
+        Ok(())
+    }
+}
+
+/// Returns whether an entry was not on the pages before, which ended at `before` when `newest` was the
+/// newest item. A tool call that began there and went on since is new once more.
+fn is_new(entry: &TimelineEntry, before: u64, newest: u64) -> bool {
+    let went_on = matches!(entry.item, TimelineItem::ToolCall(_)) && entry.seq_end > newest;
+    entry.seq_start > before || went_on
+}
+
+fn next_limit(entries: &[TimelineEntry]) -> u64 {
+    let bytes: u64 = entries.iter().map(weight).sum();
+    let count = entries.len() as u64;
+    if count == 0 {
+        return FIRST_PAGE;
+    }
+    let fitting = PAGE_BYTES * count / bytes.max(1);
+    fitting.clamp(10, LARGEST_PAGE)
+}
+
+fn weight(entry: &TimelineEntry) -> u64 {
+    struct Count(u64);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, entry).expect("counting cannot fail");
+    count.0
+}
+
+/// The end of a timeline, and where it ends.
+pub(super) struct Tail {
+    /// At least as many entries as were asked for, if there are so many.
+    pub(super) entries: VecDeque<TimelineEntry>,
+    /// The last item.
+    pub(super) place: Option<Cursor>,
+}
+
+/// Reads back from the end until `count` folded items are there that `keep` lets through.
+pub(super) async fn tail(
+    daemon: &DaemonClient,
+    agent_id: &str,
+    count: usize,
+    keep: impl Fn(&TimelineItem) -> bool,
+    doing: Doing,
+) -> Result<Tail, CommandError> {
+    let mut entries = VecDeque::new();
+    let mut place = None;
+    let mut request = FetchTimeline {
+        agent_id: agent_id.to_owned(),
+        direction: Some(Direction::Tail),
+        limit: Some((count as u64).clamp(1, FIRST_PAGE)),
+        ..FetchTimeline::default()
+    };
+    loop {
+        let reply = daemon.call(&request).await;
+        let page = checked(reply.map_err(|error| doing.error(error))?, doing)?;
+        place = place.or(page.end_cursor.clone());
+        let kept = page.entries.into_iter().filter(|entry| keep(&entry.item));
+        for entry in kept.collect::<Vec<_>>().into_iter().rev() {
+            entries.push_front(entry);
+        }
+        let items = entries
+            .iter()
+            .map(|entry: &TimelineEntry| entry.item.clone());
+        let enough = transcript::merge(items).len() > count;
+        let older = page.start_cursor.filter(|_| page.has_older && !enough);
+        if older.is_none() || older == request.cursor {
+            return Ok(Tail { entries, place });
+        }
+        request.direction = Some(Direction::Before);
+        request.cursor = older;
+        request.limit = Some(FIRST_PAGE);
+    }
+}
+
+/// Fetches one page of what was recorded after a place, as it was recorded.
+pub(super) async fn recorded_after(
+    daemon: &DaemonClient,
+    agent_id: &str,
+    place: Option<Cursor>,
+    doing: Doing,
+) -> Result<TimelinePage, CommandError> {
+    let request = FetchTimeline {
+        agent_id: agent_id.to_owned(),
+        direction: Some(Direction::After),
+        cursor: place,
+        limit: Some(FIRST_PAGE),
+        projection: Some(Projection::Canonical),
+    };
+    let reply = daemon.call(&request).await;
+    checked(reply.map_err(|error| doing.error(error))?, doing)
+}
+
+/// Returns an entry in the form in which the stream brings it; its place is that of its last item.
+pub(super) fn as_stream(entry: TimelineEntry, agent_id: &str, epoch: &str) -> AgentStream {
+    AgentStream {
+        agent_id: agent_id.to_owned(),
+        event: StreamEvent::Timeline {
+            provider: entry.provider,
+            item: entry.item,
+            turn_id: entry.turn_id,
+        },
+        timestamp: entry.timestamp,
+        seq: Some(entry.seq_end),
+        epoch: Some(epoch.to_owned()),
+    }
+}
+
+fn checked(page: TimelinePage, doing: Doing) -> Result<TimelinePage, CommandError> {
+    match &page.error {
+        Some(error) => Err(doing.refused(error)),
+        None => Ok(page),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn entry(item: serde_json::Value, from: u64, to: u64) -> TimelineEntry {
+        let json = json!({ "provider": "p", "item": item, "timestamp": "", "seqStart": from, "seqEnd": to });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn entries_that_span_pages_are_shown_once() {
+        let tool = json!({"type": "tool_call", "callId": "1", "name": "x", "detail": {}, "status": "running"});
+        let text = json!({"type": "assistant_message", "text": "x"});
+        assert!(is_new(&entry(text.clone(), 8, 9), 7, 20));
+        assert!(!is_new(&entry(text, 6, 9), 7, 20));
+        assert!(!is_new(&entry(tool.clone(), 6, 19), 7, 20));
+        assert!(is_new(&entry(tool, 6, 21), 7, 20));
+    }
+
+    #[test]
+    fn heavy_entries_make_small_pages() {
+        let heavy = json!({"type": "assistant_message", "text": "x".repeat(1024 * 1024)});
+        let light = json!({"type": "assistant_message", "text": "x"});
+        assert_eq!(next_limit(&[entry(heavy, 1, 1)]), 10);
+        assert_eq!(next_limit(&[entry(light, 1, 1)]), LARGEST_PAGE);
+        assert_eq!(next_limit(&[]), FIRST_PAGE);
+    }
+}
