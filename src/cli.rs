@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, CommandFactory, Parser};
 
 use crate::commands::Command;
+use crate::complete;
 use crate::output::Format;
 use crate::secret::Secret;
 
@@ -39,7 +40,7 @@ impl Cli {
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
     /// Talk to the daemon of this saved remote
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME", add = complete::targets())]
     pub remote: Option<String>,
 
     /// Talk to the daemon of this pairing offer: a link, base64url, JSON, a file of one, or - for stdin
@@ -53,7 +54,7 @@ pub struct GlobalArgs {
     pub host: Option<Secret<String>>,
 
     /// Form of the output: table, json or yaml
-    #[arg(short = 'o', long, global = true, value_name = "FORMAT")]
+    #[arg(short = 'o', long, global = true, value_name = "FORMAT", add = complete::words(&["table", "json", "yaml"]))]
     pub format: Option<Format>,
 
     /// The same as --format json

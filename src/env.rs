@@ -30,6 +30,8 @@ pub const PASEO_KEYSTORE: &str = "PASEO_KEYSTORE";
 pub const PASEO_KEYSTORE_TIMEOUT: &str = "PASEO_KEYSTORE_TIMEOUT";
 /// Limit for everything up to an open WebSocket, such as `10s`.
 pub const PASEO_CONNECT_TIMEOUT: &str = "PASEO_CONNECT_TIMEOUT";
+/// Set by the shell that asks for completions, to its name.
+pub const PASEO_COMPLETE: &str = "PASEO_COMPLETE";
 /// When set, nothing prompts.
 pub const PASEO_BATCH: &str = "PASEO_BATCH";
 /// `official` restores the exit codes of the official CLI (0 or 1).

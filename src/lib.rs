@@ -11,7 +11,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`cli`], [`commands`] | arguments, and one file per verb |
+//! | [`cli`], [`commands`], [`complete`] | arguments, one file per verb, completion |
 //! | [`output`], [`error`] | everything that is printed |
 //! | [`env`], [`files`] | everything that is read from and written to this machine |
 //! | [`secret`], [`target`] | what a connection needs, looked up |
@@ -24,6 +24,7 @@
 pub mod cli;
 pub mod client;
 pub mod commands;
+pub mod complete;
 pub mod e2ee;
 pub mod env;
 pub mod error;
@@ -52,6 +53,9 @@ use crate::error::{CommandError, Exit};
 /// Runs the program: parses `argv`, does what it says, prints, and returns the exit status.
 pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
     let argv: Vec<OsString> = argv.into_iter().collect();
+    if env.is_set(env::PASEO_COMPLETE) && complete::answer(&argv, Cli::command_tree) {
+        return ExitCode::SUCCESS;
+    }
     let official = env.text(env::PASEO_COMPAT) == Some("official");
     let cli = match Cli::try_parse_from(&argv) {
         Ok(cli) => cli,

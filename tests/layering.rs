@@ -28,6 +28,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "client",
         &["e2ee", "protocol", "secret", "target", "transport"],
     ),
+    ("complete", &["env", "output", "remote"]),
     ("relay", &["protocol"]),
     ("host", &["e2ee", "protocol", "secret", "transport"]),
     (
@@ -61,6 +62,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "commands",
         &[
             "cli",
+            "complete",
             "client",
             "daemon",
             "e2ee",
@@ -78,7 +80,10 @@ const TABLE: &[(&str, &[&str])] = &[
             "transport",
         ],
     ),
-    ("cli", &["commands", "env", "output", "remote", "secret"]),
+    (
+        "cli",
+        &["commands", "complete", "env", "output", "remote", "secret"],
+    ),
 ];
 
 /// Longest file, tests included. A file that needs more stands here with its reason.

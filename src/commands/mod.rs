@@ -1,6 +1,7 @@
 //! The commands: the enum of them, and dispatch. One file per verb: its arguments, then `run`.
 
 pub mod agent;
+pub mod completion;
 mod context;
 pub mod daemon;
 mod duration;
@@ -83,6 +84,8 @@ pub enum Command {
     /// Answer agents that ask before they go on
     #[command(subcommand)]
     Permit(permit::Command),
+    /// Print the completion script of a shell
+    Completion(completion::Args),
 }
 
 impl Command {
@@ -115,5 +118,6 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Remote(command) => remote::dispatch(context, command),
         Command::Which(args) => which::run(context, args),
         Command::Permit(command) => permit::dispatch(context, command),
+        Command::Completion(args) => completion::run(context, args),
     }
 }

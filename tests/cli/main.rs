@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod completion;
 mod daemon_pair;
 mod fake_daemon;
 mod remotes;
 mod remotes_crash;
+mod remotes_terminal;
 mod sandbox;
 mod secrets;
+mod terminal;

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use crate::completion::is_missing;
 use crate::remotes::{files, link, offer, with_work};
 use crate::sandbox::{Ran, Sandbox, binary};
 
@@ -24,20 +25,6 @@ fn killed_at(sandbox: &Sandbox, n: usize, args: &[&str]) -> bool {
         .status()
         .unwrap();
     !status.success()
-}
-
-#[expect(clippy::print_stdout, reason = "a skip is told")]
-fn strace_is_missing() -> bool {
-    let found = std::process::Command::new("strace").arg("-V").output();
-    if found.is_ok_and(|found| found.status.success()) {
-        return false;
-    }
-    assert!(
-        !paseo::env::Env::from_process().is_set("CI"),
-        "strace is missing"
-    );
-    println!("skipped: strace is not installed");
-    true
 }
 
 fn names(sandbox: &Sandbox) -> String {
@@ -66,7 +53,7 @@ fn secrets(sandbox: &Sandbox) -> (usize, usize) {
 
 /// Runs a command once for each place where it can be killed, and looks at what is left.
 fn at_every_step(before: &str, after: &str, args: &[&str]) {
-    if strace_is_missing() {
+    if is_missing("strace") {
         return;
     }
     let (mut old, mut new) = (0, 0);

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::check::{Checked, check};
 use super::ls::Listed;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
@@ -26,7 +27,7 @@ pub struct Args {
 
     /// A pairing offer (link, base64url, JSON, a file of one, or - for stdin), or a direct address such
     /// as tcp://10.0.0.5:6767?ssl=true. Without it you are asked, and what you paste is not shown
-    #[arg(value_parser = secret)]
+    #[arg(value_parser = secret, value_hint = clap::ValueHint::AnyPath)]
     pub offer: Option<Secret<String>>,
 
     /// Do not connect to see whether it works
@@ -34,7 +35,7 @@ pub struct Args {
     pub no_check: bool,
 
     /// Where to keep the secret: keyring or file
-    #[arg(long, value_name = "STORE")]
+    #[arg(long, value_name = "STORE", add = complete::words(&["keyring", "file"]))]
     pub store: Option<StoreKind>,
 
     /// A line that says what it is

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
 use crate::remote::{ConfigError, KeepError, Route};
@@ -11,6 +12,7 @@ use crate::remote::{ConfigError, KeepError, Route};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The remote
+    #[arg(add = complete::remotes())]
     pub name: String,
 
     /// Do not fail when there is no such remote

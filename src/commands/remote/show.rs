@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::ls::Listed;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::error::CommandError;
 use crate::output::{self, Output};
 use crate::remote::{Remote, Route};
@@ -16,6 +17,7 @@ const APP_URL: &str = "https://app.paseo.sh";
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The remote
+    #[arg(add = complete::remotes())]
     pub name: String,
 
     /// Show the pairing link or password too: on a terminal only

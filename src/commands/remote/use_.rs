@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::output::Output;
 use crate::remote::RemotesFile;
 
@@ -10,6 +11,7 @@ use crate::remote::RemotesFile;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The remote; `local` is the daemon on this machine
+    #[arg(add = complete::targets())]
     pub name: String,
 }
 

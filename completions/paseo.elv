@@ -1,0 +1,2 @@
+# Completion of paseo for elvish: in ~/.config/elvish/rc.elv.
+eval (E:PASEO_COMPLETE=elvish paseo | slurp)

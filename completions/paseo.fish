@@ -1,0 +1,2 @@
+# Completion of paseo for fish: in ~/.config/fish/completions.
+PASEO_COMPLETE=fish paseo | source

@@ -1,0 +1,65 @@
+//! Completion: what the shell asks for while a command line is typed.
+//!
+//! The shell runs the binary with `PASEO_COMPLETE` set, and this answers out of the command tree and
+//! `remotes.toml`. No secret store is opened and no connection made, and a file that cannot be read
+//! gives no candidates: an error has no place in a half-typed line.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap_complete::CompleteEnv;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+
+use crate::env::{self, Env};
+use crate::output;
+use crate::remote::{RemoteName, RemotesFile};
+
+/// Answers the shell; returns whether it was the shell that asked.
+pub fn answer(argv: &[OsString], tree: fn() -> clap::Command) -> bool {
+    let completer = CompleteEnv::with_factory(tree).var(env::PASEO_COMPLETE);
+    let dir = std::env::current_dir().ok();
+    // A shell that is not known gets nothing, like any other mistake here.
+    completer.try_complete(argv, dir.as_deref()).unwrap_or(true)
+}
+
+/// Candidates for an argument that names a saved remote.
+pub fn remotes() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| saved(&config_dir()))
+}
+
+/// … or the daemon of this machine.
+pub fn targets() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let local = CompletionCandidate::new(RemoteName::LOCAL);
+        let local = local.help(Some("the daemon on this machine".into()));
+        let mut candidates = saved(&config_dir());
+        candidates.push(local);
+        candidates
+    })
+}
+
+/// Candidates for an argument that takes one of a few words.
+pub fn words(words: &'static [&'static str]) -> ArgValueCandidates {
+    ArgValueCandidates::new(move || words.iter().map(CompletionCandidate::new).collect())
+}
+
+fn config_dir() -> Option<std::path::PathBuf> {
+    // The library gives candidates no context, so the environment is read once more.
+    Env::from_process().config_dir()
+}
+
+fn saved(dir: &Option<impl AsRef<Path>>) -> Vec<CompletionCandidate> {
+    let Ok(file) = RemotesFile::load(dir.as_ref().map(AsRef::as_ref)) else {
+        return Vec::new();
+    };
+    let candidate = |remote: &crate::remote::Remote| {
+        let help = remote
+            .description
+            .clone()
+            .unwrap_or_else(|| remote.tags.join(", "));
+        let help = output::safe_line(&help, true).into_owned();
+        let help = (!help.is_empty()).then(|| help.into());
+        CompletionCandidate::new(remote.name.as_str()).help(help)
+    };
+    file.remotes().map(candidate).collect()
+}

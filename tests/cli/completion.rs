@@ -1,0 +1,232 @@
+//! Completion in real shells.
+
+use std::process::{Command, Stdio};
+
+use crate::remotes::with_work;
+use crate::sandbox::{Sandbox, binary};
+use crate::terminal::Terminal;
+
+/// A sandbox with the remotes `work` and `lab`, and `paseo` on the path.
+fn sandbox() -> Sandbox {
+    let mut sandbox = with_work();
+    let args = [
+        "remote",
+        "add",
+        "lab",
+        "tcp://127.0.0.1:9",
+        "--no-check",
+        "--description",
+        "the lab",
+    ];
+    assert_eq!(sandbox.run(&args).status, 0);
+    let dir = binary().parent().unwrap().display();
+    sandbox.set("PATH", &format!("{dir}:/usr/bin:/bin"));
+    sandbox
+}
+
+#[expect(clippy::print_stdout, reason = "a skip is told")]
+pub(crate) fn is_missing(tool: &str) -> bool {
+    let found = Command::new(tool)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    if found.is_ok_and(|status| status.success()) {
+        return false;
+    }
+    assert!(
+        !paseo::env::Env::from_process().is_set("CI"),
+        "{tool} is missing"
+    );
+    println!("skipped: {tool} is not installed");
+    true
+}
+
+/// The stub of a shell, in the sandbox.
+fn stub(sandbox: &Sandbox, shell: &str, name: &str) {
+    let printed = sandbox.run(&["completion", shell]);
+    assert_eq!(printed.status, 0, "{printed:?}");
+    sandbox.write(name, &printed.stdout);
+}
+
+fn bash(sandbox: &Sandbox, words: &str) -> Vec<String> {
+    let script = format!(
+        "source ./stub; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+         $(complete -p paseo | sed 's/.*-F \\([^ ]*\\) .*/\\1/') paseo \"${{COMP_WORDS[-1]}}\" x; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    );
+    let ran = sandbox
+        .command("bash".as_ref())
+        .args(["--norc", "-c", &script])
+        .output()
+        .unwrap();
+    assert!(
+        ran.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    String::from_utf8(ran.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn bash_completes_commands_options_and_remotes() {
+    if is_missing("bash") {
+        return;
+    }
+    let sandbox = sandbox();
+    stub(&sandbox, "bash", "stub");
+    assert_eq!(bash(&sandbox, "paseo -r ''"), ["lab", "work", "local"]);
+    assert_eq!(bash(&sandbox, "paseo --remote l"), ["lab", "local"]);
+    assert_eq!(bash(&sandbox, "paseo remote show w"), ["work"]);
+    assert_eq!(bash(&sandbox, "paseo -r work remote sh"), ["show"]);
+    assert_eq!(bash(&sandbox, "paseo ls -o y"), ["yaml"]);
+    assert_eq!(bash(&sandbox, "paseo ls --no-h"), ["--no-headers"]);
+}
+
+fn fish(sandbox: &Sandbox, line: &str) -> Vec<String> {
+    let script = format!("source ./stub; complete -C '{line}'");
+    let ran = sandbox
+        .command("fish".as_ref())
+        .args(["--no-config", "-c", &script])
+        .output()
+        .unwrap();
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    String::from_utf8(ran.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn fish_completes_with_descriptions() {
+    if is_missing("fish") {
+        return;
+    }
+    let sandbox = sandbox();
+    stub(&sandbox, "fish", "stub");
+    let expected = ["lab\tthe lab", "work", "local\tthe daemon on this machine"];
+    assert_eq!(fish(&sandbox, "paseo -r "), expected);
+    assert_eq!(fish(&sandbox, "paseo remote use w"), ["work"]);
+    assert_eq!(fish(&sandbox, "paseo whi").len(), 1);
+}
+
+/// Starts a zsh that shows its line on Control-X.
+fn zsh(sandbox: &Sandbox, setup: &str) -> Terminal {
+    let mut zsh = Terminal::start(sandbox, "zsh", &["-f", "-i"], "");
+    zsh.type_in(&format!(
+        "autoload -U compinit; {setup}; show() {{ print -r -- \"<$BUFFER>\" }}; zle -N show; \
+         bindkey '^X' show; PS1='ready'; PS1+='> '\n"
+    ));
+    zsh.wait_for("ready> ");
+    zsh
+}
+
+#[test]
+fn zsh_completes_when_the_stub_is_sourced_and_when_it_is_found() {
+    if is_missing("zsh") {
+        return;
+    }
+    let sandbox = sandbox();
+    stub(&sandbox, "zsh", "found/_paseo");
+    for setup in [
+        "compinit -u; source found/_paseo",
+        "fpath+=(found); compinit -u",
+    ] {
+        let mut zsh = zsh(&sandbox, setup);
+        for (typed, completed) in [
+            ("paseo -r wo", "paseo -r work "),
+            ("paseo remote show la", "paseo remote show lab "),
+            ("paseo whi", "paseo which "),
+        ] {
+            zsh.type_in(&format!("{typed}\t\x18"));
+            zsh.wait_for(&format!("<{completed}>"));
+            zsh.type_in("\x15");
+        }
+    }
+}
+
+#[test]
+fn the_files_of_the_repository_are_what_is_printed() {
+    let sandbox = Sandbox::new();
+    for (shell, file) in [
+        ("bash", "paseo.bash"),
+        ("zsh", "_paseo"),
+        ("fish", "paseo.fish"),
+        ("elvish", "paseo.elv"),
+        ("powershell", "paseo.ps1"),
+    ] {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/completions");
+        let checked_in = std::fs::read_to_string(format!("{path}/{file}")).unwrap();
+        assert_eq!(sandbox.run(&["completion", shell]).stdout, checked_in);
+        let asked = sandbox
+            .command(binary().as_os_str())
+            .env("PASEO_COMPLETE", shell)
+            .output()
+            .unwrap();
+        assert!(asked.status.success() && asked.stdout.len() > 50, "{shell}");
+    }
+}
+
+#[test]
+fn a_broken_file_and_an_unknown_shell_give_no_noise() {
+    let sandbox = with_work();
+    sandbox.write("home/.config/paseo/remotes.toml", "[broken");
+    for (shell, expected) in [
+        ("fish", "local\tthe daemon on this machine\n"),
+        ("tcsh", ""),
+    ] {
+        let mut command = sandbox.command(binary().as_os_str());
+        let asked = command
+            .env("PASEO_COMPLETE", shell)
+            .args(["--", "paseo", "-r", ""])
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8(asked.stdout).unwrap(), expected);
+        assert!(asked.status.success() && asked.stderr.is_empty());
+    }
+}
+
+/// What must be quick and cannot leak: these open no socket, and read no secret.
+#[test]
+fn names_come_from_the_file_alone() {
+    if is_missing("strace") {
+        return;
+    }
+    let sandbox = sandbox();
+    let trace = |shell: &str, args: &[&str]| {
+        let mut strace = sandbox.command("strace".as_ref());
+        strace.args(["-f", "-qq", "-o", "trace", "-e", "trace=%network,%file"]);
+        strace.arg(binary()).args(args);
+        if !shell.is_empty() {
+            strace.env("PASEO_COMPLETE", shell);
+        }
+        let ran = strace.output().unwrap();
+        assert!(ran.status.success() && !ran.stdout.is_empty(), "{args:?}");
+        let calls = sandbox.read("trace");
+        assert!(calls.contains("remotes.toml"), "{calls}");
+        for call in calls.lines() {
+            let forbidden = ["socket(", "connect(", "/secrets", "dbus"];
+            assert!(
+                !forbidden.iter().any(|what| call.contains(what)),
+                "{args:?}: {call}"
+            );
+        }
+    };
+    for args in [
+        &["remote", "ls"][..],
+        &["remote", "show", "work"],
+        &["which"],
+    ] {
+        trace("", args);
+    }
+    trace("fish", &["--", "paseo", "-r", ""]);
+    trace("fish", &["--", "paseo", "remote", "show", ""]);
+}

@@ -1,0 +1,117 @@
+//! `paseo remote …` with a person at the terminal, and with a real keyring.
+
+use crate::completion::is_missing;
+use crate::remotes::{KEY, SERVER_ID, link, with_work};
+use crate::sandbox::{Sandbox, binary};
+use crate::terminal::Terminal;
+
+fn paseo(sandbox: &Sandbox, args: &[&str]) -> Terminal {
+    Terminal::start(sandbox, binary().to_str().unwrap(), args, "PASEO_BATCH")
+}
+
+fn without_keyring() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    sandbox.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
+    sandbox
+}
+
+#[test]
+fn a_link_that_is_pasted_is_not_shown() {
+    let mut sandbox = without_keyring();
+    sandbox.set("PASEO_KEYSTORE", "file");
+    let mut adding = paseo(&sandbox, &["remote", "add", "work", "--no-check"]);
+    adding.wait_for("Pairing link (not shown): ");
+    adding.type_in(&format!("{}\r", link()));
+    let (status, shown) = adding.end();
+    assert_eq!(status, 0, "{shown}");
+    assert!(
+        !shown.contains("eyJ2") && !shown.contains("history"),
+        "{shown}"
+    );
+    assert!(shown.contains("full control of the account"), "{shown}");
+    assert!(shown.contains("paseo remote use work"), "{shown}");
+}
+
+#[test]
+fn a_file_is_used_only_after_somebody_said_yes() {
+    for (answer, expected) in [("n", 9), ("", 9), ("yes", 0)] {
+        let sandbox = without_keyring();
+        let mut adding = paseo(&sandbox, &["remote", "add", "work", "--no-check"]);
+        adding.wait_for("not encrypted? [y/N] ");
+        adding.type_in(&format!("{answer}\r"));
+        if expected == 0 {
+            adding.wait_for("(not shown): ");
+            adding.type_in(&format!("{}\r", link()));
+        }
+        let (status, shown) = adding.end();
+        assert_eq!(status, expected, "{shown}");
+        assert_eq!(
+            sandbox.path("home/.local/share/paseo/secrets").exists(),
+            expected == 0
+        );
+    }
+}
+
+#[test]
+fn a_secret_is_revealed_to_a_terminal_only() {
+    let sandbox = with_work();
+    let piped = sandbox.run(&["remote", "show", "work", "--reveal"]);
+    piped.failed(2, "only to a terminal");
+    piped.says_none_of(&[SERVER_ID, KEY, "eyJ2"]);
+    let (status, shown) = paseo(&sandbox, &["remote", "show", "work", "--reveal"]).end();
+    assert_eq!(status, 0, "{shown}");
+    assert!(
+        shown.contains("https://app.paseo.sh/#offer=eyJ2"),
+        "{shown}"
+    );
+}
+
+/// Runs a shell script in a desktop session with its own keyring; `start` starts the keyring.
+fn in_session(sandbox: &Sandbox, start: &str, script: &str) -> crate::sandbox::Ran {
+    std::fs::create_dir_all(sandbox.path("run")).unwrap();
+    let mut session = sandbox.command("dbus-run-session".as_ref());
+    session
+        .args(["--", "sh", "-c"])
+        .arg(format!("{start}; {script}"))
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+        .env("XDG_RUNTIME_DIR", sandbox.path("run"))
+        .env("PASEO", binary());
+    session.output().unwrap().into()
+}
+
+#[test]
+fn a_real_keyring_keeps_the_secret_and_locked_it_is_exit_9() {
+    const UNLOCKED: &str = "printf password | gnome-keyring-daemon --daemonize --login >/dev/null";
+    const LOCKED: &str = "gnome-keyring-daemon --daemonize --components=secrets >/dev/null";
+    if is_missing("dbus-run-session") || is_missing("gnome-keyring-daemon") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("offer", &link());
+    let added = in_session(
+        &sandbox,
+        UNLOCKED,
+        "\"$PASEO\" remote add work offer --no-check --json",
+    );
+    assert_eq!(added.status, 0, "{added:?}");
+    assert!(added.stdout.contains("\"store\": \"keyring\""), "{added:?}");
+    assert!(!sandbox.path("home/.local/share/paseo").exists());
+
+    // The relay of the offer does not listen: so far it comes only with the secret.
+    let used = in_session(&sandbox, UNLOCKED, "\"$PASEO\" -r work ls");
+    used.failed(6, "127.0.0.1:9");
+    let locked = in_session(&sandbox, LOCKED, "\"$PASEO\" -r work ls --json");
+    locked.failed(9, "KEYSTORE_");
+    locked.says_none_of(&[SERVER_ID, KEY]);
+    sandbox.run(&["-r", "work", "ls"]).failed(9, "keyring");
+
+    let removed = in_session(
+        &sandbox,
+        UNLOCKED,
+        "\"$PASEO\" remote rm work && \"$PASEO\" remote ls",
+    );
+    assert_eq!(
+        (removed.status, removed.stdout.as_str()),
+        (0, "removed `work`\n")
+    );
+}
