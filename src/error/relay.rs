@@ -1,6 +1,6 @@
 //! Errors of a relay that cannot start.
 
-use crate::relay::ServerError;
+use crate::relay::{ServerError, TlsError};
 
 use super::{CommandError, Exit, Hop};
 
@@ -22,6 +22,19 @@ impl From<ServerError> for CommandError {
                     .at(Hop::Tcp)
                     .because(source)
                     .hint(hint)
+            }
+            ServerError::List { source, .. } => {
+                Self::new("LIST_UNREADABLE", Exit::Config, text).because(source)
+            }
+            ServerError::Tls(error) => {
+                let made = Self::new("TLS_FILES_INVALID", Exit::Config, text)
+                    .at(Hop::Tls)
+                    .hint("both files are PEM; the first certificate is the relay's own");
+                match error {
+                    TlsError::File { source, .. } => made.because(source),
+                    TlsError::Unusable(source) => made.because(source),
+                    _ => made,
+                }
             }
         }
     }

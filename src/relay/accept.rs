@@ -1,14 +1,16 @@
 //! A connection's HTTP head: health, refusals, and the upgrade.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
-    CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,13 +18,16 @@ use hyper::upgrade::OnUpgrade;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tracing::debug;
 
-use super::hub::Hub;
+use super::gate::Visit;
+use super::guard::Claim;
 use super::refusal::Refusal;
+use super::server::Shared;
 use crate::protocol::relay::{
     ConnectQuery, PATH, PRESENCE_ASK, PRESENCE_HEADER, PRESENCE_OFFLINE, PRESENCE_ONLINE,
+    TOKEN_HEADER, TOKEN_PARAMETER,
 };
 
 /// Largest request head, in bytes; hyper takes no smaller bound than 8 KiB.
@@ -30,106 +35,139 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 
 type Answer = Response<Full<Bytes>>;
 
-/// What becomes of an accepted connection once its answer is out.
-type Accepted = (OnUpgrade, ConnectQuery);
-
 /// A connection after its upgrade.
 pub(super) struct Upgraded<S> {
     pub(super) stream: S,
     /// What the peer sent behind its request.
     pub(super) early: Bytes,
     pub(super) query: ConnectQuery,
+    /// Whether the peer wants to be told when its daemon comes and goes.
+    pub(super) watches: bool,
+    /// Its entry in the count of addresses.
+    pub(super) visit: Option<Visit>,
+}
+
+/// An upgrade that is agreed on.
+struct Accepted {
+    upgrade: OnUpgrade,
+    query: ConnectQuery,
+    watches: bool,
+    visit: Option<Visit>,
 }
 
 /// Answers the one request of a connection. Returns the connection when the answer is an upgrade;
-/// any other answer ends it, and so does the handshake's deadline.
-pub(super) async fn accept<S>(stream: S, hub: &Hub) -> Option<Upgraded<S>>
+/// any other answer ends it.
+pub(super) async fn accept<S>(stream: S, peer: IpAddr, relay: &Shared) -> Option<Upgraded<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let upgraded = timeout(hub.limits.handshake, upgrade(stream, hub)).await;
-    match upgraded {
-        Ok(Ok(upgraded)) => upgraded,
-        Ok(Err(_)) | Err(_) => {
-            hub.metrics.refused(Refusal::Handshake);
-            None
-        }
-    }
+    let upgraded = upgrade(stream, peer, relay).await;
+    upgraded.unwrap_or_else(|_| {
+        relay.hub.metrics.refused(Refusal::Handshake);
+        None
+    })
 }
 
-async fn upgrade<S>(stream: S, hub: &Hub) -> hyper::Result<Option<Upgraded<S>>>
+async fn upgrade<S>(stream: S, peer: IpAddr, relay: &Shared) -> hyper::Result<Option<Upgraded<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let accepted = Arc::new(Mutex::new(None));
-    let service = service_fn(|request| {
-        let (answer, upgrade) = answer(request, hub);
-        *accepted.lock().unwrap_or_else(PoisonError::into_inner) = upgrade;
-        async move { Ok::<_, Infallible>(answer) }
+    let accepted = Mutex::new(None);
+    let service = service_fn(async |request| {
+        let answer = match answer(request, peer, relay).await {
+            Ok((answer, upgrade)) => {
+                *accepted.lock().unwrap_or_else(PoisonError::into_inner) = upgrade;
+                answer
+            }
+            Err(refusal) => {
+                relay.hub.metrics.refused(refusal);
+                debug!(%refusal, "refused");
+                refused(refusal)
+            }
+        };
+        Ok::<_, Infallible>(answer)
     });
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(hub.limits.handshake)
+        .header_read_timeout(relay.hub.limits.handshake)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades()
         .await?;
-    let accepted = accepted
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .take();
-    let Some((upgrade, query)) = accepted else {
+    let accepted = accepted.into_inner();
+    let Some(accepted) = accepted.unwrap_or_else(PoisonError::into_inner) else {
         return Ok(None);
     };
-    let parts = upgrade.await?.downcast::<TokioIo<S>>();
+    let parts = accepted.upgrade.await?.downcast::<TokioIo<S>>();
     Ok(parts.ok().map(|parts| Upgraded {
         stream: parts.io.into_inner(),
         early: parts.read_buf,
-        query,
+        query: accepted.query,
+        watches: accepted.watches,
+        visit: accepted.visit,
     }))
 }
 
 /// Decides on a request.
-fn answer(request: Request<Incoming>, hub: &Hub) -> (Answer, Option<Accepted>) {
-    let upgrade = match request.uri().path() {
-        "/health" => return (json(StatusCode::OK, r#"{"status":"ok"}"#), None),
+async fn answer(
+    request: Request<Incoming>,
+    peer: IpAddr,
+    relay: &Shared,
+) -> Result<(Answer, Option<Accepted>), Refusal> {
+    let hub = &relay.hub;
+    let answer = match request.uri().path() {
+        "/health" => json(StatusCode::OK, r#"{"status":"ok"}"#),
         "/ready" if hub.draining() => {
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            return (json(status, r#"{"status":"unready"}"#), None);
+            json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unready"}"#)
         }
-        "/ready" => return (json(StatusCode::OK, r#"{"status":"ready"}"#), None),
+        "/ready" => json(StatusCode::OK, r#"{"status":"ready"}"#),
         "/metrics" => {
             let text = hub.metrics.render(&hub.gauges());
-            let kind = "text/plain; version=0.0.4";
-            return (plain(StatusCode::OK, kind, text), None);
+            plain(StatusCode::OK, "text/plain; version=0.0.4", text)
         }
-        PATH => websocket(request, hub),
-        _ => Err(Refusal::Path),
+        PATH => {
+            let (answer, accepted) = websocket(request, peer, relay).await?;
+            return Ok((answer, Some(accepted)));
+        }
+        _ => return Err(Refusal::Path),
     };
-    match upgrade {
-        Ok((answer, accepted)) => (answer, Some(accepted)),
-        Err(refusal) => {
-            hub.metrics.refused(refusal);
-            (refused(refusal), None)
-        }
-    }
+    Ok((answer, None))
 }
 
-/// Decides on an upgrade, in the official relay's order of checks.
-fn websocket(mut request: Request<Incoming>, hub: &Hub) -> Result<(Answer, Accepted), Refusal> {
-    let query = request.uri().query().unwrap_or_default();
-    let query = ConnectQuery::parse(query).map_err(Refusal::Query)?;
+/// Decides on an upgrade: the official relay's checks in its order, then ours.
+async fn websocket(
+    mut request: Request<Incoming>,
+    peer: IpAddr,
+    relay: &Shared,
+) -> Result<(Answer, Accepted), Refusal> {
+    let hub = &relay.hub;
+    let text = request.uri().query().unwrap_or_default();
+    let query = ConnectQuery::parse(text).map_err(Refusal::Query)?;
     let key = websocket_key(&request)?;
     if hub.draining() {
         return Err(Refusal::Draining);
     }
+    relay
+        .guard
+        .admit(token(&request).as_deref(), &query.server)?;
+    let visit = match relay.trust_proxy {
+        true => Some(relay.gate.enter(forwarded_for(&request).unwrap_or(peer))?),
+        false => None,
+    };
+    if !hub.has_room(&query.server) {
+        return Err(Refusal::Session);
+    }
+    if relay.claim == Claim::First && hub.is_held(&query).await {
+        return Err(Refusal::Claimed);
+    }
+    let asked = request.headers().get(PRESENCE_HEADER);
+    let watches = asked.is_some_and(|value| value == PRESENCE_ASK);
     let mut answer = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(CONNECTION, "Upgrade")
         .header(UPGRADE, "websocket")
         .header(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()));
-    let asked = request.headers().get(PRESENCE_HEADER);
-    if asked.is_some_and(|value| value == PRESENCE_ASK) {
+    if watches {
         let presence = match hub.online(&query.server) {
             true => PRESENCE_ONLINE,
             false => PRESENCE_OFFLINE,
@@ -139,7 +177,37 @@ fn websocket(mut request: Request<Incoming>, hub: &Hub) -> Result<(Answer, Accep
     let answer = answer
         .body(Full::default())
         .expect("these names and values are valid headers");
-    Ok((answer, (hyper::upgrade::on(&mut request), query)))
+    let accepted = Accepted {
+        upgrade: hyper::upgrade::on(&mut request),
+        query,
+        watches,
+        visit,
+    };
+    Ok((answer, accepted))
+}
+
+/// Returns the token that a peer brings: in one of two headers, or in the query.
+fn token(request: &Request<Incoming>) -> Option<Cow<'_, str>> {
+    let headers = request.headers();
+    if let Some(token) = headers.get(TOKEN_HEADER) {
+        return token.to_str().ok().map(Cow::from);
+    }
+    if let Some(value) = headers.get(AUTHORIZATION) {
+        return value.to_str().ok()?.strip_prefix("Bearer ").map(Cow::from);
+    }
+    form_urlencoded::parse(request.uri().query()?.as_bytes())
+        .find_map(|(name, value)| (name == TOKEN_PARAMETER).then_some(value))
+}
+
+/// Returns the address that the proxy in front saw: the last one, because the peer can write all others.
+fn forwarded_for(request: &Request<Incoming>) -> Option<IpAddr> {
+    let last = request
+        .headers()
+        .get_all("x-forwarded-for")
+        .iter()
+        .next_back()?;
+    let last = last.to_str().ok()?.rsplit(',').next()?.trim();
+    last.parse().ok()
 }
 
 /// Returns the key of a WebSocket upgrade (RFC 6455 section 4.2.1).
@@ -167,6 +235,7 @@ fn has_token(request: &Request<Incoming>, name: HeaderName, word: &str) -> bool 
         .any(|token| token.trim().eq_ignore_ascii_case(word))
 }
 
+/// Writes a refusal as an answer.
 fn refused(refusal: Refusal) -> Answer {
     let kind = "text/plain;charset=UTF-8";
     let mut answer = plain(refusal.status(), kind, refusal.to_string());

@@ -1,12 +1,14 @@
-//! Bytes that all queues of the relay may hold together.
+//! Bytes that many queues may hold together: those of a session, and all.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A shared account with a limit.
+/// A shared account with a limit, and maybe a larger one behind it.
 #[derive(Debug)]
 pub(super) struct Budget {
     used: AtomicUsize,
     limit: usize,
+    whole: Option<Arc<Self>>,
 }
 
 impl Budget {
@@ -14,13 +16,23 @@ impl Budget {
         Self {
             used: AtomicUsize::new(0),
             limit,
+            whole: None,
+        }
+    }
+
+    /// Makes an account whose bytes count against a larger one, too.
+    pub(super) fn part_of(whole: &Arc<Self>, limit: usize) -> Self {
+        Self {
+            whole: Some(Arc::clone(whole)),
+            ..Self::new(limit)
         }
     }
 
     /// Books bytes; refuses, and books nothing, when that would pass the limit.
     pub(super) fn take(&self, bytes: usize) -> bool {
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) > self.limit {
+        let fits = before.saturating_add(bytes) <= self.limit;
+        if !fits || self.whole.as_ref().is_some_and(|whole| !whole.take(bytes)) {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
             return false;
         }
@@ -30,6 +42,9 @@ impl Budget {
     /// Gives booked bytes back.
     pub(super) fn give(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.give(bytes);
+        }
     }
 
     /// Returns the bytes that are booked.

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::guard::{Claim, Lists};
+use super::tls::TlsFiles;
 use crate::protocol::relay::{HELD_FRAMES, MAX_MESSAGE_BYTES};
 
 /// Settings of a relay.
@@ -12,6 +14,14 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Bounds of everything that peers can make grow.
     pub limits: Limits,
+    /// Speak TLS, with these files.
+    pub tls: Option<TlsFiles>,
+    /// Whether the last address of `X-Forwarded-For` is the peer's: a reverse proxy stands in front.
+    pub trust_proxy: bool,
+    /// What happens when two daemons want one server id.
+    pub claim: Claim,
+    /// Who may use the relay.
+    pub lists: Lists,
 }
 
 impl Default for Config {
@@ -19,6 +29,10 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
             limits: Limits::default(),
+            tls: None,
+            trust_proxy: false,
+            claim: Claim::default(),
+            lists: Lists::default(),
         }
     }
 }
@@ -30,6 +44,9 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Bytes that wait for one socket before its peer has to wait.
     pub queue_bytes: usize,
+    /// Bytes that wait for all sockets of a daemon and its clients; the socket that would pass it is
+    /// closed with 1013.
+    pub session_bytes: usize,
     /// Bytes that wait in all queues together; the socket that would pass it is closed with 1013.
     pub total_bytes: usize,
     /// Frames kept per connection id for an absent daemon: the newest ones.
@@ -38,6 +55,12 @@ pub struct Limits {
     pub held_bytes: usize,
     /// Sockets in all, before and after their upgrade.
     pub sockets: usize,
+    /// Sockets of a daemon and its clients.
+    pub sockets_per_session: usize,
+    /// Sockets of one address (IPv6: of a /64); 0 is no limit, and loopback has none.
+    pub sockets_per_address: usize,
+    /// New sockets per second of one address, and as many at once; 0 is no limit.
+    pub rate_per_address: u32,
     /// Time for the request head and the upgrade.
     pub handshake: Duration,
     /// A peer that is silent for this long gets a ping, and after the same time again is closed with 1008.
@@ -55,10 +78,14 @@ impl Default for Limits {
         Self {
             message_bytes: MAX_MESSAGE_BYTES,
             queue_bytes: 1024 * 1024,
+            session_bytes: 128 * 1024 * 1024,
             total_bytes: 1024 * 1024 * 1024,
             held_frames: HELD_FRAMES,
             held_bytes: MAX_MESSAGE_BYTES + 1024 * 1024,
             sockets: 100_000,
+            sockets_per_session: 2_000,
+            sockets_per_address: 4_000,
+            rate_per_address: 500,
             handshake: Duration::from_secs(10),
             ping: Duration::from_secs(45),
             stall: Duration::from_secs(30),

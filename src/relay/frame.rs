@@ -45,10 +45,11 @@ impl Frame {
         }
     }
 
-    pub(super) fn ping() -> Self {
+    /// Makes a ping, whose payload is at most 125 bytes.
+    pub(super) fn ping(body: &'static str) -> Self {
         Self {
             kind: Kind::Ping,
-            body: Bytes::new(),
+            body: Bytes::from_static(body.as_bytes()),
         }
     }
 

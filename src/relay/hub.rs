@@ -5,16 +5,27 @@
 //! socket at the wrong pipe; none of them waits for anything.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::Limits;
+use sha2::{Digest, Sha256};
+use tracing::debug;
+
 use super::budget::Budget;
+use super::frame::Frame;
 use super::metrics::{Gauges, Metrics};
 use super::outbox::Outbox;
 use super::pipe::{Hold, Pipe};
 use super::registry::{Effect, Event, PipeId, Place, Registry, SocketId, slim};
-use crate::protocol::relay::{Close, ConnectQuery, ConnectionId, Role, Seat, ServerId};
+use crate::protocol::relay::{
+    Close, ConnectQuery, ConnectionId, PRESENCE_OFFLINE, PRESENCE_ONLINE, Role, Seat, ServerId,
+};
+
+/// Time that the holder of a claim has to show that it lives.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(2);
 
 /// All that the sockets of a relay share.
 #[derive(Debug)]
@@ -29,15 +40,24 @@ pub(super) struct Hub {
 #[derive(Debug, Default)]
 struct State {
     registry: Registry,
+    groups: HashMap<ServerId, Group>,
     sockets: HashMap<SocketId, Arc<Outbox>>,
     pipes: HashMap<PipeId, Arc<Pipe>>,
     last: u64,
+}
+
+/// What the sockets of a daemon and its clients have in common, in both versions.
+#[derive(Debug)]
+struct Group {
+    sockets: usize,
+    budget: Arc<Budget>,
 }
 
 /// A socket's membership: dropping it tells the others that the socket is gone.
 #[derive(Debug)]
 pub(super) struct Attached {
     hub: Arc<Hub>,
+    server: ServerId,
     pub(super) outbox: Arc<Outbox>,
     pub(super) kind: Kind,
 }
@@ -62,8 +82,9 @@ impl Hub {
         }
     }
 
-    /// Gives an open socket its seat. Others may be closed because of it.
-    pub(super) fn attach(self: &Arc<Self>, query: ConnectQuery) -> Attached {
+    /// Gives an open socket its seat. Others may be closed because of it. A client that `watches` is
+    /// told when its daemon comes and goes.
+    pub(super) fn attach(self: &Arc<Self>, query: ConnectQuery, watches: bool) -> Attached {
         let place = place(query.seat);
         let role = match &place {
             Place::Control => None,
@@ -71,36 +92,75 @@ impl Hub {
             Place::Client(_) => Some(Role::Client),
             Place::Legacy(role) => Some(*role),
         };
+        let server = query.server;
         let mut state = self.lock();
         state.last += 1;
         let socket = SocketId(state.last);
+        let group = state.groups.entry(server.clone()).or_insert_with(|| Group {
+            sockets: 0,
+            budget: Arc::new(Budget::part_of(&self.budget, self.limits.session_bytes)),
+        });
+        group.sockets += 1;
+        let budget = Arc::clone(&group.budget);
         let limit = self.limits.queue_bytes;
-        let outbox = Arc::new(Outbox::new(socket, limit, Arc::clone(&self.budget)));
+        let outbox = Arc::new(Outbox::new(socket, limit, Arc::clone(&budget)));
         state.sockets.insert(socket, Arc::clone(&outbox));
         if self.draining() {
             outbox.close(Close::Restart);
         }
-        let server = query.server;
         let event = Event::Attach {
             socket,
-            server,
+            server: server.clone(),
             place,
+            watches,
         };
-        let joined = self.apply(&mut state, event);
-        let kind = match (role, joined) {
+        let kind = match (role, self.apply(&mut state, event, &budget)) {
             (Some(role), Some(pipe)) => Kind::Peer(role, pipe),
             _ => Kind::Control,
         };
+        drop(state);
+        debug!(session = %Tag(&server), socket = socket.0, "attached");
         Attached {
             hub: Arc::clone(self),
+            server,
             outbox,
             kind,
         }
     }
 
-    /// Returns whether a daemon is there.
+    /// Returns whether a daemon is there, in either version.
     pub(super) fn online(&self, server: &ServerId) -> bool {
-        self.lock().registry.online(server)
+        let registry = &self.lock().registry;
+        let seats = [Place::Control, Place::Legacy(Role::Server)];
+        seats
+            .iter()
+            .any(|seat| registry.holder(server, seat).is_some())
+    }
+
+    /// Returns whether the session has room for one more socket. Sockets that ask at the same time may
+    /// all get the last place.
+    pub(super) fn has_room(&self, server: &ServerId) -> bool {
+        let state = self.lock();
+        let group = state.groups.get(server);
+        group.is_none_or(|group| group.sockets < self.limits.sockets_per_session)
+    }
+
+    /// Returns whether another daemon holds this seat and answers a ping.
+    pub(super) async fn is_held(&self, query: &ConnectQuery) -> bool {
+        let place = match &query.seat {
+            Seat::Control => Place::Control,
+            Seat::Legacy(Role::Server) => Place::Legacy(Role::Server),
+            _ => return false,
+        };
+        let holder = {
+            let state = self.lock();
+            let socket = state.registry.holder(&query.server, &place);
+            socket.and_then(|socket| state.sockets.get(&socket).cloned())
+        };
+        match holder {
+            Some(holder) => holder.probe(CLAIM_PATIENCE).await,
+            None => false,
+        }
     }
 
     /// Returns the numbers of this moment.
@@ -135,11 +195,15 @@ impl Hub {
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let state = self.lock();
-        state.registry.is_empty() && state.sockets.is_empty() && state.pipes.is_empty()
+        state.registry.is_empty()
+            && state.groups.is_empty()
+            && state.sockets.is_empty()
+            && state.pipes.is_empty()
     }
 
-    /// Applies an event and does its effects; returns the pipe that a socket joined, if one did.
-    fn apply(&self, state: &mut State, event: Event) -> Option<Arc<Pipe>> {
+    /// Applies an event and does its effects; returns the pipe that a socket joined, if one did. What a
+    /// new pipe holds counts against the budget.
+    fn apply(&self, state: &mut State, event: Event, budget: &Arc<Budget>) -> Option<Arc<Pipe>> {
         let mut joined = None;
         for effect in state.registry.apply(event) {
             match effect {
@@ -148,7 +212,7 @@ impl Hub {
                         frames: self.limits.held_frames,
                         bytes: self.limits.held_bytes,
                     });
-                    let new = Pipe::new(hold, Arc::clone(&self.budget));
+                    let new = Pipe::new(hold, Arc::clone(budget));
                     state.pipes.insert(pipe, Arc::new(new));
                 }
                 Effect::Join { pipe, socket, role } => {
@@ -173,6 +237,15 @@ impl Hub {
                 Effect::Tell { socket, message } => {
                     if let Some(outbox) = state.sockets.get(&socket) {
                         outbox.tell(&message);
+                    }
+                }
+                Effect::Presence { socket, online } => {
+                    let body = match online {
+                        true => PRESENCE_ONLINE,
+                        false => PRESENCE_OFFLINE,
+                    };
+                    if let Some(outbox) = state.sockets.get(&socket) {
+                        outbox.push(Frame::ping(body));
                     }
                 }
                 Effect::Close { socket, why } => {
@@ -200,16 +273,19 @@ impl Attached {
     /// [`NUDGE_AFTER`](crate::protocol::relay::NUDGE_AFTER).
     pub(super) fn nudge(&self) {
         let client = self.outbox.id();
-        self.hub
-            .apply(&mut self.hub.lock(), Event::Nudge { client });
+        self.apply(Event::Nudge { client });
     }
 
     /// Reports that this client waits for its daemon since
     /// [`RESET_AFTER`](crate::protocol::relay::RESET_AFTER).
     pub(super) fn reset(&self) {
         let client = self.outbox.id();
-        self.hub
-            .apply(&mut self.hub.lock(), Event::Reset { client });
+        self.apply(Event::Reset { client });
+    }
+
+    fn apply(&self, event: Event) {
+        let mut state = self.hub.lock();
+        self.hub.apply(&mut state, event, &self.hub.budget);
     }
 }
 
@@ -219,10 +295,37 @@ impl Drop for Attached {
         let mut state = self.hub.lock();
         state.sockets.remove(&socket);
         slim(&mut state.sockets);
-        self.hub.apply(&mut state, Event::Detach { socket });
+        self.hub
+            .apply(&mut state, Event::Detach { socket }, &self.hub.budget);
+        state.leave_group(&self.server);
         drop(state);
         // Nobody may wait for room in a queue that nobody empties.
         self.outbox.cut(Close::Restart);
+        debug!(session = %Tag(&self.server), socket = socket.0, "detached");
+    }
+}
+
+impl State {
+    fn leave_group(&mut self, server: &ServerId) {
+        if let Some(group) = self.groups.get_mut(server) {
+            group.sockets -= 1;
+            if group.sockets == 0 {
+                self.groups.remove(server);
+                slim(&mut self.groups);
+            }
+        }
+    }
+}
+
+/// A server id as logs show it: enough to tell two apart, not enough to use it.
+struct Tag<'a>(&'a ServerId);
+
+impl fmt::Display for Tag<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash = Sha256::digest(self.0.as_str().as_bytes());
+        hash[..4]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The relay: the meeting point of daemons and clients, which sees ciphertext only.
 //!
-//! A connection's way: [`accept`] answers its HTTP request, the [`hub`] gives it a seat that
+//! A connection's way: [`connection`] looks at its first byte, [`accept`] answers its HTTP request, the [`hub`] gives it a seat that
 //! the pure [`registry`] decides on, and one task ([`socket`]) serves it. Frames go from the
 //! [`wire`] of one socket through the [`pipe`] of its connection id into the [`outbox`] of the other.
 //! What is on the wire is in [`crate::protocol::relay`], the rules in `docs/protocol.md`.
@@ -8,8 +8,11 @@
 mod accept;
 mod budget;
 mod config;
+mod connection;
 mod drain;
 mod frame;
+mod gate;
+mod guard;
 mod hub;
 mod metrics;
 #[cfg(test)]
@@ -19,9 +22,14 @@ mod pace;
 mod pipe;
 mod refusal;
 mod registry;
+mod reload;
 mod server;
 mod socket;
+mod tls;
 mod wire;
 
 pub use config::{Config, Limits};
+pub use guard::{Claim, Lists};
+pub use reload::Reload;
 pub use server::{Server, ServerError};
+pub use tls::{TlsError, TlsFiles};

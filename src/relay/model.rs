@@ -13,7 +13,7 @@ use super::hub::{Attached, Hub, Kind};
 use super::outbox::Next;
 use super::pipe::Passed;
 use crate::protocol::relay::{
-    Close, ConnectQuery, ConnectionId, RelayToDaemon, Role, Seat, ServerId,
+    Close, ConnectQuery, ConnectionId, PRESENCE_ONLINE, RelayToDaemon, Role, Seat, ServerId,
 };
 
 /// What a socket does. Sockets are picked by index, modulo how many there are.
@@ -49,6 +49,7 @@ struct Socket {
     /// Number of the last frame from each sender.
     seen: HashMap<u64, u32>,
     told: Vec<RelayToDaemon>,
+    online: Option<bool>,
 }
 
 struct World {
@@ -80,12 +81,13 @@ impl World {
             seat: seat.clone(),
         };
         self.open.push(Socket {
-            attached: self.hub.attach(query),
+            attached: self.hub.attach(query, true),
             server,
             seat,
             sent: 0,
             seen: HashMap::new(),
             told: Vec::new(),
+            online: None,
         });
     }
 
@@ -114,6 +116,9 @@ impl World {
     /// A frame names its sender, where it sat, and its number: it must come from the other side of
     /// the same connection, once, and in order.
     fn check(&mut self, index: usize, frame: &Frame) -> Result<(), TestCaseError> {
+        if frame.kind == super::frame::Kind::Ping {
+            return self.check_presence(index, &frame.body);
+        }
         let text = std::str::from_utf8(&frame.body).unwrap();
         let socket = &mut self.open[index];
         if socket.seat == Seat::Control {
@@ -139,6 +144,15 @@ impl World {
             last.is_none_or(|last| last < number),
             "out of order or twice"
         );
+        Ok(())
+    }
+
+    /// Presence goes to clients only, and changes each time.
+    fn check_presence(&mut self, index: usize, body: &[u8]) -> Result<(), TestCaseError> {
+        let socket = &mut self.open[index];
+        prop_assert!(matches!(socket.seat, Seat::Client(_)));
+        let online = body == PRESENCE_ONLINE.as_bytes();
+        prop_assert_ne!(socket.online.replace(online), Some(online));
         Ok(())
     }
 

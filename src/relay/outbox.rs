@@ -5,9 +5,13 @@
 //! its writer down and nobody else; no frame is ever dropped from the middle of a stream.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::budget::Budget;
 use super::frame::Frame;
@@ -31,6 +35,8 @@ pub(super) struct Outbox {
     limit: usize,
     budget: Arc<Budget>,
     written: AtomicU64,
+    /// Somebody waits in `queue.probes`.
+    probed: AtomicBool,
     queue: Mutex<Queue>,
 }
 
@@ -52,6 +58,8 @@ struct Queue {
     reader: Option<Waker>,
     /// Tasks that wait for room.
     waiting: Vec<Waker>,
+    /// Who wants to know whether the peer lives.
+    probes: Vec<oneshot::Sender<()>>,
 }
 
 impl Outbox {
@@ -62,6 +70,7 @@ impl Outbox {
             limit,
             budget,
             written: AtomicU64::new(0),
+            probed: AtomicBool::new(false),
             queue: Mutex::default(),
         }
     }
@@ -108,6 +117,31 @@ impl Outbox {
     /// Has the socket closed at once: what is queued is lost.
     pub(super) fn cut(&self, why: Close) {
         self.abandon(&mut self.lock(), why);
+    }
+
+    /// Sends a ping and returns whether anything comes from the peer in time.
+    pub(super) async fn probe(&self, patience: Duration) -> bool {
+        let (alive, heard) = oneshot::channel();
+        {
+            let mut queue = self.lock();
+            if queue.end.is_some() {
+                return false;
+            }
+            queue.probes.push(alive);
+            self.probed.store(true, Ordering::Relaxed);
+        }
+        self.push(Frame::ping(""));
+        matches!(timeout(patience, heard).await, Ok(Ok(())))
+    }
+
+    /// Notes that something came from the peer.
+    pub(super) fn heard(&self) {
+        if self.probed.load(Ordering::Relaxed) && self.probed.swap(false, Ordering::Relaxed) {
+            for probe in self.lock().probes.drain(..) {
+                // Who asked may have gone.
+                let _ = probe.send(());
+            }
+        }
     }
 
     /// Moves what is queued into `frames`, once that is empty.
@@ -176,6 +210,7 @@ impl Outbox {
         let queued: usize = queue.frames.iter().map(Frame::cost).sum();
         queue.frames = VecDeque::new();
         queue.cost -= queued;
+        queue.probes.clear();
         self.budget.give(queued);
         queue.wake_all();
     }

@@ -25,6 +25,33 @@ pub(super) enum Refusal {
     /// The relay stops.
     #[error("draining")]
     Draining,
+    /// No token, or a wrong one.
+    #[error("This relay needs a token")]
+    Token,
+    /// The server id is not on the list.
+    #[error("This relay does not serve this server")]
+    Server,
+    /// Another daemon holds the server id, and lives.
+    #[error("Another daemon is connected with this server id")]
+    Claimed,
+    /// The session has all sockets that it may have.
+    #[error("Too many sockets for this server")]
+    Session,
+    /// The address has all sockets that it may have.
+    #[error("Too many sockets from this address")]
+    Address,
+    /// The address opens sockets too fast.
+    #[error("Too many new sockets from this address")]
+    Rate,
+    /// A TLS greeting where plain HTTP is spoken.
+    #[error("This port speaks plain HTTP: use ws:// or http://, or set useTls to false")]
+    TlsOnPlain,
+    /// Plain HTTP where TLS is spoken.
+    #[error("This port speaks TLS: use wss:// or https://, or set useTls to true")]
+    PlainOnTls,
+    /// The TLS handshake failed.
+    #[error("TLS handshake failed")]
+    Tls,
     /// All sockets are taken. There is no answer: it would need what there is too little of.
     #[error("too many sockets")]
     Sockets,
@@ -35,12 +62,21 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// Labels of all metrics.
-    pub(super) const LABELS: [&str; 5] = [
+    pub(super) const LABELS: [&str; 14] = [
         "not_found",
         "bad_request",
         "draining",
         "sockets",
         "handshake",
+        "token",
+        "server",
+        "claimed",
+        "session_sockets",
+        "address_sockets",
+        "address_rate",
+        "tls_on_plain",
+        "plain_on_tls",
+        "tls_handshake",
     ];
 
     pub(super) fn label(self) -> &'static str {
@@ -50,13 +86,28 @@ impl Refusal {
             Self::Draining => "draining",
             Self::Sockets => "sockets",
             Self::Handshake => "handshake",
+            Self::Token => "token",
+            Self::Server => "server",
+            Self::Claimed => "claimed",
+            Self::Session => "session_sockets",
+            Self::Address => "address_sockets",
+            Self::Rate => "address_rate",
+            Self::TlsOnPlain => "tls_on_plain",
+            Self::PlainOnTls => "plain_on_tls",
+            Self::Tls => "tls_handshake",
         }
     }
 
     pub(super) fn status(self) -> StatusCode {
         match self {
             Self::Path => StatusCode::NOT_FOUND,
-            Self::Query(_) | Self::Key => StatusCode::BAD_REQUEST,
+            Self::Query(_) | Self::Key | Self::TlsOnPlain | Self::PlainOnTls | Self::Tls => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Server => StatusCode::FORBIDDEN,
+            Self::Claimed => StatusCode::CONFLICT,
+            Self::Session | Self::Address | Self::Rate => StatusCode::TOO_MANY_REQUESTS,
             Self::Upgrade | Self::Version => StatusCode::UPGRADE_REQUIRED,
             Self::Draining | Self::Sockets => StatusCode::SERVICE_UNAVAILABLE,
             Self::Handshake => StatusCode::REQUEST_TIMEOUT,
@@ -79,6 +130,15 @@ mod tests {
             Refusal::Draining,
             Refusal::Sockets,
             Refusal::Handshake,
+            Refusal::Token,
+            Refusal::Server,
+            Refusal::Claimed,
+            Refusal::Session,
+            Refusal::Address,
+            Refusal::Rate,
+            Refusal::TlsOnPlain,
+            Refusal::PlainOnTls,
+            Refusal::Tls,
         ] {
             assert!(Refusal::LABELS.contains(&refusal.label()));
         }

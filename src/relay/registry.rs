@@ -34,6 +34,8 @@ pub(super) enum Event {
         socket: SocketId,
         server: ServerId,
         place: Place,
+        /// Whether a client wants to be told of its daemon's presence.
+        watches: bool,
     },
     /// A socket is gone, for whatever reason. Unknown ones are ignored: the registry forgets a socket
     /// as soon as it has it closed.
@@ -64,6 +66,8 @@ pub(super) enum Effect {
         socket: SocketId,
         message: RelayToDaemon,
     },
+    /// Tell a client that watches whether its daemon is there.
+    Presence { socket: SocketId, online: bool },
     /// Close the socket after what is queued for it. It is forgotten already.
     Close { socket: SocketId, why: Close },
 }
@@ -81,6 +85,7 @@ pub(super) struct Registry {
 #[derive(Debug, Default)]
 struct Session {
     control: Option<SocketId>,
+    watchers: Vec<SocketId>,
     connections: HashMap<ConnectionId, Connection>,
 }
 
@@ -110,7 +115,14 @@ impl Registry {
                 socket,
                 server,
                 place,
-            } => self.attach(socket, server, place, &mut effects),
+                watches,
+            } => {
+                if watches && let Place::Client(_) = place {
+                    let session = self.sessions.entry(server.clone()).or_default();
+                    session.watchers.push(socket);
+                }
+                self.attach(socket, server, place, &mut effects);
+            }
             Event::Detach { socket } => self.detach(socket, &mut effects),
             Event::Nudge { client } => self.nudge(client, &mut effects),
             Event::Reset { client } => self.reset(client, &mut effects),
@@ -118,11 +130,13 @@ impl Registry {
         effects
     }
 
-    /// Returns whether a daemon is there, in either version.
-    pub(super) fn online(&self, server: &ServerId) -> bool {
-        let control = self.sessions.get(server).and_then(|s| s.control);
-        let legacy = self.legacy.get(server).and_then(|l| l.server);
-        control.or(legacy).is_some()
+    /// Returns the socket that holds a daemon's one seat, if one does.
+    pub(super) fn holder(&self, server: &ServerId, place: &Place) -> Option<SocketId> {
+        match place {
+            Place::Control => self.sessions.get(server)?.control,
+            Place::Legacy(Role::Server) => self.legacy.get(server)?.server,
+            _ => None,
+        }
     }
 
     /// Returns the number of sessions, of both versions.
@@ -148,6 +162,9 @@ impl Registry {
                 let session = self.sessions.entry(server.clone()).or_default();
                 let old = session.control.replace(socket);
                 effects.push(session.sync(socket));
+                if old.is_none() {
+                    session.announce(true, effects);
+                }
                 old
             }
             Place::Data(id) => {
@@ -211,6 +228,7 @@ impl Registry {
             Place::Control => {
                 if let Some(session) = self.sessions.get_mut(&server) {
                     session.control = None;
+                    session.announce(false, effects);
                 }
             }
             Place::Data(id) => self.end(&server, &id, Role::Server, effects),
@@ -285,6 +303,7 @@ impl Registry {
         let nudged = session.connections.get(&id).and_then(|c| c.nudged);
         if let Some(control) = nudged.filter(|_| session.control == nudged) {
             session.control = None;
+            session.announce(false, effects);
             self.close(control, Close::ControlUnresponsive, effects);
         }
     }
@@ -314,11 +333,21 @@ impl Registry {
         connection.clients.retain(|client| *client != socket);
         let pipe = connection.pipe;
         effects.push(Effect::Leave { pipe, socket });
-        connection.clients.is_empty()
+        let last = connection.clients.is_empty();
+        self.forget_watcher(server, socket);
+        last
+    }
+
+    fn forget_watcher(&mut self, server: &ServerId, socket: SocketId) {
+        if let Some(session) = self.sessions.get_mut(server) {
+            session.watchers.retain(|watcher| *watcher != socket);
+        }
     }
 
     fn close(&mut self, socket: SocketId, why: Close, effects: &mut Vec<Effect>) {
-        self.places.remove(&socket);
+        if let Some((server, _)) = self.places.remove(&socket) {
+            self.forget_watcher(&server, socket);
+        }
         effects.push(Effect::Close { socket, why });
     }
 
@@ -343,6 +372,11 @@ impl Session {
         connection_ids.sort_unstable();
         let message = RelayToDaemon::Sync { connection_ids };
         Effect::Tell { socket, message }
+    }
+
+    fn announce(&self, online: bool, effects: &mut Vec<Effect>) {
+        let told = self.watchers.iter();
+        effects.extend(told.map(|&socket| Effect::Presence { socket, online }));
     }
 
     fn tell(&self, message: RelayToDaemon, effects: &mut Vec<Effect>) {

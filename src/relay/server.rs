@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,17 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
-use tracing::{debug, info, warn};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tracing::{info, warn};
 
 use super::drain::drain;
+use super::gate::Gate;
+use super::guard::{Claim, Guard};
 use super::hub::Hub;
 use super::refusal::Refusal;
-use super::{Config, Limits, accept, socket};
+use super::reload::Reload;
+use super::tls::{Tls, TlsError};
+use super::{Config, connection};
 
 /// Connections that the kernel completes before we accept them: a daemon's clients all come back at
 /// once after a restart. The kernel may cut it (`net.core.somaxconn`).
@@ -25,6 +30,9 @@ const BACKLOG: u32 = 4096;
 /// Pause after a failed accept. The usual reason is that file descriptors are used up, and then the
 /// next attempt fails, too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the files are looked at. A certificate is renewed days before it ends.
+const RELOAD_EVERY: Duration = Duration::from_secs(60);
 
 /// Why a relay cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +46,17 @@ pub enum ServerError {
         /// Why.
         source: io::Error,
     },
+    /// A list cannot be read.
+    #[error("cannot read {path}")]
+    List {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Certificate or key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
 /// A relay that listens.
@@ -45,16 +64,26 @@ pub enum ServerError {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    hub: Arc<Hub>,
+    relay: Arc<Shared>,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) hub: Arc<Hub>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) guard: Guard,
+    pub(super) tls: Option<Tls>,
+    pub(super) claim: Claim,
+    pub(super) trust_proxy: bool,
 }
 
 impl Server {
     /// Listens on the address of the settings. Must be called inside a tokio runtime.
     pub fn bind(config: Config) -> Result<Self, ServerError> {
         let address = config.listen;
-        listen(address)
-            .and_then(|listener| Self::from_tokio(listener, config.limits))
-            .map_err(|source| ServerError::Listen { address, source })
+        let listener = listen(address).map_err(|source| ServerError::Listen { address, source })?;
+        Self::new(listener, config)
     }
 
     /// Takes a socket that listens already; the address of the settings is ignored. Must be called
@@ -64,11 +93,11 @@ impl Server {
         config: Config,
     ) -> Result<Self, ServerError> {
         let address = config.listen;
-        listener
+        let listener = listener
             .set_nonblocking(true)
             .and_then(|()| TcpListener::from_std(listener))
-            .and_then(|listener| Self::from_tokio(listener, config.limits))
-            .map_err(|source| ServerError::Listen { address, source })
+            .map_err(|source| ServerError::Listen { address, source })?;
+        Self::new(listener, config)
     }
 
     /// Returns the address that is listened on, with its real port.
@@ -76,29 +105,26 @@ impl Server {
         self.address
     }
 
+    /// Returns what reads certificate, key and lists again.
+    pub fn reload(&self) -> Reload {
+        Reload::new(Arc::clone(&self.relay))
+    }
+
     /// Serves until `shutdown` is ready, then closes every socket with 1012 and waits for them, at
-    /// most as long as [`Limits::drain`].
+    /// most as long as [`Limits::drain`](super::Limits::drain).
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
-        let room = Arc::new(Semaphore::new(self.hub.limits.sockets));
-        info!(address = %self.address, "listening");
+        let mut reload = self.reload();
+        let mut reload_time = interval(RELOAD_EVERY);
+        reload_time.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let room = Arc::new(Semaphore::new(self.relay.hub.limits.sockets));
+        info!(address = %self.address, tls = self.relay.tls.is_some(), "listening");
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        let hub = Arc::clone(&self.hub);
-                        // A connection above the limit is closed at once: there is no memory to be polite.
-                        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
-                            hub.metrics.refused(Refusal::Sockets);
-                            continue;
-                        };
-                        connections.spawn(async move {
-                            connection(stream, hub).await;
-                            drop(permit);
-                        });
-                    }
+                    Ok((stream, peer)) => self.spawn(stream, peer, &room, &mut connections),
                     Err(error) => {
                         warn!(%error, "cannot accept a connection");
                         sleep(ACCEPT_PAUSE).await;
@@ -107,17 +133,64 @@ impl Server {
                 Some(ended) = connections.join_next() => if let Err(error) = ended {
                     warn!(%error, "a connection's task failed");
                 },
+                _ = reload_time.tick() => reload.if_changed(),
             }
         }
         drop(self.listener);
-        drain(&self.hub, connections).await;
+        drain(&self.relay.hub, connections).await;
     }
 
-    fn from_tokio(listener: TcpListener, limits: Limits) -> io::Result<Self> {
-        Ok(Self {
-            address: listener.local_addr()?,
-            listener,
+    /// Serves a connection, unless there are too many: then it is closed at once, because an answer
+    /// would cost what there is too little of.
+    fn spawn(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        room: &Arc<Semaphore>,
+        connections: &mut JoinSet<()>,
+    ) {
+        let relay = Arc::clone(&self.relay);
+        let Ok(permit) = Arc::clone(room).try_acquire_owned() else {
+            relay.hub.metrics.refused(Refusal::Sockets);
+            return;
+        };
+        // Behind a proxy the address is in the request.
+        let visit = match relay.trust_proxy {
+            true => None,
+            false => match relay.gate.enter(peer.ip()) {
+                Ok(visit) => Some(visit),
+                Err(refusal) => return relay.hub.metrics.refused(refusal),
+            },
+        };
+        connections.spawn(async move {
+            connection::serve(stream, peer.ip(), relay).await;
+            drop((visit, permit));
+        });
+    }
+
+    fn new(listener: TcpListener, config: Config) -> Result<Self, ServerError> {
+        let address = listener
+            .local_addr()
+            .map_err(|source| ServerError::Listen {
+                address: config.listen,
+                source,
+            })?;
+        let limits = config.limits;
+        let gate = Gate::new(limits.sockets_per_address, limits.rate_per_address);
+        let guard = Guard::load(config.lists)
+            .map_err(|(path, source)| ServerError::List { path, source })?;
+        let relay = Shared {
+            gate: Arc::new(gate),
+            guard,
+            tls: config.tls.map(Tls::load).transpose()?,
+            claim: config.claim,
+            trust_proxy: config.trust_proxy,
             hub: Arc::new(Hub::new(limits)),
+        };
+        Ok(Self {
+            address,
+            listener,
+            relay: Arc::new(relay),
         })
     }
 }
@@ -133,16 +206,4 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
-}
-
-async fn connection(stream: TcpStream, hub: Arc<Hub>) {
-    // Frames are small and somebody waits for each.
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "cannot switch Nagle's algorithm off");
-    }
-    // Boxed, because the head's state is much larger than the socket's, which stays.
-    let Some(upgraded) = Box::pin(accept::accept(stream, &hub)).await else {
-        return;
-    };
-    socket::serve(upgraded.stream, upgraded.early, hub, upgraded.query).await;
 }

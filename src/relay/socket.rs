@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
+use super::accept::Upgraded;
 use super::frame::{Frame, Kind as FrameKind};
 use super::hub::{Attached, Hub, Kind};
 use super::outbox::Next;
 use super::pace::{Full, Heard, Silence, Waiting};
 use super::pipe::Passed;
 use super::wire::{End, Sent, Wire};
-use crate::protocol::relay::{Close, ConnectQuery, DaemonToRelay, RelayToDaemon, Role};
+use crate::protocol::relay::{Close, DaemonToRelay, RelayToDaemon, Role};
 
 /// Longest control message that is looked at, in bytes; all that are known are shorter.
 const MAX_CONTROL_BYTES: usize = 1024;
@@ -46,13 +46,22 @@ enum Last {
     Fault(Close),
 }
 
-/// Serves a socket after its upgrade until it is closed. `early` is what came with the request.
-pub(super) async fn serve<S>(stream: S, early: Bytes, hub: Arc<Hub>, query: ConnectQuery)
+/// Serves a socket after its upgrade until it is closed.
+pub(super) async fn serve<S>(upgraded: Upgraded<S>, hub: &Arc<Hub>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let patience = hub.limits.close;
-    let mut socket = Socket::new(stream, early, &hub, query);
+    let Upgraded {
+        stream,
+        early,
+        query,
+        watches,
+        // The peer counts until its connection is gone.
+        visit: _visit,
+    } = upgraded;
+    let wire = Wire::new(stream, early, hub.limits.message_bytes);
+    let mut socket = Socket::new(wire, hub.attach(query, watches));
     let last = {
         let mut timer = pin!(sleep_until(socket.next_tick()));
         poll_fn(|cx| socket.poll(cx, timer.as_mut())).await
@@ -68,11 +77,10 @@ where
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    fn new(stream: S, early: Bytes, hub: &Arc<Hub>, query: ConnectQuery) -> Self {
-        let attached = hub.attach(query);
+    fn new(wire: Wire<S>, attached: Attached) -> Self {
         let opened = Instant::now();
         Self {
-            wire: Wire::new(stream, early, hub.limits.message_bytes),
+            wire,
             waiting: match attached.kind {
                 Kind::Peer(Role::Client, _) => Waiting::Nudge { opened },
                 _ => Waiting::Over,
@@ -132,7 +140,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         };
         match self.wire.poll_read(cx, &mut take) {
             Poll::Pending => return Ok(false),
-            Poll::Ready(Ok(bytes)) => self.heard.note(bytes, complete),
+            Poll::Ready(Ok(bytes)) => {
+                self.heard.note(bytes, complete);
+                self.attached.outbox.heard();
+            }
             Poll::Ready(Err(End::Closed)) => return Err(Last::Answer),
             Poll::Ready(Err(End::Lost)) => return Err(Last::Nothing),
             Poll::Ready(Err(End::Fault(why))) => return Err(Last::Fault(why)),
@@ -194,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
         } else if self.heard.due(limits) <= now {
             match self.heard.silence() {
-                Silence::Ping => self.attached.outbox.push(Frame::ping()),
+                Silence::Ping => self.attached.outbox.push(Frame::ping("")),
                 Silence::End => return Some(Last::Fault(Close::Silent)),
             };
         }

@@ -4,6 +4,7 @@
 //! the one that `PASEO_TEST_RELAY` names (`host:port`, no TLS). The others hold what is ours.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod access;
 mod conformance;
 mod hostile;
 mod operations;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use paseo::env::Env;
-use paseo::relay::{Config, Server};
+use paseo::relay::{Config, Reload, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -46,18 +46,28 @@ impl Relay {
 
     /// Starts ours with these settings.
     pub(crate) fn with(config: Config) -> Self {
+        Self::with_reload(config).0
+    }
+
+    fn run(server: Server) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let authority = server.local_addr().to_string();
+        let task = tokio::spawn(server.run(async {
+            // The test ends without a word.
+            let _ = stopped.await;
+        }));
+        Self {
+            authority,
+            own: Some((stop, task)),
+        }
+    }
+
+    /// Starts ours, and returns what has it read its files again.
+    pub(crate) fn with_reload(config: Config) -> (Self, Reload) {
         let listen = ([127, 0, 0, 1], 0).into();
         let server = Server::bind(Config { listen, ..config }).unwrap();
-        let (stop, stopped) = oneshot::channel();
-        Self {
-            authority: server.local_addr().to_string(),
-            own: Some((
-                stop,
-                tokio::spawn(server.run(async {
-                    let _ = stopped.await;
-                })),
-            )),
-        }
+        let reload = server.reload();
+        (Self::run(server), reload)
     }
 
     /// Lets time jump where everybody waits; only our relay shares this clock.
@@ -189,6 +199,21 @@ impl Peer {
                 None => return Err(Error::ConnectionClosed),
             }
         }
+    }
+
+    /// Returns the next message, pings included.
+    pub(crate) async fn any(&mut self) -> Message {
+        within("a message", self.0.next()).await.unwrap().unwrap()
+    }
+
+    /// Like [`Peer::settle`], and not even a ping may arrive meanwhile.
+    pub(crate) async fn settle_strictly(&mut self) {
+        self.send_message(Message::Ping(Bytes::from_static(b"settle")))
+            .await;
+        assert_eq!(
+            self.any().await,
+            Message::Pong(Bytes::from_static(b"settle"))
+        );
     }
 
     /// Returns the next text.

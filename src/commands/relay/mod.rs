@@ -2,6 +2,7 @@
 
 pub mod serve;
 mod settings;
+mod system;
 
 use clap::Subcommand;
 
@@ -11,7 +12,7 @@ use super::{CommandResult, Context};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a relay
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
 }
 
 impl Command {

@@ -1,18 +1,26 @@
 //! `paseo relay serve`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use serde_json::json;
 
 use super::settings::Settings;
+use super::system;
 use crate::commands::{CommandResult, Context};
-use crate::error::CommandError;
-use crate::output::Output;
+use crate::error::{CommandError, Exit};
+use crate::output::{self, Output};
 use crate::relay::Server;
 
 /// Run a relay
 ///
-/// Stops on SIGTERM or Ctrl-C: tells everybody to come back, and ends within half a minute.
+/// Prints what daemons need to know to use it, as `daemon.relay` in their config.json. Stops on SIGTERM
+/// or Ctrl-C: tells everybody to come back, and ends within half a minute. SIGHUP reads certificate, key
+/// and lists again. Takes its socket from systemd when that has one for it.
+///
+/// Every flag is also a key of the settings file and an environment variable: --held-frames is
+/// held-frames and PASEO_RELAY_HELD_FRAMES.
 #[derive(Debug, ClapArgs)]
 pub struct Args {
     /// Settings file (TOML): its keys are the names of these flags, without the dashes in front
@@ -30,7 +38,10 @@ pub struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let settings = args.settings.clone();
     let settings = settings.layered(&context.env, args.config.as_deref())?;
-    let config = settings.into_config();
+    let public = settings.public_endpoint.clone();
+    let public_tls = settings.public_use_tls;
+    let config = settings.into_config()?;
+    let tls = config.tls.is_some();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -38,32 +49,46 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
             CommandError::internal("the asynchronous runtime cannot start").because(error)
         })?;
     runtime.block_on(async {
-        let server = Server::bind(config)?;
-        server.run(stop_signal()?).await;
+        let server = match system::listener()? {
+            Some(listener) => Server::from_listener(listener, config)?,
+            None => Server::bind(config)?,
+        };
+        let stop = system::stop_signal()?;
+        system::reload_on_signal(server.reload())?;
+        let endpoint = public.map_or_else(|| server.local_addr().to_string(), |p| p.to_string());
+        let address = server.local_addr();
+        let public_tls = public_tls.unwrap_or(tls || endpoint.ends_with(":443"));
+        let printed = introduction(address, tls, &endpoint, public_tls);
+        output::print(&printed, &context.output).map_err(|error| {
+            let what = "stdout cannot be written";
+            CommandError::new("OUTPUT_FAILED", Exit::Failed, what).because(error)
+        })?;
+        system::notify_ready();
+        server
+            .run(async {
+                stop.await;
+                system::notify_stopping();
+            })
+            .await;
         Ok(Output::Nothing.into())
     })
 }
 
-/// Returns what is ready when the process is asked to stop.
-fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error| CommandError::internal("signals cannot be caught").because(error);
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        Ok(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
+/// What a daemon's `config.json` and its offers have to say about this relay.
+fn introduction(listen: SocketAddr, tls: bool, endpoint: &str, public_tls: bool) -> Output {
+    let relay = json!({
+        "enabled": true,
+        "endpoint": endpoint,
+        "useTls": public_tls,
+        "publicEndpoint": endpoint,
+        "publicUseTls": public_tls,
+    });
+    let scheme = if tls { "wss" } else { "ws" };
+    Output::Record {
+        rows: vec![
+            ("listening".to_owned(), format!("{scheme}://{listen}")),
+            ("daemon.relay".to_owned(), relay.to_string()),
+        ],
+        json: json!({ "listen": listen.to_string(), "tls": tls, "relay": relay }),
     }
-    #[cfg(not(unix))]
-    Ok(async {
-        // Without the signal there is only the hard way to stop.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
 }

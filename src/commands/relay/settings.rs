@@ -3,15 +3,16 @@
 //! `PASEO_RELAY_HELD_FRAMES`; a flag beats a variable, a variable beats the file.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{Args, CommandFactory, FromArgMatches, Parser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::env::{Env, PASEO_RELAY_PREFIX};
 use crate::error::{CommandError, Exit};
-use crate::relay::{Config, Limits};
+use crate::protocol::relay::Endpoint;
+use crate::relay::{Claim, Config, Limits, Lists, TlsFiles};
 
 /// Largest settings file, in bytes.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
@@ -23,6 +24,38 @@ pub struct Settings {
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
 
+    /// Where others reach this relay, for the settings that are printed
+    #[arg(long, value_name = "HOST:PORT")]
+    pub public_endpoint: Option<Endpoint>,
+
+    /// Whether others reach it with TLS [default: whether it speaks TLS, or the port is 443]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub public_use_tls: Option<bool>,
+
+    /// Speak TLS with this certificate chain (PEM); read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Take the peer's address from the last entry of X-Forwarded-For: a reverse proxy is in front
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub trust_proxy: Option<bool>,
+
+    /// Which daemon keeps a server id that two want: newest, or first while it answers a ping [default: newest]
+    #[arg(long, value_name = "WHO", help_heading = "Access")]
+    pub claim: Option<ClaimBy>,
+
+    /// Serve only the server ids in this file: one per line, or sha256: and its hash in hex
+    #[arg(long, value_name = "FILE", help_heading = "Access")]
+    pub allow_servers: Option<PathBuf>,
+
+    /// Ask every socket for one of the tokens in this file, one per line
+    #[arg(long, value_name = "FILE", help_heading = "Access")]
+    pub token_file: Option<PathBuf>,
+
     /// Largest message that passes [default: 32MiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub message_size: Option<ByteSize>,
@@ -30,6 +63,10 @@ pub struct Settings {
     /// What may wait for one socket before its peer has to wait [default: 1MiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub socket_queue: Option<ByteSize>,
+
+    /// What may wait for a daemon and all its clients together [default: 128MiB]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub session_queue: Option<ByteSize>,
 
     /// What may wait in all queues together [default: 1GiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
@@ -46,6 +83,18 @@ pub struct Settings {
     /// Sockets in all [default: 100000]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
     pub sockets: Option<usize>,
+
+    /// Sockets of a daemon and all its clients [default: 2000]
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    pub sockets_per_session: Option<usize>,
+
+    /// Sockets of one address (IPv6: of a /64), loopback excepted; 0 is no limit [default: 4000]
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    pub sockets_per_address: Option<usize>,
+
+    /// New sockets per second of one address, loopback excepted; 0 is no limit [default: 500]
+    #[arg(long, value_name = "COUNT", help_heading = "Limits")]
+    pub rate_per_address: Option<u32>,
 
     /// Time for a request and its upgrade [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, help_heading = "Limits")]
@@ -143,12 +192,24 @@ impl Settings {
         }
         or!(
             listen,
+            public_endpoint,
+            public_use_tls,
+            tls_cert,
+            tls_key,
+            trust_proxy,
+            claim,
+            allow_servers,
+            token_file,
             message_size,
             socket_queue,
+            session_queue,
             total_queue,
             held_frames,
             held_size,
             sockets,
+            sockets_per_session,
+            sockets_per_address,
+            rate_per_address,
             handshake_timeout,
             ping_after,
             stall_timeout,
@@ -157,29 +218,74 @@ impl Settings {
     }
 
     /// Turns the settings into those of the relay.
-    pub fn into_config(self) -> Config {
-        let config = Config::default();
-        let limits = config.limits;
-        let bytes = |size: Option<ByteSize>, default| {
-            size.map_or(default, |size| {
-                usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
-            })
+    pub fn into_config(self) -> Result<Config, CommandError> {
+        let default = Config::default();
+        let limits = self.limits(default.limits);
+        let tls = match (self.tls_cert, self.tls_key) {
+            (Some(certificates), Some(key)) => Some(TlsFiles { certificates, key }),
+            (None, None) => None,
+            _ => {
+                let why = "TLS needs both a certificate and its key";
+                return Err(CommandError::usage("INVALID_SETTING", why)
+                    .hint("give --tls-cert and --tls-key"));
+            }
         };
-        Config {
-            listen: self.listen.unwrap_or(config.listen),
-            limits: Limits {
-                message_bytes: bytes(self.message_size, limits.message_bytes),
-                queue_bytes: bytes(self.socket_queue, limits.queue_bytes),
-                total_bytes: bytes(self.total_queue, limits.total_bytes),
-                held_frames: self.held_frames.unwrap_or(limits.held_frames),
-                held_bytes: bytes(self.held_size, limits.held_bytes),
-                sockets: self.sockets.unwrap_or(limits.sockets),
-                handshake: self.handshake_timeout.unwrap_or(limits.handshake),
-                ping: self.ping_after.unwrap_or(limits.ping),
-                stall: self.stall_timeout.unwrap_or(limits.stall),
-                drain: self.drain_timeout.unwrap_or(limits.drain),
-                ..limits
+        Ok(Config {
+            listen: self.listen.unwrap_or(default.listen),
+            limits,
+            tls,
+            trust_proxy: self.trust_proxy.unwrap_or(default.trust_proxy),
+            claim: self.claim.map_or(default.claim, Claim::from),
+            lists: Lists {
+                servers: self.allow_servers,
+                tokens: self.token_file,
             },
+        })
+    }
+
+    fn limits(&self, default: Limits) -> Limits {
+        let bytes = |size: Option<ByteSize>, default| {
+            let size = size.map(|size| usize::try_from(size.as_u64()).unwrap_or(usize::MAX));
+            size.unwrap_or(default)
+        };
+        Limits {
+            message_bytes: bytes(self.message_size, default.message_bytes),
+            queue_bytes: bytes(self.socket_queue, default.queue_bytes),
+            session_bytes: bytes(self.session_queue, default.session_bytes),
+            total_bytes: bytes(self.total_queue, default.total_bytes),
+            held_frames: self.held_frames.unwrap_or(default.held_frames),
+            held_bytes: bytes(self.held_size, default.held_bytes),
+            sockets: self.sockets.unwrap_or(default.sockets),
+            sockets_per_session: self
+                .sockets_per_session
+                .unwrap_or(default.sockets_per_session),
+            sockets_per_address: self
+                .sockets_per_address
+                .unwrap_or(default.sockets_per_address),
+            rate_per_address: self.rate_per_address.unwrap_or(default.rate_per_address),
+            handshake: self.handshake_timeout.unwrap_or(default.handshake),
+            ping: self.ping_after.unwrap_or(default.ping),
+            stall: self.stall_timeout.unwrap_or(default.stall),
+            drain: self.drain_timeout.unwrap_or(default.drain),
+            ..default
+        }
+    }
+}
+
+/// Which daemon keeps a server id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClaimBy {
+    /// The one that came last, as at the official relay
+    Newest,
+    /// The one that came first, as long as it answers a ping
+    First,
+}
+
+impl From<ClaimBy> for Claim {
+    fn from(claim: ClaimBy) -> Self {
+        match claim {
+            ClaimBy::Newest => Self::Newest,
+            ClaimBy::First => Self::First,
         }
     }
 }

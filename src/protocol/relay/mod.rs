@@ -38,9 +38,17 @@ pub const RESET_AFTER: Duration = Duration::from_secs(15);
 /// answers on the upgrade response ([`PRESENCE_ONLINE`] or [`PRESENCE_OFFLINE`]). Ours; other relays
 /// ignore it, and then presence is unknown.
 pub const PRESENCE_HEADER: &str = "paseo-relay-presence";
-/// Request value of [`PRESENCE_HEADER`].
+/// Request value of [`PRESENCE_HEADER`]. Later changes come as WebSocket pings, whose payload is
+/// [`PRESENCE_ONLINE`] or [`PRESENCE_OFFLINE`]: they are outside of the encrypted stream, so that it
+/// cannot be mistaken for them.
 pub const PRESENCE_ASK: &str = "ask";
 /// A daemon's control socket is attached.
 pub const PRESENCE_ONLINE: &str = "online";
 /// No daemon is attached.
 pub const PRESENCE_OFFLINE: &str = "offline";
+
+/// Header with the token that a private relay asks for, for either role; `Authorization: Bearer` does as
+/// well, and so does [`TOKEN_PARAMETER`].
+pub const TOKEN_HEADER: &str = "paseo-relay-token";
+/// Query parameter with that token, for those who cannot set headers.
+pub const TOKEN_PARAMETER: &str = "token";

@@ -1,0 +1,90 @@
+//! What a server has with the system it runs on: signals, and systemd.
+
+use std::net::TcpListener;
+
+use crate::error::CommandError;
+use crate::relay::Reload;
+
+/// Returns the socket that the service manager opened for us (`sd_listen_fds(3)`), if it did.
+pub(super) fn listener() -> Result<Option<TcpListener>, CommandError> {
+    #[cfg(unix)]
+    {
+        let mut passed = listenfd::ListenFd::from_env();
+        passed.take_tcp_listener(0).map_err(|error| {
+            CommandError::usage(
+                "LISTEN_FAILED",
+                "the socket from systemd is no TCP listener",
+            )
+            .because(error)
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(None)
+}
+
+/// Returns what is ready when the process is asked to stop. Must be called inside a tokio runtime.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(uncaught)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(uncaught)?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        // Without the signal there is only the hard way to stop.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+/// Reads the files of the relay again at every SIGHUP. Must be called inside a tokio runtime.
+#[cfg_attr(
+    not(unix),
+    expect(unused_variables, reason = "there is no such signal")
+)]
+pub(super) fn reload_on_signal(mut reload: Reload) -> Result<(), CommandError> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangup = signal(SignalKind::hangup()).map_err(uncaught)?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                reload.now();
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Tells the service manager that sockets are taken (`sd_notify(3)`).
+pub(super) fn notify_ready() {
+    #[cfg(unix)]
+    notify(sd_notify::NotifyState::Ready);
+}
+
+/// Tells the service manager that the relay drains.
+pub(super) fn notify_stopping() {
+    #[cfg(unix)]
+    notify(sd_notify::NotifyState::Stopping);
+}
+
+#[cfg(unix)]
+fn notify(state: sd_notify::NotifyState<'_>) {
+    // Without a service manager this does nothing; with one that is gone there is nothing to do.
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::debug!(%error, "the service manager cannot be told");
+    }
+}
+
+#[cfg(unix)]
+fn uncaught(error: std::io::Error) -> CommandError {
+    CommandError::internal("signals cannot be caught").because(error)
+}
