@@ -69,6 +69,10 @@ pub const FORCE_COLOR: &str = "FORCE_COLOR";
 pub const TERM: &str = "TERM";
 /// Width of the terminal in cells, where it cannot be asked.
 pub const COLUMNS: &str = "COLUMNS";
+/// The user's editor for whole screens; comes before `EDITOR`.
+pub const VISUAL: &str = "VISUAL";
+/// The user's editor.
+pub const EDITOR: &str = "EDITOR";
 /// The user's home directory.
 pub const HOME: &str = "HOME";
 /// Base of per-user settings; `~/.config` when unset.

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod completion;
+pub mod config;
 mod context;
 pub mod daemon;
 mod duration;
@@ -84,6 +85,9 @@ pub enum Command {
     /// Answer agents that ask before they go on
     #[command(subcommand)]
     Permit(permit::Command),
+    /// Check the settings
+    #[command(subcommand)]
+    Config(config::Command),
     /// Print the completion script of a shell
     Completion(completion::Args),
 }
@@ -118,6 +122,7 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Remote(command) => remote::dispatch(context, command),
         Command::Which(args) => which::run(context, args),
         Command::Permit(command) => permit::dispatch(context, command),
+        Command::Config(command) => config::dispatch(context, command),
         Command::Completion(args) => completion::run(context, args),
     }
 }

@@ -43,6 +43,9 @@ pub enum ConfigError {
         /// Its version.
         version: i64,
     },
+    /// Somebody else changed the file while it was edited.
+    #[error("{} has been changed meanwhile", .0.display())]
+    Changed(PathBuf),
     /// No such remote.
     #[error(transparent)]
     Unknown(#[from] UnknownRemote),
@@ -79,10 +82,8 @@ impl RemotesFile {
         let Some(dir) = dir else {
             return Self::parse(None, String::new());
         };
-        let path = dir.join(FILE_NAME);
-        let bytes = files::read(&path, MAX_BYTES)?.unwrap_or_default();
-        let text = String::from_utf8(bytes).map_err(|_| ConfigError::NotUtf8(path.clone()))?;
-        Self::parse(Some(path), text)
+        let text = Self::read_text(Some(dir))?;
+        Self::parse(Some(dir.join(FILE_NAME)), text)
     }
 
     fn parse(path: Option<PathBuf>, text: String) -> Result<Self, ConfigError> {
@@ -95,6 +96,27 @@ impl RemotesFile {
             text,
             contents,
         })
+    }
+
+    /// Returns the text of the file of a settings directory, valid or not.
+    pub fn read_text(dir: Option<&Path>) -> Result<String, ConfigError> {
+        let path = dir.ok_or(ConfigError::NoDirectory)?.join(FILE_NAME);
+        let bytes = files::read(&path, MAX_BYTES)?.unwrap_or_default();
+        String::from_utf8(bytes).map_err(|_| ConfigError::NotUtf8(path))
+    }
+
+    /// Replaces the whole text by a valid one, provided that it is still what it was `before`.
+    pub fn replace(dir: Option<&Path>, before: &str, after: String) -> Result<Self, ConfigError> {
+        let dir = dir.ok_or(ConfigError::NoDirectory)?;
+        files::create_private_dir(dir)?;
+        let _lock = Lock::acquire(&dir.join(LOCK_NAME), PATIENCE)?;
+        let path = dir.join(FILE_NAME);
+        if Self::read_text(Some(dir))? != before {
+            return Err(ConfigError::Changed(path));
+        }
+        let file = Self::parse(Some(path.clone()), after)?;
+        files::write_private(&path, file.text.as_bytes())?;
+        Ok(file)
     }
 
     /// Locks the file of a settings directory for a change. The directory is created when absent.

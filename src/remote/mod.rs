@@ -12,6 +12,7 @@ mod profile;
 mod reader;
 mod schema;
 mod select;
+mod setting;
 #[cfg(test)]
 mod tests;
 
@@ -24,3 +25,4 @@ pub use name::{NameError, RemoteName};
 pub use problem::Invalid;
 pub use profile::{DirMapping, DirectRoute, Options, RelayRoute, Remote, Route, SecretRef};
 pub use select::{Asked, Choice, Rule, SelectError, Selection, Selector};
+pub use setting::{Setting, SettingError, SettingKey};

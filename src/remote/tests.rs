@@ -104,6 +104,19 @@ secret      = {{ store = "file", id = "r_11aa" }}
 }
 
 #[test]
+fn the_examples_of_the_documents_are_valid() {
+    let document = include_str!("../../docs/remotes.md");
+    let examples = document.split("```toml\n").skip(1);
+    let examples: Vec<_> = examples
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        load(example).unwrap();
+    }
+}
+
+#[test]
 fn every_problem_is_shown_with_its_place() {
     let error = load(
         "version = 1\ndefault = \"wrok\"\n[remotes.work]\nrelai = { endpoint = \"h:1\" }\n\

@@ -7,6 +7,7 @@ mod daemon_pair;
 mod fake_daemon;
 mod remotes;
 mod remotes_crash;
+mod remotes_edit;
 mod remotes_terminal;
 mod sandbox;
 mod secrets;

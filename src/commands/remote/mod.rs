@@ -2,8 +2,11 @@
 
 pub mod add;
 mod check;
+pub mod edit;
 pub mod ls;
+pub mod rename;
 pub mod rm;
+pub mod set;
 pub mod show;
 pub mod use_;
 
@@ -27,6 +30,14 @@ pub enum Command {
     /// Forget a remote, and delete its secret
     #[command(visible_alias = "remove")]
     Rm(rm::Args),
+    /// Change settings of a remote
+    Set(set::Args),
+    /// Take settings of a remote away
+    Unset(set::UnsetArgs),
+    /// Give a remote another name
+    Rename(rename::Args),
+    /// Open the file of remotes in your editor, and check it before it is taken over
+    Edit(edit::Args),
 }
 
 pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
@@ -36,6 +47,10 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Show(args) => show::run(context, args),
         Command::Use(args) => use_::run(context, args),
         Command::Rm(args) => rm::run(context, args),
+        Command::Set(args) => set::run(context, args),
+        Command::Unset(args) => set::unset(context, args),
+        Command::Rename(args) => rename::run(context, args),
+        Command::Edit(args) => edit::run(context, args),
     }
 }
 

@@ -1,0 +1,75 @@
+//! `paseo remote edit`: the file of remotes in an editor, checked before it replaces the old one.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use crate::commands::{CommandResult, Context};
+use crate::env::{self, Env};
+use crate::error::{CommandError, Exit};
+use crate::output::{self, Output};
+use crate::remote::RemotesFile;
+
+/// Arguments of `paseo remote edit`
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Opens a copy of the file in `$VISUAL` or `$EDITOR`, and takes it over when it is valid and nobody
+/// else has changed the file meanwhile. While it is edited the file is not locked.
+pub fn run(context: &Context, _args: &Args) -> CommandResult {
+    let dir = context.env.config_dir();
+    // A file that is invalid is just what somebody may want to edit.
+    let before = RemotesFile::read_text(dir.as_deref())?;
+    let copy = tempfile::Builder::new()
+        .prefix("remotes.")
+        .suffix(".toml")
+        .tempfile();
+    let copy = copy
+        .and_then(|copy| fs::write(copy.path(), &before).map(|()| copy))
+        .map_err(failed)?;
+    loop {
+        open_editor(context, copy.path())?;
+        let after = fs::read_to_string(copy.path()).map_err(failed)?;
+        if after == before {
+            output::note("nothing has changed");
+            return Ok(Output::Nothing.into());
+        }
+        let error = match RemotesFile::replace(dir.as_deref(), &before, after) {
+            Ok(_) => return Ok(Output::Nothing.into()),
+            Err(error) => error,
+        };
+        output::note(&error.to_string());
+        if context.is_batch() || !output::ask_yes("Edit again?").map_err(failed)? {
+            // What was typed must not be lost.
+            let (_, path) = copy.keep().map_err(|kept| failed(kept.error))?;
+            let hint = format!("your version is in {}", path.display());
+            return Err(CommandError::from(error).hint(hint));
+        }
+    }
+}
+
+fn open_editor(context: &Context, path: &Path) -> Result<(), CommandError> {
+    let editor = [env::VISUAL, env::EDITOR]
+        .iter()
+        .find_map(|name| context.env.text(name));
+    // Editors are given as command lines, such as `code --wait`.
+    let mut command = Command::new("sh");
+    let line = format!("{} \"$1\"", editor.unwrap_or("vi"));
+    command.args(["-c", &line, "sh"]).arg(path);
+    Env::scrub(&mut command);
+    let status = command.status().map_err(failed)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(CommandError::new(
+        "EDITOR_FAILED",
+        Exit::Failed,
+        "the editor failed; nothing has changed",
+    )
+    .hint("set VISUAL or EDITOR to an editor that waits until you are done"))
+}
+
+fn failed(error: io::Error) -> CommandError {
+    CommandError::new("EDITOR_FAILED", Exit::Failed, "the file cannot be edited").because(error)
+}

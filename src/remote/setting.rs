@@ -1,0 +1,149 @@
+//! Settings of a remote as the command line spells them: `key=value`.
+
+use std::str::FromStr;
+
+use toml_edit::{Array, Value};
+
+use super::problem::closest;
+
+/// What a setting's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Flag,
+    List,
+}
+
+/// The settings that may be changed one by one. What belongs to the pairing is not among them: key,
+/// secret and fingerprint change together or not at all.
+const SETTINGS: &[(&str, Kind)] = &[
+    ("description", Kind::Text),
+    ("tags", Kind::List),
+    ("url", Kind::Text),
+    ("relay.endpoint", Kind::Text),
+    ("relay.tls", Kind::Flag),
+    ("connect_timeout", Kind::Text),
+    ("cwd", Kind::Text),
+];
+
+/// The key of a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SettingKey {
+    name: &'static str,
+    kind: Kind,
+}
+
+/// A setting and its value.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    key: SettingKey,
+    value: Value,
+}
+
+/// Why a text is no setting. No value is repeated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SettingError {
+    /// No such key.
+    #[error("there is no such setting{}", .0.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default())]
+    Unknown(Option<&'static str>),
+    /// No equals sign.
+    #[error("a setting is written key=value")]
+    NoValue,
+    /// Neither true nor false.
+    #[error("`{0}` is true or false")]
+    Flag(&'static str),
+}
+
+impl SettingKey {
+    /// Every key.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        SETTINGS.iter().map(|(name, _)| *name)
+    }
+
+    /// The key as in the file, with a dot where it is inside a table.
+    pub fn as_str(self) -> &'static str {
+        self.name
+    }
+}
+
+impl FromStr for SettingKey {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = SETTINGS.iter().find(|(name, _)| *name == text);
+        found
+            .map(|&(name, kind)| Self { name, kind })
+            .ok_or_else(|| {
+                let names: Vec<&'static str> = Self::names().collect();
+                SettingError::Unknown(closest(text, &names))
+            })
+    }
+}
+
+impl Setting {
+    /// The key.
+    pub fn key(&self) -> SettingKey {
+        self.key
+    }
+
+    /// The value as TOML.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+}
+
+impl FromStr for Setting {
+    type Err = SettingError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (key, value) = text.split_once('=').ok_or(SettingError::NoValue)?;
+        let key: SettingKey = key.trim().parse()?;
+        let value = match key.kind {
+            Kind::Text => value.into(),
+            Kind::Flag => match value.trim() {
+                "true" => true.into(),
+                "false" => false.into(),
+                _ => return Err(SettingError::Flag(key.name)),
+            },
+            Kind::List => {
+                let words = value
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|word| !word.is_empty());
+                Value::Array(words.collect::<Array>())
+            }
+        };
+        Ok(Self { key, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_have_the_type_of_their_key() {
+        for (text, toml) in [
+            ("description=a = b", "\"a = b\""),
+            ("relay.tls=true", "true"),
+            ("tags=a, b,", "[\"a\", \"b\"]"),
+            ("tags=", "[]"),
+        ] {
+            let setting: Setting = text.parse().unwrap();
+            assert_eq!(setting.value().to_string().trim(), toml);
+        }
+    }
+
+    #[test]
+    fn what_is_no_setting() {
+        for (text, error) in [
+            ("tags", SettingError::NoValue),
+            ("tag=x", SettingError::Unknown(Some("tags"))),
+            ("fingerprint=SHA256:x", SettingError::Unknown(None)),
+            ("secret.id=r_1", SettingError::Unknown(None)),
+            ("relay.tls=yes", SettingError::Flag("relay.tls")),
+        ] {
+            assert_eq!(text.parse::<Setting>().err(), Some(error), "{text}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Changing what is saved: `paseo remote set`, `unset`, `rename`, `edit`, and `paseo config check`.
+
+use crate::remotes::{SERVER_ID, with_work};
+use crate::sandbox::Sandbox;
+
+const FILE: &str = "home/.config/paseo/remotes.toml";
+
+fn ran(sandbox: &Sandbox, args: &[&str]) -> String {
+    let ran = sandbox.run(args);
+    assert_eq!(ran.status, 0, "{args:?}: {ran:?}");
+    ran.stdout
+}
+
+#[test]
+fn settings_are_set_and_unset_all_or_none() {
+    let sandbox = with_work();
+    let set = [
+        "remote",
+        "set",
+        "work",
+        "tags=a, b",
+        "relay.tls=true",
+        "cwd=/x y",
+        "connect_timeout=3s",
+    ];
+    assert_eq!(
+        ran(&sandbox, &set),
+        "changed `work`: tags, relay.tls, cwd, connect_timeout\n"
+    );
+    let shown = sandbox.run(&["remote", "show", "work", "--json"]).json();
+    assert_eq!(shown["tags"], serde_json::json!(["a", "b"]));
+    assert_eq!(
+        (&shown["tls"], &shown["cwd"]),
+        (&true.into(), &"/x y".into())
+    );
+    assert_eq!(shown["connectTimeout"], "3s");
+
+    let before = sandbox.read(FILE);
+    let both = [
+        "remote",
+        "set",
+        "work",
+        "description=new",
+        "connect_timeout=never",
+    ];
+    sandbox.run(&both).failed(10, "must be a duration");
+    sandbox
+        .run(&["remote", "set", "work", "tag=x"])
+        .failed(2, "did you mean `tags`?");
+    sandbox
+        .run(&["remote", "set", "work", "url=h:1"])
+        .failed(10, "not both");
+    sandbox
+        .run(&["remote", "set", "wrok", "tags=x"])
+        .failed(3, "did you mean `work`?");
+    sandbox
+        .run(&["remote", "unset", "work", "relay.endpoint"])
+        .failed(10, "`endpoint` is missing");
+    sandbox
+        .run(&["remote", "unset", "work", "fingerprint"])
+        .failed(2, "no such setting");
+    assert_eq!(sandbox.read(FILE), before);
+
+    ran(
+        &sandbox,
+        &[
+            "remote",
+            "unset",
+            "work",
+            "cwd",
+            "connect_timeout",
+            "tags",
+            "relay.tls",
+        ],
+    );
+    let shown = sandbox.run(&["remote", "show", "work", "--json"]).json();
+    assert_eq!(
+        (&shown["cwd"], &shown["tls"]),
+        (&serde_json::Value::Null, &false.into())
+    );
+}
+
+#[test]
+fn a_renamed_remote_keeps_its_secret_and_stays_the_default() {
+    let sandbox = with_work();
+    ran(&sandbox, &["remote", "use", "work"]);
+    assert_eq!(
+        ran(&sandbox, &["remote", "rename", "work", "office"]),
+        "`work` is now `office`\n"
+    );
+    assert_eq!(ran(&sandbox, &["which", "--short"]), "office\n");
+    sandbox
+        .run(&["-r", "office", "ls"])
+        .failed(6, "127.0.0.1:9");
+    sandbox
+        .run(&["remote", "rename", "work", "x"])
+        .failed(3, "no remote `work`");
+    sandbox
+        .run(&["remote", "rename", "office", "all"])
+        .failed(2, "reserved");
+}
+
+/// An editor that is a script; it works on the file that it is given.
+fn with_editor(script: &str) -> Sandbox {
+    let mut sandbox = with_work();
+    sandbox.set("PATH", "/usr/bin:/bin");
+    sandbox.set("PASEO_PASSWORD", "planted-hunter2");
+    sandbox.write("editor", script);
+    sandbox.set("EDITOR", "sh editor");
+    sandbox
+}
+
+#[test]
+fn the_editor_gets_the_file_and_no_secret_of_the_environment() {
+    let sandbox = with_editor("env > seen; sed -i 's/^added.*/cwd = \"edited\"/' \"$1\"");
+    ran(&sandbox, &["remote", "edit"]);
+    assert!(sandbox.read(FILE).contains("cwd = \"edited\"\n"));
+    assert!(!sandbox.read("seen").contains("planted"));
+    let seen = sandbox.read(FILE);
+    assert!(!seen.contains(SERVER_ID));
+}
+
+#[test]
+fn what_is_invalid_or_changed_meanwhile_is_not_taken_over_and_not_lost() {
+    let sandbox = with_editor("echo nonsense >> \"$1\"");
+    let before = sandbox.read(FILE);
+    let refused = sandbox.run(&["remote", "edit"]);
+    refused.failed(10, "key with no value");
+    refused.failed(10, "your version is in ");
+    assert_eq!(sandbox.read(FILE), before);
+
+    let sandbox =
+        with_editor("echo '# theirs' >> home/.config/paseo/remotes.toml; echo '# ours' >> \"$1\"");
+    sandbox
+        .run(&["remote", "edit"])
+        .failed(1, "has been changed meanwhile");
+    assert!(sandbox.read(FILE).ends_with("# theirs\n"));
+
+    let sandbox = with_editor("exit 3");
+    sandbox
+        .run(&["remote", "edit"])
+        .failed(1, "the editor failed");
+}
+
+#[test]
+fn config_check_says_what_is_wrong() {
+    let sandbox = with_work();
+    assert!(ran(&sandbox, &["config", "check"]).ends_with("remotes.toml: valid, 1 remotes\n"));
+    sandbox.write(FILE, "defualt = 1\n[remotes.a]\nurl = 1\n");
+    let wrong = sandbox.run(&["config", "check"]);
+    wrong.failed(
+        10,
+        "remotes.toml:1:1: unknown key `defualt`; did you mean `default`?",
+    );
+    wrong.failed(10, "remotes.toml:3:7: `url`: must be a text in quotes");
+}
