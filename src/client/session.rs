@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::events::{self, Events};
 use super::reader::{RawReply, Reader, Sender, Shared, lock};
-use crate::protocol::session::{Request, RpcError, ServerInfo};
+use crate::protocol::session::{Notice, Request, RpcError, ServerInfo};
 use crate::transport::{Closed, Frame, Transport, TransportError};
 
 /// How long a reply may take, unless the caller knows better: as long as the official client waits.
@@ -214,6 +214,31 @@ impl DaemonClient {
     /// Sends a message that has no reply.
     pub async fn notify<R: Request>(&self, request: &R) -> Result<(), CallError> {
         self.send(Frame::Text(encode(request).1), R::MUTATES).await
+    }
+
+    /// Sends a notice, which is never answered.
+    pub async fn tell<N: Notice>(&self, notice: &N) -> Result<(), CallError> {
+        #[derive(Serialize)]
+        struct Session<'a, N> {
+            r#type: &'static str,
+            message: Outgoing<'a, N>,
+        }
+        #[derive(Serialize)]
+        struct Outgoing<'a, N> {
+            r#type: &'static str,
+            #[serde(flatten)]
+            notice: &'a N,
+        }
+        let message = Outgoing {
+            r#type: N::TYPE,
+            notice,
+        };
+        let text = serde_json::to_string(&Session {
+            r#type: "session",
+            message,
+        });
+        let text = text.expect("notices are structs with string keys");
+        self.send(Frame::Text(text), true).await
     }
 
     /// Sends a binary frame: terminal input or a piece of a file.

@@ -1,19 +1,29 @@
 //! The commands: the enum of them, and dispatch. One file per verb: its arguments, then `run`.
 
 pub mod agent;
+pub mod clone;
 pub mod completion;
 pub mod config;
 mod context;
 pub mod daemon;
 mod duration;
 mod failure;
+mod feature;
 mod isolation;
 mod pairs;
 pub mod permit;
+mod place;
+pub mod project;
+pub mod provider;
+mod refusal;
 pub mod relay;
 pub mod remote;
+mod rename;
+pub mod script;
 mod selection;
+pub mod terminal;
 pub mod which;
+pub mod workspace;
 
 use clap::Subcommand;
 
@@ -68,9 +78,26 @@ pub enum Command {
     Inspect(agent::inspect::Args),
     /// Put an agent out of the way; it can be brought back
     Archive(agent::archive::Args),
+    /// Clone a repository on the daemon's machine
+    Clone(clone::Args),
     /// Manage agents
     #[command(subcommand)]
     Agent(agent::Command),
+    /// Show what runs agents, and its models
+    #[command(subcommand)]
+    Provider(provider::Command),
+    /// Manage projects
+    #[command(subcommand)]
+    Project(project::Command),
+    /// Manage workspaces
+    #[command(subcommand)]
+    Workspace(workspace::Command),
+    /// Manage terminals
+    #[command(subcommand)]
+    Terminal(terminal::Command),
+    /// Run the scripts of a workspace
+    #[command(subcommand)]
+    Script(script::Command),
     /// Look after the daemon of this machine
     #[command(subcommand)]
     Daemon(daemon::Command),
@@ -116,7 +143,13 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Delete(args) => agent::delete::run(context, args),
         Command::Inspect(args) => agent::inspect::run(context, args),
         Command::Archive(args) => agent::archive::run(context, args),
+        Command::Clone(args) => clone::run(context, args),
         Command::Agent(command) => agent::dispatch(context, command),
+        Command::Provider(command) => provider::dispatch(context, command),
+        Command::Project(command) => project::dispatch(context, command),
+        Command::Workspace(command) => workspace::dispatch(context, command),
+        Command::Terminal(command) => terminal::dispatch(context, command),
+        Command::Script(command) => script::dispatch(context, command),
         Command::Daemon(command) => daemon::dispatch(context, command),
         Command::Relay(command) => relay::dispatch(context, command),
         Command::Remote(command) => remote::dispatch(context, command),

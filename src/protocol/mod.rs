@@ -30,3 +30,12 @@ pub mod session;
 pub mod terminals;
 pub mod timeline;
 pub mod workspaces;
+
+/// Tells null from absent: for fields where they mean different things.
+fn given<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    T::deserialize(from).map(Some)
+}

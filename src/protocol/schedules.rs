@@ -1,7 +1,8 @@
 //! Prompts that run by the clock (`docs/protocol.md`, "Schedules").
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::given;
 use super::lifecycle::AgentConfig;
 
 /// When a schedule runs.
@@ -274,11 +275,6 @@ pub struct AgentConfigPatch {
     /// Directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
-}
-
-/// Tells null from absent.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
 }
 
 requests! {

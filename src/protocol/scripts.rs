@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::given;
+
 /// A script, or a service that keeps running.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,6 +18,20 @@ pub struct Script {
     pub hostname: String,
     /// Where it listens.
     pub port: Option<u16>,
+    /// Where the daemon's own proxy reaches it; only for services.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "given"
+    )]
+    pub local_proxy_url: Option<Option<String>>,
+    /// Where a proxy reaches it from elsewhere; only for services.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "given"
+    )]
+    pub public_proxy_url: Option<Option<String>>,
     /// Where a proxy reaches it.
     #[serde(default)]
     pub proxy_url: Option<String>,

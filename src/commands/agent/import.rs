@@ -1,8 +1,8 @@
 //! `paseo import`: take over a session that a provider already has.
 
-use super::{place, started};
+use super::started;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, pairs};
+use crate::commands::{CommandResult, Context, pairs, place};
 use crate::error::CommandError;
 use crate::protocol::lifecycle::{AgentStarted, ImportAgent};
 

@@ -18,7 +18,6 @@ pub mod ls;
 mod many;
 pub mod mode;
 mod outcome;
-mod place;
 pub mod reload;
 pub(super) mod resolve;
 pub mod run;

@@ -1,0 +1,89 @@
+//! `paseo provider ls`: the providers of a daemon.
+
+use anstyle::AnsiColor;
+use serde::Serialize;
+
+use crate::commands::{CommandResult, Context};
+use crate::output::{Cell, Column, Output, Row, Table};
+use crate::protocol::providers::{GetProviders, ProviderEntry};
+
+/// Arguments of `paseo provider ls`
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+const COLUMNS: [Column; 6] = [
+    Column("PROVIDER", 12),
+    Column("LABEL", 16),
+    Column("STATUS", 12),
+    Column("ENABLED", 10),
+    Column("DEFAULT MODE", 14),
+    Column("MODES", 30),
+];
+
+/// Lists the providers as the daemon knows them now. Without a daemon there is no list.
+pub fn run(context: &Context, _: &Args) -> CommandResult {
+    let providers = context
+        .with_daemon_and(&GetProviders::default(), async |_, providers| Ok(providers))
+        .map_err(|error| error.or_code("PROVIDER_ERROR"))?;
+    let rows = providers
+        .entries
+        .iter()
+        .map(|entry| Listed::new(entry).into_row());
+    Ok(Output::List(Table {
+        columns: COLUMNS.to_vec(),
+        rows: rows.collect(),
+    })
+    .into())
+}
+
+/// A provider as it is shown; field names and order are those of the official JSON.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    provider: String,
+    label: String,
+    status: String,
+    enabled: &'static str,
+    default_mode: String,
+    modes: String,
+}
+
+impl Listed {
+    fn new(entry: &ProviderEntry) -> Self {
+        let labels = entry.modes.iter().flatten().map(|mode| mode.label.as_str());
+        Self {
+            provider: entry.provider.clone(),
+            label: entry
+                .label
+                .clone()
+                .unwrap_or_else(|| entry.provider.clone()),
+            status: match entry.status.as_str() {
+                "ready" => "available".to_owned(),
+                other => other.to_owned(),
+            },
+            enabled: if entry.enabled { "Enabled" } else { "Disabled" },
+            default_mode: entry
+                .default_mode_id
+                .clone()
+                .unwrap_or_else(|| "default".to_owned()),
+            modes: labels.collect::<Vec<_>>().join(", "),
+        }
+    }
+
+    fn into_row(self) -> Row {
+        let status = match self.status.as_str() {
+            "available" => Cell::colored("available", AnsiColor::Green),
+            "unavailable" => Cell::colored("unavailable", AnsiColor::Red),
+            other => other.into(),
+        };
+        let cells = vec![
+            self.provider.as_str().into(),
+            self.label.as_str().into(),
+            status,
+            self.enabled.into(),
+            self.default_mode.as_str().into(),
+            self.modes.as_str().into(),
+        ];
+        Row::new(self.provider.clone(), cells, &self)
+    }
+}

@@ -1,0 +1,64 @@
+//! `paseo script …`: scripts and services that a workspace defines in its `paseo.json`.
+
+pub mod ls;
+pub mod start;
+pub mod stop;
+pub mod workspace;
+
+use clap::Subcommand;
+
+use super::{CommandResult, Context};
+use crate::output::{Column, Output, Row, Table};
+use crate::protocol::scripts::Script;
+
+/// A command about scripts.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the scripts of a workspace
+    Ls(ls::Args),
+    /// Start a script
+    Start(start::Args),
+    /// Stop a script
+    Stop(stop::Args),
+}
+
+pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
+    match command {
+        Command::Ls(args) => ls::run(context, args),
+        Command::Start(args) => start::run(context, args),
+        Command::Stop(args) => stop::run(context, args),
+    }
+}
+
+const COLUMNS: [Column; 7] = [
+    Column("NAME", 20),
+    Column("TYPE", 9),
+    Column("LIFECYCLE", 10),
+    Column("HEALTH", 10),
+    Column("PORT", 7),
+    Column("PROXY URL", 42),
+    Column("TERMINAL", 12),
+];
+
+/// A script as it is shown; the data are the daemon's record.
+fn row(script: &Script) -> Row {
+    let or_dash = |text: Option<&str>| text.unwrap_or("-").into();
+    let port = script.port.map(|port| port.to_string());
+    let cells = vec![
+        script.script_name.as_str().into(),
+        script.kind.as_str().into(),
+        script.lifecycle.as_str().into(),
+        or_dash(script.health.as_deref()),
+        or_dash(port.as_deref()),
+        or_dash(script.proxy_url.as_deref()),
+        or_dash(script.terminal_id.as_deref()),
+    ];
+    Row::new(script.script_name.as_str(), cells, script)
+}
+
+fn one(script: &Script) -> Output {
+    Output::Item(Table {
+        columns: COLUMNS.to_vec(),
+        rows: vec![row(script)],
+    })
+}

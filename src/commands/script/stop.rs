@@ -1,0 +1,36 @@
+//! `paseo script stop`: stop a script of a workspace.
+
+use super::{one, workspace};
+use crate::commands::{CommandResult, Context, refusal};
+use crate::protocol::scripts::StopScript;
+
+/// Arguments of `paseo script stop`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Its name in paseo.json
+    pub name: String,
+
+    /// Which workspace
+    #[command(flatten)]
+    pub workspace: workspace::Which,
+}
+
+const CODE: &str = "WORKSPACE_SCRIPT_STOP_FAILED";
+
+/// Stops a script, and shows how it is then.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let wanted = args.workspace.wanted(context)?;
+    let reply = context
+        .with_daemon(async |daemon| {
+            let request = StopScript {
+                workspace_id: wanted.id(daemon).await?,
+                script_name: args.name.clone(),
+            };
+            Ok(daemon.call(&request).await?)
+        })
+        .map_err(refusal::of(CODE))?;
+    match (reply.error, reply.script) {
+        (None, Some(script)) => Ok(one(&script).into()),
+        (error, _) => Err(refusal::says(CODE, error)),
+    }
+}

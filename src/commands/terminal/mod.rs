@@ -1,0 +1,59 @@
+//! `paseo terminal …`: terminals on the daemon's machine.
+
+pub mod capture;
+pub mod create;
+pub mod kill;
+pub mod ls;
+mod resolve;
+pub mod send_keys;
+
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::{CommandResult, Context};
+use crate::output::{Column, Row};
+
+/// A command about terminals.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List terminals
+    Ls(ls::Args),
+    /// Start a terminal
+    Create(create::Args),
+    /// Print what a terminal shows
+    Capture(capture::Args),
+    /// Type into a terminal
+    SendKeys(send_keys::Args),
+    /// End a terminal
+    Kill(kill::Args),
+}
+
+pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
+    match command {
+        Command::Ls(args) => ls::run(context, args),
+        Command::Create(args) => create::run(context, args),
+        Command::Capture(args) => capture::run(context, args),
+        Command::SendKeys(args) => send_keys::run(context, args),
+        Command::Kill(args) => kill::run(context, args),
+    }
+}
+
+const COLUMNS: [Column; 3] = [Column("ID", 8), Column("NAME", 24), Column("CWD", 48)];
+
+/// A terminal as it is shown; field names and order are those of the official JSON.
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    name: &'a str,
+    cwd: &'a str,
+}
+
+fn row(id: &str, name: &str, cwd: &str) -> Row {
+    let cells = vec![short(id).into(), name.into(), cwd.into()];
+    Row::new(id, cells, &Listed { id, name, cwd })
+}
+
+/// Returns the first eight characters of a terminal's id.
+fn short(id: &str) -> String {
+    id.chars().take(8).collect()
+}
