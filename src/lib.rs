@@ -17,6 +17,7 @@
 //! | [`secret`], [`target`] | what a connection needs, looked up |
 //! | [`protocol`] | what is on the wire |
 //! | [`transport`], [`e2ee`], [`client`] | from an address to a session with a daemon |
+//! | [`host`], [`daemon`] | the other side: a daemon at a relay, and what it runs |
 //! | [`relay`] | the meeting point of clients and daemons |
 //!
 //! `docs/architecture.md` has the table of who may import whom; `tests/layering.rs` holds it.
@@ -25,10 +26,12 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod complete;
+pub mod daemon;
 pub mod e2ee;
 pub mod env;
 pub mod error;
 pub mod files;
+pub mod host;
 pub mod output;
 pub mod pairing;
 pub mod protocol;

@@ -362,6 +362,34 @@ pub struct DetachAgent {
     pub agent_id: String,
 }
 
+/// `clear_agent_attention`: nobody need look any more. Full ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClearAttention {
+    /// Which.
+    pub agent_id: OneOrMany,
+}
+
+/// Reply to [`ClearAttention`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClearedAttention {
+    /// As asked.
+    pub agent_id: OneOrMany,
+    /// Those that there are.
+    pub agents: Vec<AgentSnapshot>,
+}
+
+/// One id, or a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// A list.
+    Many(Vec<String>),
+}
+
 /// `agent_update`: an agent of a subscribed directory changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(
@@ -392,5 +420,6 @@ requests! {
     changes SetMode: "set_agent_mode_request" => "set_agent_mode_response" AgentChanged;
     changes SetThinking: "set_agent_thinking_request" => "set_agent_thinking_response" AgentChanged;
     changes RefreshAgent: "refresh_agent_request" => "status" RefreshedAgent;
+    changes ClearAttention: "clear_agent_attention" => "clear_agent_attention_response" ClearedAttention;
     changes DetachAgent: "agent.detach.request" => "agent.detach.response" AgentChanged;
 }

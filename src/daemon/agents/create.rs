@@ -1,0 +1,161 @@
+//! New agents.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Agent, AgentError, PARENT_LABEL, Record};
+use crate::daemon::clock::now;
+use crate::daemon::core::Core;
+use crate::daemon::providers::{Description, Prompt};
+use crate::protocol::agents::AgentSnapshot;
+use crate::protocol::lifecycle::{AgentConfig, CreateAgent};
+
+/// Agents that one daemon keeps.
+const MAX_AGENTS: usize = 10_000;
+
+impl Core {
+    /// Makes an agent and starts its first turn, if there is a prompt.
+    pub(in crate::daemon) async fn create(
+        self: &Arc<Self>,
+        request: CreateAgent,
+    ) -> Result<AgentSnapshot, AgentError> {
+        let config = &request.config;
+        let provider = self.provider(&config.provider)?;
+        let description = provider.describe();
+        let model = chosen_model(&description, config.model.as_deref())?;
+        let mode = chosen_mode(&description, config.mode_id.as_deref())?;
+        let mut labels = request.labels.clone();
+        let parent = match &request.caller_agent_id {
+            Some(id) => Some(self.agents().get(id)?.record.clone()),
+            None => None,
+        };
+        if let Some(parent) = &parent {
+            labels.insert(PARENT_LABEL.to_owned(), parent.id.clone());
+        }
+        let wanted = request
+            .workspace_id
+            .clone()
+            .or(parent.and_then(|parent| parent.workspace_id));
+        let (workspace_id, cwd) = self.place(&request, wanted)?;
+        let at = now();
+        let id = uuid::Uuid::new_v4().to_string();
+        let thinking = config.thinking_option_id.clone().or_else(|| {
+            let model = description
+                .models
+                .iter()
+                .find(|m| Some(&m.id) == model.as_ref())?;
+            model.default_thinking_option_id.clone()
+        });
+        let mut agent = Agent::new(Record {
+            id: id.clone(),
+            provider: config.provider.clone(),
+            cwd,
+            workspace_id: Some(workspace_id),
+            model,
+            thinking,
+            mode,
+            modes: description.modes.clone(),
+            title: config
+                .title
+                .clone()
+                .filter(|title| !title.trim().is_empty()),
+            labels,
+            env: request.env.unwrap_or_default(),
+            created_at: at.clone(),
+            updated_at: at,
+            last_user_message_at: None,
+            last_error: None,
+            last_usage: None,
+            attention: None,
+            archived_at: None,
+            session_id: None,
+            auto_archive: request.auto_archive.unwrap_or(false),
+            in_turn: false,
+        });
+        self.load(&mut agent)?;
+        self.touch(&mut agent);
+        {
+            let mut agents = self.agents();
+            if agents.0.len() >= MAX_AGENTS {
+                return Err(AgentError::Invalid(format!(
+                    "this daemon keeps at most {MAX_AGENTS} agents"
+                )));
+            }
+            agents.0.insert(id.clone(), agent);
+        }
+        let images = request.images.unwrap_or_default();
+        let text = request.initial_prompt.unwrap_or_default();
+        if !text.trim().is_empty() || !images.is_empty() {
+            let prompt = Prompt { text, images };
+            self.prompt(&id, prompt, request.client_message_id).await?;
+        }
+        self.store.saved().await;
+        self.agents().get(&id).map(Agent::snapshot)
+    }
+
+    /// Finds the workspace and the directory of a new agent; makes a workspace when none is named.
+    fn place(
+        &self,
+        request: &CreateAgent,
+        wanted: Option<String>,
+    ) -> Result<(String, String), AgentError> {
+        let AgentConfig { cwd, .. } = &request.config;
+        let invalid = |error: &dyn std::fmt::Display| AgentError::Invalid(error.to_string());
+        let mut workspaces = self.workspaces();
+        let workspace = match wanted {
+            Some(id) => workspaces
+                .get(&id)
+                .ok_or_else(|| AgentError::Invalid(format!("Workspace not found: {id}")))?
+                .clone(),
+            None => workspaces.open(cwd).map_err(|error| invalid(&error))?,
+        };
+        self.store.save("workspaces", &*workspaces);
+        let cwd = if cwd.is_empty() {
+            workspace.directory.clone()
+        } else {
+            cwd.clone()
+        };
+        if !Path::new(&cwd).is_dir() {
+            return Err(AgentError::Invalid(format!("Directory not found: {cwd}")));
+        }
+        Ok((workspace.id, cwd))
+    }
+}
+
+fn chosen_model(provider: &Description, named: Option<&str>) -> Result<Option<String>, AgentError> {
+    match named {
+        Some(id) if provider.open_modes || provider.models.iter().any(|m| m.id == id) => {
+            Ok(Some(id.to_owned()))
+        }
+        Some(id) => Err(AgentError::Invalid(format!(
+            "'{}' has no model '{id}'",
+            provider.id
+        ))),
+        None => Ok(provider.default_model().map(|model| model.id.clone())),
+    }
+}
+
+/// Checks a mode that is named, else takes the default.
+pub(super) fn chosen_mode(
+    provider: &Description,
+    named: Option<&str>,
+) -> Result<Option<String>, AgentError> {
+    match named {
+        Some(id) if provider.open_modes || provider.modes.iter().any(|m| m.id == id) => {
+            Ok(Some(id.to_owned()))
+        }
+        Some(id) => {
+            let modes: Vec<_> = provider.modes.iter().map(|mode| mode.id.as_str()).collect();
+            let modes = if modes.is_empty() {
+                "none".to_owned()
+            } else {
+                modes.join(", ")
+            };
+            Err(AgentError::Invalid(format!(
+                "'{}' has no mode '{id}', but: {modes}",
+                provider.id
+            )))
+        }
+        None => Ok(provider.default_mode.clone()),
+    }
+}

@@ -1,0 +1,264 @@
+//! What happens to agents that are there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::create::chosen_mode;
+use super::{Agent, AgentError, Agents, Attention, PARENT_LABEL, Record};
+use crate::daemon::clock::now;
+use crate::daemon::core::Core;
+use crate::daemon::timeline::Timeline;
+use crate::protocol::agents::AgentSnapshot;
+use crate::protocol::lifecycle::{WaitStatus, Waited};
+use crate::protocol::timeline::TimelineItem;
+
+/// Error of an agent whose daemon was killed during a turn.
+const KILLED: &str = "The daemon ended during this turn.";
+
+impl Core {
+    /// Archives an agent; a running turn is stopped first. Returns when.
+    pub(in crate::daemon) async fn archive(&self, id: &str) -> Result<String, AgentError> {
+        self.stop_turn(id).await?;
+        let at = {
+            let mut agents = self.agents();
+            let agent = agents.get_mut(id)?;
+            let at = agent.record.archived_at.get_or_insert_with(now).clone();
+            agent.live = None;
+            agent.record.attention = None;
+            self.touch(agent);
+            at
+        };
+        self.store.saved().await;
+        Ok(at)
+    }
+
+    /// Forgets an agent; unknown ones are no error.
+    pub(in crate::daemon) async fn delete(&self, id: &str) {
+        if self.stop_turn(id).await.is_err() {
+            return;
+        }
+        let removed = self.agents().0.remove(id);
+        if removed.is_some() {
+            self.store.remove(&Record::file(id));
+            self.store.remove_rows(id);
+            self.hub.agent_removed(id);
+            self.store.saved().await;
+        }
+    }
+
+    /// Changes title and labels.
+    pub(in crate::daemon) fn update(
+        &self,
+        id: &str,
+        title: Option<String>,
+        labels: Option<BTreeMap<String, String>>,
+    ) -> Result<(), AgentError> {
+        let mut agents = self.agents();
+        let agent = agents.get_mut(id)?;
+        let title = title.filter(|title| !title.trim().is_empty());
+        if title.is_none() && labels.as_ref().is_none_or(BTreeMap::is_empty) {
+            return Err(AgentError::Invalid(
+                "neither a name nor labels to change".to_owned(),
+            ));
+        }
+        agent.record.title = title.or(agent.record.title.take());
+        agent.record.labels.extend(labels.unwrap_or_default());
+        self.touch(agent);
+        Ok(())
+    }
+
+    /// Changes the mode.
+    pub(in crate::daemon) fn set_mode(&self, id: &str, mode: &str) -> Result<(), AgentError> {
+        let mut agents = self.agents();
+        let agent = agents.get_mut(id)?;
+        if !agent.record.modes.iter().any(|known| known.id == mode) {
+            let provider = self.provider(&agent.record.provider)?;
+            chosen_mode(&provider.describe(), Some(mode))?;
+        }
+        agent.record.mode = Some(mode.to_owned());
+        self.set(agent);
+        Ok(())
+    }
+
+    /// Changes the thinking option.
+    pub(in crate::daemon) fn set_thinking(
+        &self,
+        id: &str,
+        option: Option<String>,
+    ) -> Result<(), AgentError> {
+        let mut agents = self.agents();
+        let agent = agents.get_mut(id)?;
+        agent.record.thinking = option;
+        self.set(agent);
+        Ok(())
+    }
+
+    fn set(&self, agent: &mut Agent) {
+        if let Some(live) = &agent.live {
+            live.settings.send_replace(agent.record.settings());
+        }
+        self.touch(agent);
+    }
+
+    /// Loads an agent afresh, with a new timeline epoch. Returns the number of its rows.
+    pub(in crate::daemon) async fn refresh(&self, id: &str) -> Result<u64, AgentError> {
+        self.stop_turn(id).await?;
+        let mut agents = self.agents();
+        let agent = agents.get_mut(id)?;
+        agent.live = None;
+        agent.rows = None;
+        agent.record.archived_at = None;
+        self.load(agent)?;
+        self.touch(agent);
+        let rows = agent.timeline(&self.store).map_or(0, |rows| rows.len());
+        Ok(rows as u64)
+    }
+
+    /// Makes a child an agent of its own.
+    pub(in crate::daemon) fn detach(&self, id: &str) -> Result<(), AgentError> {
+        let mut agents = self.agents();
+        let agent = agents.get_mut(id)?;
+        if agent.record.labels.remove(PARENT_LABEL).is_none() {
+            return Err(AgentError::Invalid("Agent is not a subagent".to_owned()));
+        }
+        self.touch(agent);
+        Ok(())
+    }
+
+    /// Nobody need look any more. Unknown ids are left out.
+    pub(in crate::daemon) fn clear_attention(&self, ids: &[String]) -> Vec<AgentSnapshot> {
+        let mut agents = self.agents();
+        let mut cleared = Vec::new();
+        for id in ids {
+            if let Ok(agent) = agents.get_mut(id) {
+                if agent.record.attention.take().is_some() {
+                    self.touch(agent);
+                }
+                cleared.push(agent.snapshot());
+            }
+        }
+        cleared
+    }
+
+    /// Waits until an agent is not running, or asks something, or the time is over.
+    pub(in crate::daemon) async fn wait(
+        self: &Arc<Self>,
+        name: &str,
+        limit: Option<Duration>,
+    ) -> Waited {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let failed = |error: &AgentError| Waited {
+            status: WaitStatus::Error,
+            agent: None,
+            error: Some(error.to_string()),
+            last_message: None,
+        };
+        let id = match self.agents().resolve(name) {
+            Ok(id) => id,
+            Err(error) => return failed(&error),
+        };
+        loop {
+            let mut changed = {
+                let mut agents = self.agents();
+                match self.waited(&mut agents, &id) {
+                    Ok((Some(waited), _)) => return waited,
+                    Ok((None, changed)) => changed,
+                    Err(error) => return failed(&error),
+                }
+            };
+            // Its inner error means that the agent is gone, which the next look finds.
+            let over = match deadline {
+                Some(deadline) => timeout_at(deadline, changed.changed()).await.is_err(),
+                None => {
+                    let _ = changed.changed().await;
+                    false
+                }
+            };
+            if over {
+                let mut agents = self.agents();
+                return match agents.get_mut(&id) {
+                    Ok(agent) => self.outcome(agent, WaitStatus::Timeout),
+                    Err(error) => failed(&error),
+                };
+            }
+        }
+    }
+
+    #[allow(clippy::type_complexity, reason = "used in one place, right above")]
+    fn waited(
+        &self,
+        agents: &mut Agents,
+        id: &str,
+    ) -> Result<(Option<Waited>, tokio::sync::watch::Receiver<()>), AgentError> {
+        let agent = agents.get_mut(id)?;
+        let status = match agent {
+            Agent { asked, .. } if !asked.is_empty() => Some(WaitStatus::Permission),
+            Agent { turn: Some(_), .. } => None,
+            Agent { record, .. } if record.last_error.is_some() => Some(WaitStatus::Error),
+            _ => Some(WaitStatus::Idle),
+        };
+        let changed = agent.changed.subscribe();
+        Ok((status.map(|status| self.outcome(agent, status)), changed))
+    }
+
+    fn outcome(&self, agent: &mut Agent, status: WaitStatus) -> Waited {
+        let last = agent.timeline(&self.store).map(|rows| rows.last_message());
+        Waited {
+            status,
+            error: (status == WaitStatus::Error)
+                .then(|| agent.record.last_error.clone())
+                .flatten(),
+            agent: Some(agent.snapshot()),
+            last_message: last.ok().flatten(),
+        }
+    }
+
+    /// Says of every agent that was in a turn when an earlier process ended that the turn is over.
+    pub(in crate::daemon) fn recover(&self) {
+        let mut agents = self.agents();
+        for agent in agents.0.values_mut().filter(|agent| agent.record.in_turn) {
+            let turn = agent
+                .timeline(&self.store)
+                .ok()
+                .and_then(|rows: &mut Timeline| rows.last()?.turn_id.clone());
+            if let Some(turn) = turn {
+                self.cancel_tools(agent, &turn);
+            }
+            let item = TimelineItem::AssistantMessage {
+                text: format!("[System Error] {KILLED}"),
+                message_id: None,
+            };
+            self.record_item(agent, None, item);
+            agent.record.in_turn = false;
+            agent.record.last_error = Some(KILLED.to_owned());
+            agent.record.attention = Some(Attention {
+                reason: "error".to_owned(),
+                since: now(),
+            });
+            self.touch(agent);
+        }
+    }
+
+    /// Stops all turns and waits for their ends.
+    pub(in crate::daemon) async fn stop_all(&self) {
+        let running: Vec<String> = {
+            let agents = self.agents();
+            let running = agents.iter().filter(|agent| agent.turn.is_some());
+            running.map(|agent| agent.record.id.clone()).collect()
+        };
+        for id in &running {
+            if let Ok(agent) = self.agents().get(id)
+                && let Some(turn) = &agent.turn
+            {
+                turn.stop.send_replace(true);
+            }
+        }
+        for id in running {
+            // It may have been deleted meanwhile.
+            let _ = self.stop_turn(&id).await;
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! An agent as it is kept on disk, and as it is shown.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Agent, Turn};
+use crate::daemon::providers::{Settings, capabilities};
+use crate::protocol::agents::{AgentSnapshot, Mode, RuntimeInfo};
+
+/// What survives the process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::daemon) struct Record {
+    pub(in crate::daemon) id: String,
+    pub(in crate::daemon) provider: String,
+    pub(in crate::daemon) cwd: String,
+    pub(in crate::daemon) workspace_id: Option<String>,
+    #[serde(default)]
+    pub(in crate::daemon) model: Option<String>,
+    #[serde(default)]
+    pub(in crate::daemon) thinking: Option<String>,
+    #[serde(default)]
+    pub(in crate::daemon) mode: Option<String>,
+    /// Modes that the provider's session named.
+    #[serde(default)]
+    pub(in crate::daemon) modes: Vec<Mode>,
+    #[serde(default)]
+    pub(in crate::daemon) title: Option<String>,
+    #[serde(default)]
+    pub(in crate::daemon) labels: BTreeMap<String, String>,
+    /// Environment of its process; may hold secrets.
+    #[serde(default)]
+    pub(in crate::daemon) env: BTreeMap<String, String>,
+    pub(in crate::daemon) created_at: String,
+    pub(in crate::daemon) updated_at: String,
+    #[serde(default)]
+    pub(in crate::daemon) last_user_message_at: Option<String>,
+    #[serde(default)]
+    pub(in crate::daemon) last_error: Option<String>,
+    #[serde(default)]
+    pub(in crate::daemon) last_usage: Option<Value>,
+    #[serde(default)]
+    pub(in crate::daemon) attention: Option<Attention>,
+    #[serde(default)]
+    pub(in crate::daemon) archived_at: Option<String>,
+    /// The provider's own session.
+    #[serde(default)]
+    pub(in crate::daemon) session_id: Option<String>,
+    #[serde(default)]
+    pub(in crate::daemon) auto_archive: bool,
+    /// A turn runs. Found set at a start, it tells that the process was killed during the turn.
+    #[serde(default)]
+    pub(in crate::daemon) in_turn: bool,
+}
+
+/// Why somebody should look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::daemon) struct Attention {
+    /// `finished`, `error` or `permission`.
+    pub(in crate::daemon) reason: String,
+    /// ISO 8601, UTC.
+    pub(in crate::daemon) since: String,
+}
+
+impl Record {
+    /// Name of its file.
+    pub(super) fn file(id: &str) -> String {
+        format!("agents/{id}")
+    }
+
+    /// What a person may change while it runs.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            mode: self.mode.clone(),
+            model: self.model.clone(),
+            thinking: self.thinking.clone(),
+        }
+    }
+}
+
+impl Agent {
+    /// `closed` for an agent that is only stored.
+    pub(super) fn status(&self) -> &'static str {
+        match (&self.turn, &self.live) {
+            (Some(_), _) => "running",
+            (None, None) => "closed",
+            (None, Some(_)) if self.record.last_error.is_some() => "error",
+            (None, Some(_)) => "idle",
+        }
+    }
+
+    /// What it makes of its workspace.
+    pub(in crate::daemon) fn workspace_status(&self) -> &'static str {
+        match self.status() {
+            _ if self.record.archived_at.is_some() => "done",
+            _ if !self.asked.is_empty() => "needs_input",
+            "running" => "running",
+            _ if self.record.last_error.is_some() => "failed",
+            _ if self.record.attention.is_some() => "attention",
+            _ => "done",
+        }
+    }
+
+    /// The agent as clients see it.
+    pub(in crate::daemon) fn snapshot(&self) -> AgentSnapshot {
+        let record = &self.record;
+        let session = record.session_id.clone();
+        let attention = record.attention.as_ref();
+        AgentSnapshot {
+            id: record.id.clone(),
+            provider: record.provider.clone(),
+            cwd: record.cwd.clone(),
+            workspace_id: record.workspace_id.clone(),
+            model: record.model.clone(),
+            thinking_option_id: record.thinking.clone(),
+            effective_thinking_option_id: record.thinking.clone(),
+            runtime_info: self.live.as_ref().map(|_| RuntimeInfo {
+                provider: record.provider.clone(),
+                session_id: session.clone(),
+                model: record.model.clone(),
+                thinking_option_id: record.thinking.clone(),
+                mode_id: record.mode.clone(),
+                extra: None,
+            }),
+            created_at: record.created_at.clone(),
+            updated_at: record.updated_at.clone(),
+            last_user_message_at: record.last_user_message_at.clone(),
+            status: self.status().to_owned(),
+            active_turn: self
+                .live
+                .as_ref()
+                .map(|_| self.turn.as_ref().map_or(Value::Null, Turn::to_json)),
+            capabilities: capabilities(),
+            current_mode_id: record.mode.clone(),
+            available_modes: record.modes.clone(),
+            features: None,
+            pending_permissions: self.asked.iter().map(|a| a.request.clone()).collect(),
+            persistence: session.map(|session| {
+                json!({
+                    "provider": record.provider,
+                    "sessionId": session,
+                    "nativeHandle": session,
+                })
+            }),
+            last_usage: record.last_usage.clone(),
+            last_error: record.last_error.clone(),
+            title: record.title.clone(),
+            labels: record.labels.clone(),
+            requires_attention: attention.is_some(),
+            attention_reason: attention.map(|a| a.reason.clone()),
+            attention_timestamp: attention.map(|a| a.since.clone()),
+            archived_at: record.archived_at.clone(),
+        }
+    }
+}

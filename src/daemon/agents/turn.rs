@@ -1,0 +1,397 @@
+//! Turns: from a prompt to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use super::{Agent, AgentError, Attention, Live, Record, Turn};
+use crate::daemon::clock::now;
+use crate::daemon::core::Core;
+use crate::daemon::providers::{Feed, Outcome, Prompt, Report, SessionSpec};
+use crate::daemon::store::MAX_LINE_BYTES;
+use crate::daemon::timeline::Row;
+use crate::protocol::timeline::{AgentStream, StreamEvent, TimelineItem, ToolStatus};
+
+/// How long a stopped turn may take before it is dropped.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+/// Characters of a title that is taken from the prompt.
+const TITLE_CHARS: usize = 60;
+
+impl Core {
+    /// Starts a turn; one that runs is stopped first. Loads and unarchives the agent.
+    pub(in crate::daemon) async fn prompt(
+        self: &Arc<Self>,
+        id: &str,
+        prompt: Prompt,
+        message_id: Option<String>,
+    ) -> Result<(), AgentError> {
+        loop {
+            self.stop_turn(id).await?;
+            if self.begin(id, &prompt, message_id.clone())? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Stops the turn that runs, if any, and waits until it is over. Returns whether there was one.
+    pub(in crate::daemon) async fn stop_turn(&self, id: &str) -> Result<bool, AgentError> {
+        let mut changed = {
+            let agents = self.agents();
+            let agent = agents.get(id)?;
+            let Some(turn) = &agent.turn else {
+                return Ok(false);
+            };
+            turn.stop.send_replace(true);
+            agent.changed.subscribe()
+        };
+        while self.agents().get(id).is_ok_and(|a| a.turn.is_some()) {
+            if changed.changed().await.is_err() {
+                break;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Starts a turn unless one runs; returns whether it did.
+    fn begin(
+        self: &Arc<Self>,
+        id: &str,
+        prompt: &Prompt,
+        message_id: Option<String>,
+    ) -> Result<bool, AgentError> {
+        let mut agents = self.agents();
+        let agent = agents.get_mut(id)?;
+        if agent.turn.is_some() {
+            return Ok(false);
+        }
+        self.load(agent)?;
+        let turn_id = uuid::Uuid::new_v4().to_string();
+        let stop = watch::Sender::new(false);
+        let at = now();
+        let live = agent.live.as_ref().expect("it was loaded just now");
+        let (feed, reports) = Feed::new(stop.subscribe(), live.settings.subscribe());
+        let session = Arc::clone(&live.session);
+        agent.turn = Some(Turn {
+            id: turn_id.clone(),
+            started_at: at.clone(),
+            stop: stop.clone(),
+        });
+        let record = &mut agent.record;
+        record.title.get_or_insert_with(|| title(&prompt.text));
+        record.archived_at = None;
+        record.last_error = None;
+        record.attention = None;
+        record.in_turn = true;
+        record.last_user_message_at = Some(at);
+        let provider = record.provider.clone();
+        if let Some(session_id) = record.session_id.clone() {
+            let provider = provider.clone();
+            let event = StreamEvent::ThreadStarted {
+                session_id,
+                provider,
+            };
+            self.stream(id, event);
+        }
+        let event = StreamEvent::TurnStarted {
+            provider,
+            turn_id: Some(turn_id.clone()),
+        };
+        self.stream(id, event);
+        let item = TimelineItem::UserMessage {
+            text: prompt.text.clone(),
+            client_message_id: message_id.clone(),
+            message_id: message_id.or_else(|| Some(uuid::Uuid::new_v4().to_string())),
+        };
+        self.record_item(agent, Some(&turn_id), item);
+        self.touch(agent);
+        let core = Arc::clone(self);
+        let (id, prompt) = (id.to_owned(), prompt.clone());
+        self.spawn(async move {
+            let outcome = {
+                let mut session = session.lock().await;
+                let work = session.turn(prompt, feed);
+                core.follow(&id, &turn_id, work, reports, stop.subscribe())
+                    .await
+            };
+            core.finish(&id, &turn_id, outcome).await;
+        });
+        Ok(true)
+    }
+
+    /// Makes an agent ready to run.
+    pub(super) fn load(&self, agent: &mut Agent) -> Result<(), AgentError> {
+        let record = &mut agent.record;
+        let provider = self.provider(&record.provider)?;
+        if agent.live.is_some() {
+            return Ok(());
+        }
+        let session = provider.session(SessionSpec {
+            agent_id: record.id.clone(),
+            cwd: record.cwd.clone().into(),
+            env: record.env.clone(),
+            session_id: record.session_id.clone(),
+        });
+        if record.modes.is_empty() {
+            record.modes = provider.describe().modes.clone();
+        }
+        agent.live = Some(Live {
+            session: Arc::new(tokio::sync::Mutex::new(session)),
+            settings: watch::Sender::new(record.settings()),
+        });
+        Ok(())
+    }
+
+    /// Passes reports on until the turn is over.
+    async fn follow(
+        &self,
+        id: &str,
+        turn_id: &str,
+        work: impl Future<Output = Outcome>,
+        mut reports: mpsc::Receiver<Report>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Outcome {
+        tokio::pin!(work);
+        let overdue = async {
+            // An error means that the turn is gone, and then nothing is overdue.
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(STOP_GRACE).await;
+        };
+        tokio::pin!(overdue);
+        loop {
+            tokio::select! {
+                biased;
+                Some(report) = reports.recv() => self.report(id, turn_id, report),
+                outcome = &mut work => {
+                    while let Ok(report) = reports.try_recv() {
+                        self.report(id, turn_id, report);
+                    }
+                    return outcome;
+                }
+                () = &mut overdue => return Outcome::Canceled,
+            }
+        }
+    }
+
+    fn report(&self, id: &str, turn_id: &str, report: Report) {
+        let mut agents = self.agents();
+        let Ok(agent) = agents.get_mut(id) else {
+            return;
+        };
+        match report {
+            Report::Item(item) => self.record_item(agent, Some(turn_id), *item),
+            Report::Ask(request, answer) => self.asked(agent, *request, answer),
+            Report::Session(session_id) => {
+                agent.record.session_id = Some(session_id.clone());
+                let provider = agent.record.provider.clone();
+                let event = StreamEvent::ThreadStarted {
+                    session_id,
+                    provider,
+                };
+                self.stream(id, event);
+                self.touch(agent);
+            }
+            Report::Modes(modes, current) => {
+                agent.record.modes = modes;
+                agent.record.mode = current.or(agent.record.mode.take());
+                self.touch(agent);
+            }
+        }
+    }
+
+    async fn finish(self: &Arc<Self>, id: &str, turn_id: &str, outcome: Outcome) {
+        let archive = {
+            let mut agents = self.agents();
+            let Ok(agent) = agents.get_mut(id) else {
+                return;
+            };
+            let provider = agent.record.provider.clone();
+            let turn = Some(turn_id.to_owned());
+            if outcome != (Outcome::Completed { usage: None }) {
+                self.cancel_tools(agent, turn_id);
+            }
+            let (event, reason) = match outcome {
+                Outcome::Completed { usage } => {
+                    agent.record.last_usage = usage.clone().or(agent.record.last_usage.take());
+                    let event = StreamEvent::TurnCompleted {
+                        provider,
+                        turn_id: turn,
+                        usage,
+                    };
+                    (event, "finished")
+                }
+                Outcome::Canceled => {
+                    let event = StreamEvent::TurnCanceled {
+                        provider,
+                        turn_id: turn,
+                        reason: "Interrupted".to_owned(),
+                    };
+                    (event, "finished")
+                }
+                Outcome::Failed { error, code } => {
+                    let text = format!("[System Error] {error}");
+                    let item = TimelineItem::AssistantMessage {
+                        text,
+                        message_id: None,
+                    };
+                    self.record_item(agent, None, item);
+                    agent.record.last_error = Some(error.clone());
+                    let event = StreamEvent::TurnFailed {
+                        provider,
+                        turn_id: turn,
+                        error,
+                        code,
+                        diagnostic: None,
+                    };
+                    (event, "error")
+                }
+            };
+            agent.turn = None;
+            agent.asked.clear();
+            agent.record.in_turn = false;
+            self.stream(id, event);
+            self.attention(agent, reason);
+            self.touch(agent);
+            agent.record.auto_archive
+        };
+        if archive && let Err(error) = self.archive(id).await {
+            tracing::warn!(%error, "an agent could not be archived after its turn");
+        }
+    }
+
+    /// Tool calls that were under way end with their turn.
+    pub(super) fn cancel_tools(&self, agent: &mut Agent, turn_id: &str) {
+        let Ok(timeline) = agent.timeline(&self.store) else {
+            return;
+        };
+        for mut call in timeline.open_calls(turn_id) {
+            call.status = ToolStatus::Canceled;
+            self.record_item(agent, Some(turn_id), TimelineItem::ToolCall(call));
+        }
+    }
+
+    /// Records an item, first on disk, and then shows it.
+    pub(super) fn record_item(&self, agent: &mut Agent, turn_id: Option<&str>, item: TimelineItem) {
+        let mut row = Row {
+            timestamp: now(),
+            turn_id: turn_id.map(str::to_owned),
+            item,
+        };
+        let mut line = serde_json::to_vec(&row).unwrap_or_default();
+        if line.len() > MAX_LINE_BYTES {
+            row.item = TimelineItem::Error {
+                message: format!("an item of {} bytes was left out", line.len()),
+            };
+            line = serde_json::to_vec(&row).unwrap_or_default();
+        }
+        let id = agent.record.id.clone();
+        let provider = agent.record.provider.clone();
+        let (timeline, file) = match agent.rows(&self.store) {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::error!(agent = id, %error, "the timeline cannot be opened");
+                return;
+            }
+        };
+        let size = line.len();
+        if let Err(error) = file.append(line) {
+            tracing::error!(agent = id, %error, "an item could not be stored");
+        }
+        let seq = timeline.push(row.clone(), size);
+        self.hub.stream(&AgentStream {
+            agent_id: id,
+            event: StreamEvent::Timeline {
+                provider,
+                item: row.item,
+                turn_id: row.turn_id,
+            },
+            timestamp: row.timestamp,
+            seq: Some(seq),
+            epoch: Some(timeline.epoch().to_owned()),
+        });
+    }
+
+    /// Shows an event that is not part of the timeline.
+    pub(super) fn stream(&self, id: &str, event: StreamEvent) {
+        self.hub.stream(&AgentStream {
+            agent_id: id.to_owned(),
+            event,
+            timestamp: now(),
+            seq: None,
+            epoch: None,
+        });
+    }
+
+    /// Marks an agent for attention and says so.
+    pub(super) fn attention(&self, agent: &mut Agent, reason: &str) {
+        let since = now();
+        agent.record.attention = Some(Attention {
+            reason: reason.to_owned(),
+            since: since.clone(),
+        });
+        let notification = self.notification(agent, reason);
+        self.hub.attention(AgentStream {
+            agent_id: agent.record.id.clone(),
+            event: StreamEvent::AttentionRequired {
+                provider: agent.record.provider.clone(),
+                reason: reason.to_owned(),
+                timestamp: since.clone(),
+                should_notify: false,
+                notification: Some(notification),
+            },
+            timestamp: since,
+            seq: None,
+            epoch: None,
+        });
+    }
+
+    fn notification(&self, agent: &Agent, reason: &str) -> Value {
+        let (title, body) = match reason {
+            "permission" => {
+                let asked = agent.asked.last().map(|asked| &asked.request);
+                let line = asked.and_then(|r| r.title.clone().or(Some(r.name.clone())));
+                ("Agent needs permission", line.unwrap_or_default())
+            }
+            "error" => ("Agent needs attention", "Encountered an error.".to_owned()),
+            _ => {
+                let timeline = agent.rows.as_ref().map(|rows| &rows.0);
+                let said = timeline.and_then(|timeline| timeline.last_message());
+                ("Agent finished", shorten(&said.unwrap_or_default(), 200))
+            }
+        };
+        let mut data = json!({
+            "serverId": self.identity.server_id.as_str(),
+            "agentId": agent.record.id,
+            "reason": reason,
+        });
+        if let Some(workspace) = &agent.record.workspace_id {
+            data["workspaceId"] = json!(workspace);
+        }
+        json!({ "title": title, "body": body, "data": data })
+    }
+
+    /// Saves a change and tells who watches.
+    pub(super) fn touch(&self, agent: &mut Agent) {
+        agent.record.updated_at = now();
+        self.store
+            .save(&Record::file(&agent.record.id), &agent.record);
+        agent.changed.send_replace(());
+        self.announce(agent);
+    }
+}
+
+/// A title out of a prompt: its first line with words, not too long.
+fn title(prompt: &str) -> String {
+    let line = prompt.lines().map(str::trim).find(|line| !line.is_empty());
+    shorten(line.unwrap_or("Untitled"), TITLE_CHARS)
+}
+
+fn shorten(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((cut, _)) => format!("{}…", text[..cut].trim_end()),
+        None => text.to_owned(),
+    }
+}

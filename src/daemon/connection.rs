@@ -1,0 +1,242 @@
+//! One connection: hello, timers, frames in and out (`docs/protocol.md`, "Hello", "Liveness").
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::core::Core;
+use super::dispatch;
+use super::hub::{Membership, message};
+use super::outbox::{Outgoing, outbox};
+use super::server_info;
+use crate::protocol::session::{
+    CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, CLOSE_PROTOCOL_VERSION, Envelope, Hello,
+    PROTOCOL_VERSION,
+};
+use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
+
+/// How long the hello may take.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
+/// A client that has sent one ping must send the next within this time.
+const LEASE: Duration = Duration::from_secs(45);
+/// Requests of one socket that may be under way at once.
+const MAX_SLOW_REQUESTS: usize = 256;
+/// Longest client id, in bytes.
+const MAX_CLIENT_ID_BYTES: usize = 256;
+
+/// Serves a connection until either side ends it.
+pub(super) async fn serve(core: Arc<Core>, transport: Transport) {
+    let Transport {
+        mut sender,
+        mut receiver,
+    } = transport;
+    let greeted = timeout(HELLO_TIMEOUT, greet(&mut *sender, &mut *receiver)).await;
+    let hello = match greeted {
+        Ok(Ok(hello)) => hello,
+        Ok(Err(Refused::With(closed))) => return sender.close(closed).await,
+        Ok(Err(Refused::Gone)) => return,
+        Err(_) => {
+            let closed = Closed::new(CLOSE_HELLO_TIMEOUT, "Hello timeout");
+            return sender.close(closed).await;
+        }
+    };
+    let (outbox, mut outgoing) = outbox();
+    let Some(socket) = core.hub.join(&hello, outbox) else {
+        let closed = Closed::new(1013, "Too many connections");
+        return sender.close(closed).await;
+    };
+    socket.send("status", &server_info(&core));
+    let mut stop = core.stop.subscribe();
+    let closed = tokio::select! {
+        closed = read(&core, &socket, &mut *receiver) => Some(closed),
+        () = write(&mut *sender, &mut outgoing) => None,
+        _ = stop.wait_for(|stop| *stop) => Some(Closed::default()),
+    };
+    drop(socket);
+    if let Some(closed) = closed {
+        // What was answered before the end still leaves, as far as the peer takes it.
+        let rest = async {
+            while let Some(frame) = outgoing.try_next() {
+                if sender.send(frame).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let _ = timeout(Duration::from_millis(250), rest).await;
+        sender.close(closed).await;
+    }
+}
+
+enum Refused {
+    With(Closed),
+    Gone,
+}
+
+/// Reads up to the hello.
+async fn greet(
+    sender: &mut dyn FrameSender,
+    receiver: &mut dyn FrameReceiver,
+) -> Result<Hello, Refused> {
+    let refuse = |code, reason| Err(Refused::With(Closed::new(code, reason)));
+    loop {
+        let frame = receiver.recv().await.map_err(|_| Refused::Gone)?;
+        let Some(text) = json_text(&frame) else {
+            return refuse(CLOSE_INVALID_HELLO, "Session message before hello");
+        };
+        let kind = serde_json::from_str::<Envelope<'_>>(text)
+            .map_or_else(|_| String::new(), |envelope| envelope.kind.into_owned());
+        match kind.as_str() {
+            "ping" => {
+                let pong = Frame::Text(r#"{"type":"pong"}"#.to_owned());
+                sender.send(pong).await.map_err(|_| Refused::Gone)?;
+            }
+            "session" => return refuse(CLOSE_INVALID_HELLO, "Session message before hello"),
+            "hello" => return check(text),
+            _ => return refuse(CLOSE_INVALID_HELLO, "Invalid hello"),
+        }
+    }
+}
+
+fn check(text: &str) -> Result<Hello, Refused> {
+    let refuse = |code, reason| Err(Refused::With(Closed::new(code, reason)));
+    let Ok(value) = serde_json::from_str::<Value>(text) else {
+        return refuse(CLOSE_INVALID_HELLO, "Invalid hello");
+    };
+    let known = ["mobile", "browser", "cli", "mcp"];
+    let client_type = value["clientType"].as_str().unwrap_or_default();
+    let client_id = value["clientId"].as_str().unwrap_or_default().trim();
+    let Some(version) = value["protocolVersion"].as_f64() else {
+        return refuse(CLOSE_INVALID_HELLO, "Invalid hello");
+    };
+    let usable = !client_id.is_empty() && client_id.len() <= MAX_CLIENT_ID_BYTES;
+    if !usable || !known.contains(&client_type) {
+        return refuse(CLOSE_INVALID_HELLO, "Invalid hello");
+    }
+    if client_id.starts_with("plugin:") {
+        return refuse(CLOSE_INVALID_HELLO, "Invalid plugin clientId");
+    }
+    if version != f64::from(PROTOCOL_VERSION) {
+        return refuse(CLOSE_PROTOCOL_VERSION, "Incompatible protocol version");
+    }
+    let capabilities = value["capabilities"].as_object().into_iter().flatten();
+    Ok(Hello {
+        client_id: client_id.to_owned(),
+        client_type: client_type.to_owned(),
+        protocol_version: PROTOCOL_VERSION,
+        // Unknown capabilities may be anything; only `true` enables.
+        capabilities: capabilities
+            .map(|(name, value)| (name.clone(), *value == Value::Bool(true)))
+            .collect(),
+        app_version: value["appVersion"].as_str().map(str::to_owned),
+    })
+}
+
+/// Sends what waits; returns when the peer is gone or too slow.
+async fn write(sender: &mut dyn FrameSender, outgoing: &mut Outgoing) {
+    loop {
+        let Some(frame) = outgoing.next().await else {
+            return;
+        };
+        let len = frame.len();
+        let sent = tokio::select! {
+            sent = sender.send(frame) => sent,
+            () = outgoing.overflow() => return,
+        };
+        outgoing.sent(len);
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes frames until the connection ends; returns how to close it.
+async fn read(core: &Arc<Core>, socket: &Membership, receiver: &mut dyn FrameReceiver) -> Closed {
+    // Dropped with the connection: nobody would hear their answers.
+    let mut slow = JoinSet::new();
+    let mut lease: Option<Instant> = None;
+    loop {
+        while slow.try_join_next().is_some() {}
+        let frame = tokio::select! {
+            frame = receiver.recv() => frame,
+            () = expire(lease) => return Closed::default(),
+        };
+        let frame = match frame {
+            Ok(frame) => frame,
+            Err(TransportError::Closed(closed)) => return closed,
+            Err(TransportError::TooLarge { .. }) => {
+                return Closed::new(1009, "Message is too large");
+            }
+            Err(_) => return Closed::new(1011, "Connection failed"),
+        };
+        let Some(text) = json_text(&frame) else {
+            dispatch::binary(core, socket, frame);
+            continue;
+        };
+        let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else {
+            invalid(socket, "not a message");
+            continue;
+        };
+        match (envelope.kind.as_ref(), envelope.message) {
+            ("ping", _) => {
+                lease = Some(Instant::now() + LEASE);
+                let pong = Frame::Text(r#"{"type":"pong"}"#.to_owned());
+                socket.outbox.push(pong);
+            }
+            ("session", Some(message)) if slow.len() < MAX_SLOW_REQUESTS => {
+                dispatch::session(core, socket, message.get(), &mut slow).await;
+            }
+            ("session", Some(message)) => dispatch::busy(socket, message.get()),
+            ("hello", _) => return Closed::new(CLOSE_INVALID_HELLO, "Unexpected hello"),
+            ("recording_state" | "pong", _) => {}
+            _ => unknown(socket, text),
+        }
+    }
+}
+
+async fn expire(lease: Option<Instant>) {
+    match lease {
+        Some(lease) => sleep_until(lease).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Returns the JSON of a frame; `None` for a frame of bytes. A channel without binary frames carries
+/// bytes as text, and a client may send JSON as bytes, so the first byte decides.
+fn json_text(frame: &Frame) -> Option<&str> {
+    let bytes = match frame {
+        Frame::Text(text) => text.as_bytes(),
+        Frame::Binary(bytes) => bytes,
+    };
+    if matches!(bytes.first(), Some(0x01..=0x05 | 0x10..=0x12)) {
+        return None;
+    }
+    match frame {
+        Frame::Text(text) => Some(text),
+        Frame::Binary(bytes) => Some(std::str::from_utf8(bytes).unwrap_or("")),
+    }
+}
+
+fn unknown(socket: &Membership, text: &str) {
+    let value: Value = serde_json::from_str(text).unwrap_or_default();
+    match value["requestId"].as_str() {
+        Some(id) => socket.send(
+            "rpc_error",
+            &json!({
+                "requestId": id,
+                "requestType": value["type"],
+                "error": "Invalid message",
+                "code": "invalid_message",
+            }),
+        ),
+        None => invalid(socket, "unknown type"),
+    }
+}
+
+/// Says that a frame makes no sense.
+pub(super) fn invalid(socket: &Membership, what: &str) {
+    let payload = json!({ "status": "error", "message": format!("Invalid message: {what}") });
+    socket.outbox.push(message("status", &payload));
+}

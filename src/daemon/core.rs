@@ -1,0 +1,211 @@
+//! What all sessions share.
+//!
+//! Locks are taken in one order: agents, workspaces, hub; none is held across an await.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use super::Identity;
+use super::agents::{Agent, AgentError, Agents};
+use super::hub::Hub;
+use super::providers::Provider;
+use super::store::{Store, lock};
+use super::workspaces::{WorkspaceRecord, Workspaces};
+use crate::pairing::RelayConfig;
+use crate::protocol::agents::AgentEntry;
+use crate::protocol::lifecycle::AgentUpdate;
+use crate::protocol::workspaces::{Workspace, WorkspaceUpdate};
+
+/// Changes of a workspace within this time are told once.
+const WORKSPACE_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long connections may take to say goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// What all sessions share.
+pub(super) struct Core {
+    pub(super) home: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) relay: Option<RelayConfig>,
+    pub(super) app_url: String,
+    /// Where it listens, once it does.
+    pub(super) listen: Mutex<Option<String>>,
+    pub(super) started_at: String,
+    pub(super) store: Store,
+    pub(super) hub: Arc<Hub>,
+    pub(super) providers: BTreeMap<String, Arc<dyn Provider>>,
+    agents: Mutex<Agents>,
+    workspaces: Mutex<Workspaces>,
+    /// Workspaces whose status may have changed.
+    stirred: Mutex<BTreeSet<String>>,
+    stir: Notify,
+    tasks: Mutex<JoinSet<()>>,
+    /// Set when the daemon is to end.
+    pub(super) stop: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Core")
+    }
+}
+
+/// What a core is made of.
+pub(super) struct Parts {
+    pub(super) home: PathBuf,
+    pub(super) identity: Identity,
+    pub(super) relay: Option<RelayConfig>,
+    pub(super) app_url: String,
+    pub(super) store: Store,
+    pub(super) providers: Vec<Arc<dyn Provider>>,
+}
+
+impl Core {
+    /// Loads what an earlier process stored.
+    pub(super) fn new(parts: Parts) -> Arc<Self> {
+        let providers = parts.providers.into_iter();
+        let core = Self {
+            agents: Mutex::new(Agents::load(&parts.store)),
+            workspaces: Mutex::new(parts.store.load("workspaces").unwrap_or_default()),
+            home: parts.home,
+            identity: parts.identity,
+            relay: parts.relay,
+            app_url: parts.app_url,
+            listen: Mutex::default(),
+            started_at: super::clock::now(),
+            store: parts.store,
+            hub: Arc::default(),
+            providers: providers.map(|p| (p.describe().id.clone(), p)).collect(),
+            stirred: Mutex::default(),
+            stir: Notify::new(),
+            tasks: Mutex::default(),
+            stop: watch::Sender::new(false),
+        };
+        core.recover();
+        Arc::new(core)
+    }
+
+    /// The agents.
+    pub(super) fn agents(&self) -> MutexGuard<'_, Agents> {
+        lock(&self.agents)
+    }
+
+    /// The workspaces.
+    pub(super) fn workspaces(&self) -> MutexGuard<'_, Workspaces> {
+        lock(&self.workspaces)
+    }
+
+    /// The provider with this id.
+    pub(super) fn provider(&self, id: &str) -> Result<Arc<dyn Provider>, AgentError> {
+        let found = self.providers.get(id).map(Arc::clone);
+        found.ok_or_else(|| AgentError::Invalid(format!("Provider {id} is not configured")))
+    }
+
+    /// Runs something that ends with the daemon at the latest.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = lock(&self.tasks);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
+    /// Lets connections say goodbye, and ends what [`Core::spawn`] runs.
+    pub(super) async fn end_tasks(&self) {
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
+        let all = async { while tasks.join_next().await.is_some() {} };
+        // Who is slow is dropped with the set.
+        let _ = tokio::time::timeout(GOODBYE, all).await;
+    }
+
+    /// Where it listens.
+    pub(super) fn listening(&self) -> Option<String> {
+        lock(&self.listen).clone()
+    }
+
+    /// Tells who watches that an agent changed.
+    pub(super) fn announce(&self, agent: &Agent) {
+        if self.hub.agents_are_watched() {
+            let entry = AgentEntry {
+                project: self.placement(agent),
+                agent: agent.snapshot(),
+            };
+            self.hub
+                .agent_changed(&AgentUpdate::Upsert(Box::new(entry)));
+        }
+        if let Some(workspace) = &agent.record.workspace_id {
+            self.stir(workspace);
+        }
+    }
+
+    /// Has a workspace shown again soon.
+    pub(super) fn stir(&self, workspace: &str) {
+        if self.hub.workspaces_are_watched() {
+            lock(&self.stirred).insert(workspace.to_owned());
+            self.stir.notify_one();
+        }
+    }
+
+    /// Shows workspaces that changed, for ever.
+    pub(super) async fn show_workspaces(&self) {
+        loop {
+            self.stir.notified().await;
+            tokio::time::sleep(WORKSPACE_PAUSE).await;
+            for id in std::mem::take(&mut *lock(&self.stirred)) {
+                let update = match self.workspace(&id) {
+                    Some(workspace) => WorkspaceUpdate::Upsert {
+                        workspace: Box::new(workspace),
+                    },
+                    None => WorkspaceUpdate::Remove { id },
+                };
+                self.hub.workspace_changed(&update);
+            }
+        }
+    }
+
+    /// An active workspace as clients see it.
+    pub(super) fn workspace(&self, id: &str) -> Option<Workspace> {
+        let statuses = self.workspace_statuses();
+        let workspaces = self.workspaces();
+        let record = workspaces.get(id).filter(|w| w.archived_at.is_none())?;
+        Some(shown(&workspaces, record, &statuses))
+    }
+
+    /// What the agents make of their workspaces.
+    pub(super) fn workspace_statuses(&self) -> BTreeMap<String, &'static str> {
+        let mut statuses = BTreeMap::new();
+        for agent in self.agents().iter() {
+            let Some(id) = &agent.record.workspace_id else {
+                continue;
+            };
+            let status = agent.workspace_status();
+            let known = statuses.entry(id.clone()).or_insert(status);
+            if rank(status) < rank(known) {
+                *known = status;
+            }
+        }
+        statuses
+    }
+}
+
+/// A workspace as clients see it.
+pub(super) fn shown(
+    workspaces: &Workspaces,
+    record: &WorkspaceRecord,
+    statuses: &BTreeMap<String, &'static str>,
+) -> Workspace {
+    let status = statuses.get(&record.id).copied().unwrap_or("done");
+    workspaces.placements().workspace(record, status)
+}
+
+/// What counts most comes first.
+pub(super) fn rank(status: &str) -> usize {
+    const ORDER: [&str; 5] = ["needs_input", "failed", "running", "attention", "done"];
+    ORDER
+        .iter()
+        .position(|known| *known == status)
+        .unwrap_or(ORDER.len())
+}

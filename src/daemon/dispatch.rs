@@ -1,0 +1,214 @@
+//! From a message to the handler of its type, and back to a reply.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::agents::AgentError;
+use super::connection::invalid;
+use super::core::Core;
+use super::hub::{Membership, Socket};
+use crate::protocol::daemon::{
+    GetConfig, GetPairingOffer, GetStatus, ReloadConfig, Restart, SetConfig, Shutdown,
+};
+use crate::protocol::lifecycle::{
+    ArchiveAgent, CancelAgent, ClearAttention, CreateAgent, DeleteAgent, DetachAgent, FetchAgent,
+    ImportAgent, RefreshAgent, SendMessage, SetMode, SetThinking, UpdateAgent, WaitForFinish,
+};
+use crate::protocol::permissions::AnswerPermission;
+use crate::protocol::providers::{DiagnoseProvider, GetProviders, ListModels};
+use crate::protocol::session::{Ping, Request, RpcError};
+use crate::protocol::timeline::{FetchTimeline, SubscribeTimelines};
+use crate::protocol::workspaces::{
+    AddProject, ArchiveWorkspace, ArchiveWorktree, CloneRepository, CreateWorkspace,
+    CreateWorktree, FetchWorkspaces, ListProjects, ListWorktrees, OpenProject, RemoveProject,
+    RenameProject, RenameWorkspace,
+};
+use crate::protocol::{agents::FetchAgents, session::APP_VERSION};
+use crate::transport::Frame;
+
+/// A request on its way through its handler.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// What all sessions share.
+    pub(super) core: Arc<Core>,
+    /// Who asked.
+    pub(super) socket: Arc<Socket>,
+    /// The id that the client chose.
+    pub(super) request_id: String,
+    /// The message type.
+    kind: String,
+}
+
+/// Why a request gets no reply of its own type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Of a type we do not know, or malformed.
+    Schema,
+    /// The handler failed.
+    Failed(String),
+    /// A code of its own, and a sentence.
+    Coded(&'static str, String),
+}
+
+impl From<AgentError> for Refusal {
+    fn from(error: AgentError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// How a request is served.
+pub(super) trait Serve:
+    Request<Reply: Serialize> + DeserializeOwned + Send + 'static
+{
+    /// Does the work.
+    fn serve(self, call: &Call) -> impl Future<Output = Result<Self::Reply, Refusal>> + Send;
+}
+
+/// What every session message has.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    request_id: Option<Cow<'a, str>>,
+}
+
+/// Serves a session message. Requests are served in the order in which they come; those that may
+/// take long go on in `slow` while the next are served.
+pub(super) async fn session(
+    core: &Arc<Core>,
+    socket: &Membership,
+    text: &str,
+    slow: &mut JoinSet<()>,
+) {
+    let Ok(head) = serde_json::from_str::<Head<'_>>(text) else {
+        return invalid(socket, "no type");
+    };
+    if super::handlers::notice(core, socket, &head.kind, text) {
+        return;
+    }
+    // The request whose id may be left out, and that is done all the same.
+    let optional = head.kind == CancelAgent::TYPE || head.kind == ClearAttention::TYPE;
+    let Some(request_id) = head.request_id.or(optional.then_some(Cow::Borrowed(""))) else {
+        return invalid(socket, "unknown type, or no requestId");
+    };
+    let call = Call {
+        core: Arc::clone(core),
+        socket: Arc::clone(socket),
+        request_id: request_id.into_owned(),
+        kind: head.kind.into_owned(),
+    };
+    macro_rules! table {
+        (at_once: $($quick:ty),*; slowly: $($long:ty),*;) => {
+            match call.kind.as_str() {
+                $(<$quick as Request>::TYPE => call.run::<$quick>(text).await,)*
+                $(<$long as Request>::TYPE => {
+                    let text = text.to_owned();
+                    slow.spawn(async move { call.run::<$long>(&text).await });
+                })*
+                _ => call.refuse(Refusal::Schema),
+            }
+        };
+    }
+    table! {
+        at_once:
+            Ping,
+            FetchAgents, FetchAgent, CreateAgent, ImportAgent, UpdateAgent, SetMode, SetThinking,
+            DetachAgent, ClearAttention, FetchTimeline, SubscribeTimelines, AnswerPermission,
+            GetProviders, ListModels, DiagnoseProvider,
+            FetchWorkspaces, OpenProject, RenameWorkspace, ListProjects, AddProject,
+            RenameProject, RemoveProject, ListWorktrees,
+            GetStatus, GetPairingOffer, ReloadConfig, GetConfig, SetConfig, Restart, Shutdown;
+        slowly:
+            WaitForFinish, SendMessage, CancelAgent, ArchiveAgent, DeleteAgent, RefreshAgent,
+            CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;
+    }
+}
+
+/// Refuses a message because too many are under way.
+pub(super) fn busy(socket: &Membership, text: &str) {
+    let head = serde_json::from_str::<Head<'_>>(text).ok();
+    if let Some((id, kind)) = head.and_then(|head| Some((head.request_id?, head.kind))) {
+        socket.send(
+            "rpc_error",
+            &RpcError {
+                request_id: id.into_owned(),
+                request_type: Some(kind.into_owned()),
+                error: "Too many requests are under way".to_owned(),
+                code: Some("busy".to_owned()),
+            },
+        );
+    }
+}
+
+/// Takes a frame of bytes.
+pub(super) fn binary(core: &Arc<Core>, socket: &Membership, frame: Frame) {
+    // Slots that nobody has are ignored, as the protocol asks.
+    super::handlers::bytes(core, socket, frame);
+}
+
+impl Call {
+    async fn run<R: Serve>(&self, text: &str) {
+        let Ok(request) = serde_json::from_str::<R>(text) else {
+            return self.refuse(Refusal::Schema);
+        };
+        match request.serve(self).await {
+            Ok(reply) => self.reply(R::REPLY, &reply),
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    fn reply(&self, kind: &str, reply: &impl Serialize) {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Payload<'a, R> {
+            request_id: &'a str,
+            #[serde(flatten)]
+            reply: &'a R,
+        }
+        let request_id = &self.request_id;
+        self.socket.send(kind, &Payload { request_id, reply });
+    }
+
+    fn refuse(&self, refusal: Refusal) {
+        let (code, error) = match refusal {
+            Refusal::Schema => (
+                "unknown_schema",
+                format!("this daemon ({APP_VERSION}) does not know the request"),
+            ),
+            Refusal::Failed(error) => ("handler_error", format!("Request failed: {error}")),
+            Refusal::Coded(code, error) => (code, error),
+        };
+        self.socket.send(
+            "rpc_error",
+            &RpcError {
+                request_id: self.request_id.clone(),
+                request_type: Some(self.kind.clone()),
+                error: error.clone(),
+                code: Some(code.to_owned()),
+            },
+        );
+        if code == "handler_error" {
+            self.log(&error);
+        }
+    }
+
+    /// Tells the client of an error in passing.
+    pub(super) fn log(&self, error: &str) {
+        self.socket.send(
+            "activity_log",
+            &json!({
+                "id": uuid::Uuid::new_v4().to_string(),
+                "timestamp": super::clock::now(),
+                "type": "error",
+                "content": error,
+            }),
+        );
+    }
+}

@@ -1,0 +1,115 @@
+//! The daemon itself.
+
+use serde_json::{Value, json};
+
+use crate::daemon::dispatch::{Call, Refusal, Serve};
+use crate::pairing::Offer;
+use crate::protocol::daemon::{
+    DaemonConfig, DaemonStatus, GetConfig, GetPairingOffer, GetStatus, PairingOffer,
+    ProviderStatus, RelayStatus, ReloadConfig, ReloadedConfig, Restart, SetConfig, Shutdown,
+    Stopping,
+};
+use crate::protocol::session::APP_VERSION;
+use crate::secret::Secret;
+
+impl Serve for GetStatus {
+    async fn serve(self, call: &Call) -> Result<DaemonStatus, Refusal> {
+        let core = &call.core;
+        let program = std::env::current_exe().unwrap_or_default();
+        let providers = core.providers.keys();
+        Ok(DaemonStatus {
+            server_id: core.identity.server_id.as_str().to_owned(),
+            version: Some(APP_VERSION.to_owned()),
+            pid: std::process::id(),
+            node_path: program.to_string_lossy().into_owned(),
+            started_at: Some(core.started_at.clone()),
+            listen: core.listening(),
+            relay: core.relay.as_ref().map(|relay| RelayStatus {
+                enabled: relay.enabled,
+                endpoint: relay.endpoint.to_string(),
+                public_endpoint: relay.public_endpoint.to_string(),
+                use_tls: relay.use_tls,
+                public_use_tls: relay.public_use_tls,
+            }),
+            providers: providers
+                .map(|provider| ProviderStatus {
+                    provider: provider.clone(),
+                    available: true,
+                    error: None,
+                })
+                .collect(),
+        })
+    }
+}
+
+impl Serve for GetPairingOffer {
+    async fn serve(self, call: &Call) -> Result<PairingOffer, Refusal> {
+        let core = &call.core;
+        let relay = core.relay.as_ref().filter(|relay| relay.enabled);
+        let link = relay.map(|relay| {
+            let server_id = Secret::new(core.identity.server_id.as_str().to_owned());
+            let endpoint = relay.public_endpoint.clone();
+            let tls = Some(relay.public_use_tls);
+            let offer = Offer::new(server_id, core.identity.public_key, endpoint, tls);
+            offer.to_link(&core.app_url)
+        });
+        Ok(PairingOffer {
+            relay_enabled: link.is_some(),
+            url: link.map_or_else(String::new, |link| link.expose().clone()),
+            qr: None,
+        })
+    }
+}
+
+impl Serve for ReloadConfig {
+    async fn serve(self, _: &Call) -> Result<ReloadedConfig, Refusal> {
+        // Everything here is set on the command line; nothing is read again.
+        Ok(ReloadedConfig::default())
+    }
+}
+
+impl Serve for GetConfig {
+    async fn serve(self, call: &Call) -> Result<DaemonConfig, Refusal> {
+        let config = config(call);
+        Ok(DaemonConfig { config })
+    }
+}
+
+impl Serve for SetConfig {
+    async fn serve(self, call: &Call) -> Result<DaemonConfig, Refusal> {
+        // Keys that cannot be changed are ignored, and the reply tells what holds.
+        let config = config(call);
+        Ok(DaemonConfig { config })
+    }
+}
+
+fn config(call: &Call) -> Value {
+    let enabled = call.core.relay.as_ref().is_some_and(|relay| relay.enabled);
+    json!({
+        "relay": { "enabled": enabled },
+        "mcp": { "enabled": false, "injectIntoAgents": false },
+        "app": { "baseUrl": call.core.app_url },
+        "browserTools": { "enabled": false },
+        "providers": {},
+        "metadataGeneration": { "providers": [] },
+        "autoArchiveAfterMerge": false,
+        "enableTerminalAgentHooks": false,
+        "appendSystemPrompt": "",
+    })
+}
+
+impl Serve for Restart {
+    async fn serve(self, _: &Call) -> Result<Stopping, Refusal> {
+        let error = "this daemon has no supervisor to start it again".to_owned();
+        Err(Refusal::Failed(error))
+    }
+}
+
+impl Serve for Shutdown {
+    async fn serve(self, call: &Call) -> Result<Stopping, Refusal> {
+        call.core.stop.send_replace(true);
+        Ok(Stopping::ShutdownRequested {
+            client_id: call.socket.client_id.clone(),
+        })
+    }
+}

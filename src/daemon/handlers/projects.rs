@@ -1,0 +1,83 @@
+//! Projects.
+
+use super::workspaces::{archive_agents, error_code};
+use crate::daemon::core::Core;
+use crate::daemon::dispatch::{Call, Refusal, Serve};
+use crate::protocol::workspaces::{
+    AddProject, AddedProject, ListProjects, Project, Projects, RemoveProject, RemovedProject,
+    RenameProject, RenamedProject,
+};
+
+impl Serve for ListProjects {
+    async fn serve(self, call: &Call) -> Result<Projects, Refusal> {
+        let workspaces = call.core.workspaces();
+        let mut placements = workspaces.placements();
+        let server_id = call.core.identity.server_id.as_str();
+        let projects = workspaces.projects();
+        Ok(Projects {
+            projects: projects.map(|p| placements.project(p, server_id)).collect(),
+        })
+    }
+}
+
+impl Serve for AddProject {
+    async fn serve(self, call: &Call) -> Result<AddedProject, Refusal> {
+        let added = call.core.workspaces().add_project(&self.cwd);
+        save(&call.core).await;
+        Ok(match added {
+            Ok(project) => AddedProject {
+                project: project_shown(&call.core, &project.id),
+                ..AddedProject::default()
+            },
+            Err(error) => AddedProject {
+                error_code: error_code(&error),
+                error: Some(error.to_string()),
+                ..AddedProject::default()
+            },
+        })
+    }
+}
+
+/// A project as clients see it.
+pub(super) fn project_shown(core: &Core, id: &str) -> Option<Project> {
+    let workspaces = core.workspaces();
+    let project = workspaces.project(id)?;
+    let server_id = core.identity.server_id.as_str();
+    Some(workspaces.placements().project(project, server_id))
+}
+
+impl Serve for RenameProject {
+    async fn serve(self, call: &Call) -> Result<RenamedProject, Refusal> {
+        let id = self.project_id;
+        let name = self.custom_name.filter(|name| !name.trim().is_empty());
+        let accepted = call.core.workspaces().rename_project(&id, name.clone());
+        save(&call.core).await;
+        Ok(RenamedProject {
+            error: (!accepted).then(|| format!("Project not found: {id}")),
+            custom_name: name.filter(|_| accepted),
+            accepted,
+            project_id: id,
+        })
+    }
+}
+
+impl Serve for RemoveProject {
+    async fn serve(self, call: &Call) -> Result<RemovedProject, Refusal> {
+        let removed = call.core.workspaces().remove_project(&self.project_id);
+        for workspace in &removed {
+            archive_agents(call, workspace).await;
+        }
+        save(&call.core).await;
+        Ok(RemovedProject {
+            project_id: self.project_id,
+            accepted: true,
+            removed_workspace_ids: removed,
+            error: None,
+        })
+    }
+}
+
+async fn save(core: &Core) {
+    core.store.save("workspaces", &*core.workspaces());
+    core.store.saved().await;
+}

@@ -1,0 +1,262 @@
+//! Who is connected, and what each is told.
+//!
+//! A session is a client id; all its sockets share its subscriptions and see its events. It outlives
+//! its last socket for a while, so that a client that comes back finds it as it was.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::outbox::Outbox;
+use super::store::lock;
+use crate::protocol::lifecycle::AgentUpdate;
+use crate::protocol::session::Hello;
+use crate::protocol::timeline::{AgentStream, StreamEvent};
+use crate::protocol::workspaces::WorkspaceUpdate;
+use crate::transport::Frame;
+
+/// Sockets of all sessions together.
+const MAX_SOCKETS: usize = 512;
+/// How long a session outlives its last socket.
+const GRACE: Duration = Duration::from_secs(90);
+/// Agents of one selective subscription.
+const MAX_SUBSCRIBED: usize = 10_000;
+
+/// All sessions.
+#[derive(Debug, Default)]
+pub(super) struct Hub(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    sessions: HashMap<String, Session>,
+    last_socket: u64,
+}
+
+#[derive(Debug, Default)]
+struct Session {
+    sockets: Vec<Arc<Socket>>,
+    watches_agents: bool,
+    watches_workspaces: bool,
+    left_at: Option<Instant>,
+}
+
+/// One connection of a session, after its hello.
+#[derive(Debug)]
+pub(super) struct Socket {
+    id: u64,
+    /// The session.
+    pub(super) client_id: String,
+    /// What waits to be sent.
+    pub(super) outbox: Outbox,
+    /// Wants only the streams it asked for.
+    selective: bool,
+    /// Knows the mark `reasoning_merge`.
+    pub(super) reasoning_merge: bool,
+    timelines: Mutex<HashSet<String>>,
+}
+
+/// Removes a socket from its session when dropped.
+#[derive(Debug)]
+pub(super) struct Membership {
+    hub: Arc<Hub>,
+    socket: Arc<Socket>,
+}
+
+impl std::ops::Deref for Membership {
+    type Target = Arc<Socket>;
+
+    fn deref(&self) -> &Arc<Socket> {
+        &self.socket
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let mut inner = lock(&self.hub.0);
+        if let Some(session) = inner.sessions.get_mut(&self.socket.client_id) {
+            session.sockets.retain(|socket| socket.id != self.socket.id);
+            if session.sockets.is_empty() {
+                session.left_at = Some(Instant::now());
+            }
+        }
+    }
+}
+
+impl Socket {
+    /// Sends a session message.
+    pub(super) fn send(&self, kind: &str, payload: &impl Serialize) {
+        self.outbox.push(message(kind, payload));
+    }
+
+    /// Replaces the list of streams it wants.
+    pub(super) fn set_timelines(&self, ids: &[String]) {
+        *lock(&self.timelines) = ids.iter().take(MAX_SUBSCRIBED).cloned().collect();
+    }
+
+    fn wants(&self, agent_id: &str) -> bool {
+        !self.selective || lock(&self.timelines).contains(agent_id)
+    }
+}
+
+impl Hub {
+    /// Adds a socket to its session; `None` when there are too many.
+    pub(super) fn join(self: &Arc<Self>, hello: &Hello, outbox: Outbox) -> Option<Membership> {
+        let can = |name: &str| hello.capabilities.get(name) == Some(&true);
+        let mut inner = lock(&self.0);
+        let inner = &mut *inner;
+        inner
+            .sessions
+            .retain(|_, session| session.left_at.is_none_or(|at| at.elapsed() < GRACE));
+        let sockets: usize = inner.sessions.values().map(|s| s.sockets.len()).sum();
+        if sockets >= MAX_SOCKETS || inner.sessions.len() >= 2 * MAX_SOCKETS {
+            return None;
+        }
+        inner.last_socket += 1;
+        let socket = Arc::new(Socket {
+            id: inner.last_socket,
+            client_id: hello.client_id.clone(),
+            outbox,
+            selective: can("selective_agent_timeline"),
+            reasoning_merge: can("reasoning_merge_enum"),
+            timelines: Mutex::default(),
+        });
+        let session = inner.sessions.entry(hello.client_id.clone()).or_default();
+        session.left_at = None;
+        session.sockets.push(Arc::clone(&socket));
+        Some(Membership {
+            hub: Arc::clone(self),
+            socket,
+        })
+    }
+
+    /// The session wants changes of the directory of agents from now on.
+    pub(super) fn watch_agents(&self, client_id: &str) {
+        if let Some(session) = lock(&self.0).sessions.get_mut(client_id) {
+            session.watches_agents = true;
+        }
+    }
+
+    /// The session wants changes of the directory of workspaces from now on.
+    pub(super) fn watch_workspaces(&self, client_id: &str) {
+        if let Some(session) = lock(&self.0).sessions.get_mut(client_id) {
+            session.watches_workspaces = true;
+        }
+    }
+
+    /// Whether anybody wants changes of the directory of agents.
+    pub(super) fn agents_are_watched(&self) -> bool {
+        lock(&self.0).sessions.values().any(|s| s.watches_agents)
+    }
+
+    /// Whether anybody wants changes of the directory of workspaces.
+    pub(super) fn workspaces_are_watched(&self) -> bool {
+        lock(&self.0)
+            .sessions
+            .values()
+            .any(|s| s.watches_workspaces)
+    }
+
+    /// Tells who watches agents.
+    pub(super) fn agent_changed(&self, update: &AgentUpdate) {
+        self.tell("agent_update", update, |session, _| session.watches_agents);
+    }
+
+    /// Tells who watches agents that one is gone.
+    pub(super) fn agent_removed(&self, id: &str) {
+        let agent_id = id.to_owned();
+        self.agent_changed(&AgentUpdate::Remove { agent_id });
+    }
+
+    /// Tells who watches workspaces.
+    pub(super) fn workspace_changed(&self, update: &WorkspaceUpdate) {
+        self.tell("workspace_update", update, |session, _| {
+            session.watches_workspaces
+        });
+    }
+
+    /// Tells everybody.
+    pub(super) fn broadcast(&self, kind: &str, payload: &impl Serialize) {
+        self.tell(kind, payload, |_, _| true);
+    }
+
+    /// Tells everybody but one socket, which hears of it otherwise.
+    pub(super) fn broadcast_but(&self, but: &Socket, kind: &str, payload: &impl Serialize) {
+        self.tell(kind, payload, |_, socket| socket.id != but.id);
+    }
+
+    /// Tells everybody who wants the stream of the agent.
+    pub(super) fn stream(&self, event: &AgentStream) {
+        self.tell("agent_stream", event, |_, socket| {
+            socket.wants(&event.agent_id)
+        });
+    }
+
+    /// Tells everybody that an agent wants attention; those without its stream in a message apart.
+    pub(super) fn attention(&self, event: AgentStream) {
+        self.stream(&event);
+        if let StreamEvent::AttentionRequired {
+            reason,
+            timestamp,
+            should_notify,
+            notification,
+            ..
+        } = &event.event
+        {
+            let payload = json!({
+                "agentId": event.agent_id,
+                "reason": reason,
+                "timestamp": timestamp,
+                "shouldNotify": should_notify,
+                "notification": notification,
+            });
+            self.tell("agent_attention_required", &payload, |_, socket| {
+                !socket.wants(&event.agent_id)
+            });
+        }
+    }
+
+    fn tell(
+        &self,
+        kind: &str,
+        payload: &impl Serialize,
+        wants: impl Fn(&Session, &Socket) -> bool,
+    ) {
+        let inner = lock(&self.0);
+        // Written once, and only when there is a reader.
+        let mut frame = None;
+        for session in inner.sessions.values() {
+            for socket in session.sockets.iter().filter(|s| wants(session, s)) {
+                let frame = frame.get_or_insert_with(|| message(kind, payload));
+                socket.outbox.push(frame.clone());
+            }
+        }
+    }
+}
+
+/// Writes a session message.
+pub(super) fn message(kind: &str, payload: &impl Serialize) -> Frame {
+    #[derive(Serialize)]
+    struct Envelope<'a, P> {
+        r#type: &'a str,
+        message: Message<'a, P>,
+    }
+    #[derive(Serialize)]
+    struct Message<'a, P> {
+        r#type: &'a str,
+        payload: &'a P,
+    }
+    let envelope = Envelope {
+        r#type: "session",
+        message: Message {
+            r#type: kind,
+            payload,
+        },
+    };
+    Frame::Text(serde_json::to_string(&envelope).unwrap_or_else(|error| {
+        tracing::error!(kind, %error, "a message cannot be written");
+        String::new()
+    }))
+}

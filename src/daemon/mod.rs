@@ -1,0 +1,343 @@
+//! The built-in daemon: sessions, agents that are commands, timelines, workspaces.
+//!
+//! It listens on an address of its own, dials a relay through [`crate::host`], or both. What it keeps
+//! lies under `builtin/` of its home, so that it can share the home of an official daemon, but never
+//! at the same time: `paseo.pid` names the one that runs.
+
+mod agents;
+mod clock;
+mod connection;
+mod core;
+mod dispatch;
+mod handlers;
+mod hub;
+mod listener;
+mod outbox;
+mod paging;
+mod password;
+mod providers;
+mod store;
+mod timeline;
+mod workspaces;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value, json};
+use tokio::net::TcpListener;
+
+pub use password::Password;
+pub use providers::{AgentKind, AgentSpec, AgentSpecError};
+
+use self::core::{Core, Parts};
+use crate::e2ee::PublicKey;
+use crate::files::FileError;
+use crate::host::{Handler, Host, Relay};
+use crate::pairing::{ClaimError, Home, HomeError, PidFile, PidGuard, RelayConfig};
+use crate::protocol::relay::ServerId;
+use crate::protocol::session::APP_VERSION;
+use crate::secret::Secret;
+use crate::transport::Transport;
+use listener::{Listener, SocketFile};
+use store::{Store, lock};
+
+/// How long turns may take to end when the daemon does.
+const END_GRACE: Duration = Duration::from_secs(12);
+
+/// What a daemon is to be.
+#[derive(Debug)]
+pub struct Config {
+    /// Where its identity and what it keeps lie.
+    pub home: Home,
+    /// The id that the relay routes by, instead of the home's.
+    pub server_id: Option<Secret<String>>,
+    /// Where to listen for direct connections.
+    pub listen: Option<Listen>,
+    /// The relay; dialled when it is enabled.
+    pub relay: Option<RelayConfig>,
+    /// The part of an offer link before `/#offer=`.
+    pub app_url: String,
+    /// The password for direct connections.
+    pub password: Option<Password>,
+    /// What it runs, beside the built-in `echo`.
+    pub agents: Vec<AgentSpec>,
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// TCP; port 0 is any.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// Not an address, a port, or a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a daemon listens on an address and port, a port, or the absolute path of a socket")]
+pub struct ListenError;
+
+impl std::str::FromStr for Listen {
+    type Err = ListenError;
+
+    fn from_str(text: &str) -> Result<Self, ListenError> {
+        let path = text.strip_prefix("unix://").unwrap_or(text);
+        if path.starts_with('/') {
+            return Ok(Self::Unix(path.into()));
+        }
+        if let Ok(port) = text.parse::<u16>() {
+            return Ok(Self::Tcp(([127, 0, 0, 1], port).into()));
+        }
+        let text = text.replace("localhost:", "127.0.0.1:");
+        text.parse().map(Self::Tcp).map_err(|_| ListenError)
+    }
+}
+
+/// Why a daemon could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Another daemon has the home.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// The home cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// What it keeps cannot be opened.
+    #[error(transparent)]
+    Store(#[from] FileError),
+    /// The listener cannot be opened.
+    #[error("cannot listen on {at}")]
+    Listen {
+        /// The address or path.
+        at: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Two agents have one name.
+    #[error("there are two agents with the name {0}")]
+    Duplicate(String),
+}
+
+/// Who a daemon is.
+#[derive(Debug)]
+struct Identity {
+    server_id: ServerId,
+    public_key: PublicKey,
+}
+
+/// A daemon that is ready; [`Daemon::run`] sets it going.
+#[derive(Debug)]
+pub struct Daemon {
+    core: Arc<Core>,
+    listener: Option<Listener>,
+    password: Option<Password>,
+    host: Option<Host>,
+    local_addr: Option<SocketAddr>,
+    _claim: PidGuard,
+}
+
+impl Daemon {
+    /// Claims the home, loads what is kept there, and opens the listener. Call it within a runtime.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let mut claim = config.home.claim(PidFile {
+            pid: std::process::id(),
+            started_at: clock::now(),
+            hostname: machine(),
+            uid: uid(),
+            listen: None,
+        })?;
+        let secret = config.home.secret_key()?;
+        let server_id = config.home.server_id(config.server_id.as_ref())?;
+        let server_id = ServerId::new(server_id.expose()).map_err(|_| HomeError::ServerId {
+            path: config.home.dir().join("server-id"),
+        })?;
+        let identity = Identity {
+            server_id: server_id.clone(),
+            public_key: secret.public_key(),
+        };
+        let providers = providers::all(config.agents)?;
+        let core = Core::new(Parts {
+            store: Store::open(config.home.dir())?,
+            home: config.home.dir().to_owned(),
+            identity,
+            relay: config.relay.clone(),
+            app_url: config.app_url,
+            providers,
+        });
+        let listener = match &config.listen {
+            Some(listen) => Some(open(listen).await?),
+            None => None,
+        };
+        let local_addr = match &listener {
+            Some(Listener::Tcp(listener)) => listener.local_addr().ok(),
+            _ => None,
+        };
+        let listening = match (&config.listen, local_addr) {
+            (_, Some(addr)) => Some(addr.to_string()),
+            (Some(Listen::Unix(path)), _) => Some(path.to_string_lossy().into_owned()),
+            _ => None,
+        };
+        if let Some(listening) = listening {
+            claim.listening(listening.clone())?;
+            *lock(&core.listen) = Some(listening);
+        }
+        let host = config.relay.filter(|relay| relay.enabled).map(|relay| {
+            let relay = Relay {
+                endpoint: relay.endpoint,
+                tls: relay.use_tls,
+                ca_file: None,
+            };
+            Host::new(relay, server_id, secret)
+        });
+        Ok(Self {
+            core,
+            listener,
+            password: config.password,
+            host,
+            local_addr,
+            _claim: claim,
+        })
+    }
+
+    /// Where it listens over TCP.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.local_addr
+    }
+
+    /// Runs until `shutdown` resolves or a client asks for the end; stops all turns and saves.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let core = &self.core;
+        let listening = async {
+            match self.listener {
+                Some(listener) => listener::run(Arc::clone(core), listener, self.password).await,
+                None => std::future::pending().await,
+            }
+        };
+        let hosting = async {
+            match self.host {
+                Some(host) => host.run(Arc::new(Sessions(Arc::clone(core)))).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut stop = core.stop.subscribe();
+        tokio::select! {
+            () = listening => {}
+            () = hosting => {}
+            () = core.show_workspaces() => {}
+            () = shutdown => {}
+            _ = stop.wait_for(|stop| *stop) => {}
+        }
+        core.stop.send_replace(true);
+        // Turns that do not end in time are dropped, and found open at the next start.
+        let _ = tokio::time::timeout(END_GRACE, core.stop_all()).await;
+        core.end_tasks().await;
+        core.store.saved().await;
+    }
+}
+
+/// Hands the connections of the relay to sessions.
+#[derive(Debug)]
+struct Sessions(Arc<Core>);
+
+impl Handler for Sessions {
+    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
+        Box::pin(connection::serve(Arc::clone(&self.0), transport))
+    }
+}
+
+async fn open(listen: &Listen) -> Result<Listener, StartError> {
+    match listen {
+        Listen::Tcp(addr) => {
+            let bound = TcpListener::bind(addr).await;
+            bound.map(Listener::Tcp).map_err(|source| {
+                let at = addr.to_string();
+                StartError::Listen { at, source }
+            })
+        }
+        Listen::Unix(path) => open_unix(path).map_err(|source| {
+            let at = path.display().to_string();
+            StartError::Listen { at, source }
+        }),
+    }
+}
+
+#[cfg(unix)]
+fn open_unix(path: &std::path::Path) -> io::Result<Listener> {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    // The home is claimed, so a socket that is there is of a daemon that has gone.
+    let stale = path
+        .symlink_metadata()
+        .is_ok_and(|meta| meta.file_type().is_socket());
+    if stale && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path)?;
+    }
+    let listener = tokio::net::UnixListener::bind(path)?;
+    let _file = SocketFile(path.to_owned());
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(Listener::Unix { listener, _file })
+}
+
+#[cfg(not(unix))]
+fn open_unix(_: &std::path::Path) -> io::Result<Listener> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Name of this machine.
+fn machine() -> String {
+    #[cfg(unix)]
+    {
+        let system = rustix::system::uname();
+        system.nodename().to_string_lossy().into_owned()
+    }
+    #[cfg(not(unix))]
+    {
+        "localhost".to_owned()
+    }
+}
+
+fn uid() -> u32 {
+    #[cfg(unix)]
+    {
+        rustix::process::getuid().as_raw()
+    }
+    #[cfg(not(unix))]
+    {
+        0
+    }
+}
+
+/// What this daemon can do, in the protocol's words.
+const FEATURES: &[&str] = &[
+    "providersSnapshot",
+    "daemonStatusRpc",
+    "daemonConfigReload",
+    "workspaceMultiplicity",
+    "projectList",
+    "projectAdd",
+    "projectRemove",
+    "projectGithubClone",
+    "agentDetach",
+    "agentThinkingUpdate",
+    "selectiveAgentTimeline",
+];
+
+/// What it says of itself after each hello.
+fn server_info(core: &Core) -> Value {
+    let features: Map<String, Value> = FEATURES
+        .iter()
+        .map(|feature| ((*feature).to_owned(), Value::Bool(true)))
+        .collect();
+    json!({
+        "status": "server_info",
+        "serverId": core.identity.server_id.as_str(),
+        "hostname": machine(),
+        "version": APP_VERSION,
+        "desktopManaged": false,
+        "features": features,
+    })
+}

@@ -1,0 +1,127 @@
+//! What waits to be sent to one socket, bounded in bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::transport::Frame;
+
+/// Bytes that may wait for one socket. A slower one is closed: its stream would have a gap otherwise.
+pub(super) const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
+/// What a waiting frame costs beside its payload, so that empty frames cannot pile up.
+const FRAME_COST: usize = 64;
+
+/// The end that fills.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    frames: mpsc::UnboundedSender<Frame>,
+    load: Arc<Load>,
+}
+
+/// The end that empties.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    frames: mpsc::UnboundedReceiver<Frame>,
+    load: Arc<Load>,
+}
+
+#[derive(Debug, Default)]
+struct Load {
+    bytes: AtomicUsize,
+    over: AtomicBool,
+    told: Notify,
+}
+
+/// Makes both ends.
+pub(super) fn outbox() -> (Outbox, Outgoing) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let load = Arc::new(Load::default());
+    let outbox = Outbox {
+        frames: sender,
+        load: Arc::clone(&load),
+    };
+    let outgoing = Outgoing {
+        frames: receiver,
+        load,
+    };
+    (outbox, outgoing)
+}
+
+impl Outbox {
+    /// Puts a frame in line. When too much waits already, the frame is lost and so is the socket.
+    pub(super) fn push(&self, frame: Frame) {
+        if self.load.over.load(Ordering::Relaxed) {
+            return;
+        }
+        let cost = frame.len() + FRAME_COST;
+        let before = self.load.bytes.fetch_add(cost, Ordering::Relaxed);
+        if before > 0 && before + cost > MAX_QUEUED_BYTES {
+            self.load.over.store(true, Ordering::Relaxed);
+            self.load.told.notify_one();
+            return;
+        }
+        // A socket that is gone needs nothing.
+        let _ = self.frames.send(frame);
+    }
+
+    /// Bytes that wait now.
+    #[cfg(test)]
+    fn queued(&self) -> usize {
+        self.load.bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Outgoing {
+    /// Returns the next frame; `None` when there will be no more. It counts as waiting until
+    /// [`Outgoing::sent`].
+    pub(super) async fn next(&mut self) -> Option<Frame> {
+        self.frames.recv().await
+    }
+
+    /// Returns a frame that waits now.
+    pub(super) fn try_next(&mut self) -> Option<Frame> {
+        self.frames.try_recv().ok()
+    }
+
+    /// Tells that a frame of this length has left.
+    pub(super) fn sent(&self, len: usize) {
+        self.load
+            .bytes
+            .fetch_sub(len + FRAME_COST, Ordering::Relaxed);
+    }
+
+    /// Returns once too much waits.
+    pub(super) async fn overflow(&self) {
+        while !self.load.over.load(Ordering::Relaxed) {
+            self.load.told.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_slow_socket_is_given_up_and_not_buffered_for_ever() {
+        let (outbox, outgoing) = outbox();
+        let frame = || Frame::Binary(vec![0; MAX_QUEUED_BYTES / 4].into());
+        for _ in 0..8 {
+            outbox.push(frame());
+        }
+        assert!(outbox.queued() <= MAX_QUEUED_BYTES + MAX_QUEUED_BYTES / 4 + FRAME_COST);
+        outgoing.overflow().await;
+    }
+
+    #[tokio::test]
+    async fn what_has_left_no_longer_counts() {
+        let (outbox, mut outgoing) = outbox();
+        for _ in 0..8 {
+            outbox.push(Frame::Binary(vec![0; MAX_QUEUED_BYTES / 2].into()));
+            let frame = outgoing.next().await.unwrap();
+            outgoing.sent(frame.len());
+        }
+        assert_eq!(outbox.queued(), 0);
+    }
+}

@@ -1,0 +1,165 @@
+//! What the daemon is told to run: `NAME=COMMAND`, or `NAME=mock:`.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::{Command, Echo, Mock, Provider};
+use crate::daemon::StartError;
+
+/// Longest name of an agent.
+const MAX_NAME_BYTES: usize = 64;
+
+/// An agent that the daemon offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSpec {
+    /// Id of its provider: a lower-case letter, then lower-case letters, digits and dashes.
+    pub name: String,
+    /// What it is.
+    pub kind: AgentKind,
+}
+
+/// What an agent is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AgentKind {
+    /// Program and arguments, run for each prompt.
+    Command(Vec<String>),
+    /// The scripted one.
+    Mock,
+}
+
+/// In place of a command: the scripted agent.
+const MOCK: &str = "mock:";
+
+/// Not `NAME=COMMAND`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AgentSpecError {
+    /// There is no `=`.
+    #[error("an agent is written NAME=COMMAND")]
+    NoCommand,
+    /// The name is not one.
+    #[error(
+        "the name of an agent is a lower-case letter, then lower-case letters, digits and dashes"
+    )]
+    Name,
+    /// The command is empty, or a quote is open.
+    #[error("the command of an agent is empty, or a quote in it is not closed")]
+    Command,
+}
+
+impl FromStr for AgentSpec {
+    type Err = AgentSpecError;
+
+    fn from_str(text: &str) -> Result<Self, AgentSpecError> {
+        let (name, command) = text.split_once('=').ok_or(AgentSpecError::NoCommand)?;
+        let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let first = name.starts_with(|c: char| c.is_ascii_lowercase());
+        if !first || !name.chars().all(rest) || name.len() > MAX_NAME_BYTES {
+            return Err(AgentSpecError::Name);
+        }
+        let kind = if command == MOCK {
+            AgentKind::Mock
+        } else {
+            let argv = words(command).filter(|argv| !argv.is_empty());
+            AgentKind::Command(argv.ok_or(AgentSpecError::Command)?)
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            kind,
+        })
+    }
+}
+
+/// Splits a command into words as a shell does, with quotes and backslashes but without anything
+/// else; `None` when a quote is open.
+fn words(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' | '\t' | '\n' => words.extend(word.take()),
+            '\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '\'' => break,
+                        c => word.push(c),
+                    }
+                }
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next()? {
+                        '"' => break,
+                        '\\' => word.push(chars.next()?),
+                        c => word.push(c),
+                    }
+                }
+            }
+            '\\' => word.get_or_insert_default().push(chars.next()?),
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    Some(words)
+}
+
+/// Makes the providers: those that are named, and the built-in ones unless a name replaces one.
+pub(in crate::daemon) fn all(specs: Vec<AgentSpec>) -> Result<Vec<Arc<dyn Provider>>, StartError> {
+    let mut providers: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
+    for spec in specs {
+        let provider: Arc<dyn Provider> = match spec.kind {
+            AgentKind::Command(argv) => Arc::new(Command::new(&spec.name, argv)),
+            AgentKind::Mock => Arc::new(Mock::new(&spec.name)),
+        };
+        if providers.insert(spec.name.clone(), provider).is_some() {
+            return Err(StartError::Duplicate(spec.name));
+        }
+    }
+    let echo = || Arc::new(Echo::new()) as Arc<dyn Provider>;
+    providers.entry(Echo::ID.to_owned()).or_insert_with(echo);
+    Ok(providers.into_values().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn commands_are_split_as_a_shell_does() {
+        let argv = |text: &str| text.parse::<AgentSpec>().map(|spec| spec.kind);
+        let command = |words: &[&str]| {
+            Ok(AgentKind::Command(
+                words.iter().map(|w| (*w).to_owned()).collect(),
+            ))
+        };
+        assert_eq!(argv("a=cat"), command(&["cat"]));
+        assert_eq!(
+            argv(r#"a=sh -c 'echo "$0"' "x y"\ z ''"#),
+            command(&["sh", "-c", r#"echo "$0""#, "x y z", ""])
+        );
+        assert_eq!(argv("m=mock:"), Ok(AgentKind::Mock));
+        assert_eq!(argv("a"), Err(AgentSpecError::NoCommand));
+        assert_eq!(argv("A=x"), Err(AgentSpecError::Name));
+        assert_eq!(argv("a= "), Err(AgentSpecError::Command));
+        assert_eq!(argv("a='x"), Err(AgentSpecError::Command));
+    }
+
+    proptest! {
+        #[test]
+        fn no_command_panics(text in "\\PC*") {
+            let _ = words(&text);
+        }
+
+        #[test]
+        fn quoted_words_come_back(parts in prop::collection::vec("[^']*", 0..6)) {
+            let text: Vec<_> = parts.iter().map(|part| format!("'{part}'")).collect();
+            prop_assert_eq!(words(&text.join(" ")), Some(parts));
+        }
+    }
+}

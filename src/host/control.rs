@@ -1,0 +1,109 @@
+//! The control socket: says which clients are there, is kept alive, and comes back when lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+
+use super::data::Sockets;
+use super::{Handler, Host};
+use crate::protocol::relay::{DaemonToRelay, RelayToDaemon, Seat};
+use crate::transport::{Frame, Transport, dial};
+
+/// How long the socket may take to open.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the first message may take after that.
+const READY_TIMEOUT: Duration = Duration::from_secs(8);
+/// How often the relay is asked for a sign of life.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+/// A relay that was silent for longer is given up.
+const SILENCE: Duration = Duration::from_secs(30);
+/// The longest pause between two attempts.
+const MAX_DELAY: Duration = Duration::from_secs(30);
+
+/// Keeps a control socket for ever. Data sockets outlive it, as they do at the relay.
+pub(super) async fn run(host: Arc<Host>, handler: Arc<dyn Handler>) {
+    let mut sockets = Sockets::new(Arc::clone(&host), handler);
+    let mut attempt: u32 = 0;
+    loop {
+        if let Some(transport) = sockets.during(open(&host)).await {
+            if attend(transport, &mut sockets).await {
+                tracing::info!(relay = %host.relay.endpoint, "the control socket was lost");
+                attempt = 0;
+            } else {
+                tracing::warn!(relay = %host.relay.endpoint, "the relay did not take us in");
+            }
+        }
+        attempt = attempt.saturating_add(1);
+        let pause = MAX_DELAY.min(Duration::from_secs(attempt.into()));
+        sockets.during(sleep(pause)).await;
+    }
+}
+
+async fn open(host: &Host) -> Option<Transport> {
+    match dial(&host.dial(Seat::Control, DIAL_TIMEOUT)).await {
+        Ok(dialed) => Some(dialed.transport),
+        Err(error) => {
+            tracing::warn!(relay = %host.relay.endpoint, %error, "the relay cannot be reached");
+            None
+        }
+    }
+}
+
+/// Follows the relay until the socket is lost; returns whether it was ever ready.
+async fn attend(transport: Transport, sockets: &mut Sockets) -> bool {
+    let Transport {
+        mut sender,
+        mut receiver,
+    } = transport;
+    let mut ready = false;
+    let ready_by = Instant::now() + READY_TIMEOUT;
+    let mut heard = Instant::now();
+    let mut keepalive = interval(KEEPALIVE);
+    keepalive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            frame = receiver.recv() => match frame {
+                Ok(Frame::Text(text)) => RelayToDaemon::parse(&text),
+                Ok(Frame::Binary(_)) => RelayToDaemon::Unknown,
+                Err(_) => return ready,
+            },
+            _ = keepalive.tick() => {
+                if heard.elapsed() > SILENCE {
+                    return ready;
+                }
+                let ping = Frame::Text(DaemonToRelay::Ping.to_json());
+                if sender.send(ping).await.is_err() {
+                    return ready;
+                }
+                continue;
+            }
+            () = sleep_until(ready_by), if !ready => return false,
+            () = sockets.reap() => continue,
+        };
+        heard = Instant::now();
+        match message {
+            RelayToDaemon::Sync { connection_ids } => {
+                ready = true;
+                for id in connection_ids {
+                    sockets.open(id);
+                }
+            }
+            RelayToDaemon::Connected { connection_id } => {
+                ready = true;
+                sockets.open(connection_id);
+            }
+            RelayToDaemon::Disconnected { connection_id } => {
+                ready = true;
+                sockets.close(&connection_id);
+            }
+            RelayToDaemon::Ping => {
+                let pong = Frame::Text(DaemonToRelay::Pong.to_json());
+                if sender.send(pong).await.is_err() {
+                    return ready;
+                }
+            }
+            _ => {}
+        }
+    }
+}

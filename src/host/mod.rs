@@ -1,0 +1,76 @@
+//! The daemon's side of a relay: a control socket that stays, and a data socket for each client, on
+//! which the encrypted channel is opened (`docs/protocol.md`, "Relay", daemon side).
+//!
+//! What runs inside a channel is the [`Handler`]'s; it sees plaintext frames and no relay.
+
+mod control;
+mod data;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::e2ee::{Responder, SecretKey};
+use crate::protocol::relay::{ConnectQuery, Endpoint, PATH, Seat, ServerId};
+use crate::secret::Secret;
+use crate::transport::{Address, Dial, Transport};
+
+/// Takes the channels of clients.
+pub trait Handler: Send + Sync + 'static {
+    /// Serves a client until either side ends. The frames are plaintext.
+    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()>;
+}
+
+/// A relay to dial.
+#[derive(Debug, Clone)]
+pub struct Relay {
+    /// Where it listens.
+    pub endpoint: Endpoint,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// PEM file of authorities that are trusted beside the platform's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A daemon at a relay.
+#[derive(Debug)]
+pub struct Host {
+    relay: Relay,
+    server_id: ServerId,
+    responder: Arc<Responder>,
+}
+
+impl Host {
+    /// Makes the daemon with this id and key appear at a relay, once it runs.
+    pub fn new(relay: Relay, server_id: ServerId, secret: SecretKey) -> Self {
+        Self {
+            relay,
+            server_id,
+            responder: Arc::new(Responder::new(secret)),
+        }
+    }
+
+    /// Stays connected for ever; dropping it closes everything.
+    pub async fn run(self, handler: Arc<dyn Handler>) {
+        control::run(Arc::new(self), handler).await;
+    }
+
+    fn dial(&self, seat: Seat, timeout: std::time::Duration) -> Dial {
+        let query = ConnectQuery {
+            server: self.server_id.clone(),
+            seat,
+        };
+        Dial {
+            address: Address::Tcp {
+                endpoint: self.relay.endpoint.clone(),
+                tls: self.relay.tls,
+            },
+            path: Secret::new(format!("{PATH}?{}", query.encode())),
+            bearer: None,
+            ask_presence: false,
+            timeout,
+            ca_file: self.relay.ca_file.clone(),
+        }
+    }
+}
