@@ -21,6 +21,7 @@ pub mod remote;
 mod rename;
 pub mod script;
 mod selection;
+mod stop_signal;
 pub mod terminal;
 pub mod which;
 pub mod workspace;
@@ -123,6 +124,7 @@ impl Command {
     /// Returns whether it runs until it is stopped, and tells meanwhile what happens.
     pub fn is_server(&self) -> bool {
         match self {
+            Self::Daemon(command) => command.is_server(),
             Self::Relay(command) => command.is_server(),
             _ => false,
         }

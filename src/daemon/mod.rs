@@ -186,6 +186,15 @@ impl Daemon {
             claim.listening(listening.clone())?;
             *lock(&core.listen) = Some(listening);
         }
+        tracing::info!(
+            listen = core.listening(),
+            relay = config
+                .relay
+                .as_ref()
+                .filter(|r| r.enabled)
+                .map(|r| r.endpoint.to_string()),
+            "the daemon is ready"
+        );
         let host = config.relay.filter(|relay| relay.enabled).map(|relay| {
             let relay = Relay {
                 endpoint: relay.endpoint,

@@ -4,6 +4,7 @@
 //! words of all hints stand in one place.
 
 mod convert;
+mod daemon;
 mod home;
 mod relay;
 mod remotes;

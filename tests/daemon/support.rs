@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// A test that takes longer is stuck.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What a daemon runs in these tests.
-pub const AGENTS: &[&str] = &[
+pub(crate) const AGENTS: &[&str] = &[
     "mock=mock:",
     "cat=cat",
     "argv=printf %s {prompt}",
@@ -26,13 +26,13 @@ pub const AGENTS: &[&str] = &[
 ];
 
 /// A daemon that runs until it is stopped or dropped.
-pub struct TestDaemon {
-    pub addr: std::net::SocketAddr,
+pub(crate) struct TestDaemon {
+    pub(crate) addr: std::net::SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
 }
 
-pub fn config(home: &Path) -> Config {
+pub(crate) fn config(home: &Path) -> Config {
     Config {
         home: Home::new(home),
         server_id: None,
@@ -45,11 +45,11 @@ pub fn config(home: &Path) -> Config {
 }
 
 impl TestDaemon {
-    pub async fn start(home: &Path) -> Self {
+    pub(crate) async fn start(home: &Path) -> Self {
         Self::with(config(home)).await
     }
 
-    pub async fn with_password(home: &Path, password: Password) -> Self {
+    pub(crate) async fn with_password(home: &Path, password: Password) -> Self {
         Self::with(Config {
             password: Some(password),
             ..config(home)
@@ -57,7 +57,7 @@ impl TestDaemon {
         .await
     }
 
-    pub async fn with(config: Config) -> Self {
+    pub(crate) async fn with(config: Config) -> Self {
         let daemon = Daemon::start(config).await.unwrap();
         let addr = daemon
             .local_addr()
@@ -74,35 +74,35 @@ impl TestDaemon {
     }
 
     /// Ends it as SIGTERM does.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.stop.take());
         within(self.task.take().unwrap()).await.unwrap();
     }
 
     /// Waits for it to end by itself.
-    pub async fn ended(mut self) {
+    pub(crate) async fn ended(mut self) {
         within(self.task.take().unwrap()).await.unwrap();
     }
 
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::hello(self.addr, "cid_test", json!({})).await
     }
 }
 
-pub async fn within<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, work).await.expect("stuck")
 }
 
 /// One connection.
-pub struct Client {
+pub(crate) struct Client {
     transport: Transport,
-    pub info: Value,
+    pub(crate) info: Value,
     /// Messages that nobody asked for yet, in their order.
-    pub events: Vec<Value>,
+    pub(crate) events: Vec<Value>,
     last_id: u64,
 }
 
-pub async fn open(addr: std::net::SocketAddr, bearer: Option<&str>) -> Transport {
+pub(crate) async fn open(addr: std::net::SocketAddr, bearer: Option<&str>) -> Transport {
     let what = Dial {
         address: Address::Tcp {
             endpoint: addr.to_string().parse().unwrap(),
@@ -117,7 +117,7 @@ pub async fn open(addr: std::net::SocketAddr, bearer: Option<&str>) -> Transport
     dial(&what).await.unwrap().transport
 }
 
-pub fn hello(client_id: &str, capabilities: Value) -> Frame {
+pub(crate) fn hello(client_id: &str, capabilities: Value) -> Frame {
     Frame::Text(
         json!({
             "type": "hello",
@@ -132,11 +132,11 @@ pub fn hello(client_id: &str, capabilities: Value) -> Frame {
 }
 
 impl Client {
-    pub async fn hello(addr: std::net::SocketAddr, id: &str, capabilities: Value) -> Self {
+    pub(crate) async fn hello(addr: std::net::SocketAddr, id: &str, capabilities: Value) -> Self {
         Self::over(open(addr, None).await, id, capabilities).await
     }
 
-    pub async fn over(mut transport: Transport, id: &str, capabilities: Value) -> Self {
+    pub(crate) async fn over(mut transport: Transport, id: &str, capabilities: Value) -> Self {
         transport
             .sender
             .send(hello(id, capabilities))
@@ -155,7 +155,7 @@ impl Client {
         client
     }
 
-    pub async fn send(&mut self, message: Value) {
+    pub(crate) async fn send(&mut self, message: Value) {
         let frame = json!({ "type": "session", "message": message }).to_string();
         self.transport
             .sender
@@ -164,16 +164,16 @@ impl Client {
             .unwrap();
     }
 
-    pub async fn send_frame(&mut self, frame: Frame) {
+    pub(crate) async fn send_frame(&mut self, frame: Frame) {
         self.transport.sender.send(frame).await.unwrap();
     }
 
-    pub async fn recv(&mut self) -> Result<Frame, TransportError> {
+    pub(crate) async fn recv(&mut self) -> Result<Frame, TransportError> {
         within(self.transport.receiver.recv()).await
     }
 
     /// The next session message, or app pong.
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let Frame::Text(text) = self.recv().await.unwrap() else {
             panic!("not text");
         };
@@ -185,7 +185,7 @@ impl Client {
     }
 
     /// Asks and returns the whole reply message; what comes before it is kept in `events`.
-    pub async fn ask(&mut self, kind: &str, mut fields: Value) -> Value {
+    pub(crate) async fn ask(&mut self, kind: &str, mut fields: Value) -> Value {
         self.last_id += 1;
         let id = format!("r{}", self.last_id);
         fields["type"] = kind.into();
@@ -205,14 +205,14 @@ impl Client {
     }
 
     /// Asks and returns the payload of the reply, which must not be an `rpc_error`.
-    pub async fn call(&mut self, kind: &str, fields: Value) -> Value {
+    pub(crate) async fn call(&mut self, kind: &str, fields: Value) -> Value {
         let reply = self.ask(kind, fields).await;
         assert_ne!(reply["type"], "rpc_error", "{reply}");
         reply["payload"].clone()
     }
 
     /// Waits for a message that fits; those before it are kept.
-    pub async fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         if let Some(at) = self.events.iter().position(&fits) {
             return self.events.remove(at);
         }
@@ -226,13 +226,18 @@ impl Client {
     }
 
     /// Waits for an `agent_stream` event of this type.
-    pub async fn event(&mut self, kind: &str) -> Value {
+    pub(crate) async fn event(&mut self, kind: &str) -> Value {
         self.until(|message| message["payload"]["event"]["type"] == kind)
             .await
     }
 
     /// Makes an agent; with a prompt its turn has started.
-    pub async fn agent(&mut self, provider: &str, cwd: &Path, prompt: Option<&str>) -> String {
+    pub(crate) async fn agent(
+        &mut self,
+        provider: &str,
+        cwd: &Path,
+        prompt: Option<&str>,
+    ) -> String {
         let mut request = json!({
             "config": { "provider": provider, "cwd": cwd },
             "labels": {},
@@ -245,12 +250,12 @@ impl Client {
         made["agentId"].as_str().unwrap().to_owned()
     }
 
-    pub async fn wait(&mut self, id: &str) -> Value {
+    pub(crate) async fn wait(&mut self, id: &str) -> Value {
         self.call("wait_for_finish_request", json!({ "agentId": id }))
             .await
     }
 
-    pub async fn timeline(&mut self, id: &str, mut fields: Value) -> Value {
+    pub(crate) async fn timeline(&mut self, id: &str, mut fields: Value) -> Value {
         fields["agentId"] = id.into();
         self.call("fetch_agent_timeline_request", fields).await
     }

@@ -1,10 +1,15 @@
 //! `paseo daemon …`: the daemon of this machine.
 
 pub mod pair;
+pub mod run;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
 
 use super::{CommandResult, Context};
+use crate::error::{CommandError, Exit, Hop};
+use crate::pairing::Home;
 
 /// A command about the daemon of this machine.
 #[derive(Debug, Subcommand)]
@@ -13,10 +18,39 @@ pub enum Command {
     ///
     /// With `--relay`, and no offer behind it, the relay of the running daemon is turned on first.
     Pair(pair::Args),
+    /// Run the built-in daemon, whose agents are commands
+    ///
+    /// It listens, and dials the relay when there is one: `--relay HOST:PORT`, else the home's config.json.
+    Run(run::Args),
+}
+
+impl Command {
+    pub(super) fn is_server(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
 }
 
 pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Pair(args) => pair::run(context, args),
+        Command::Run(args) => run::run(context, args),
     }
+}
+
+/// The home of the daemon: the one that is named, else the environment's.
+fn home(context: &Context, named: Option<&PathBuf>) -> Result<Home, CommandError> {
+    let dir = match named {
+        Some(dir) => context.env.expand_home(dir.clone()),
+        None => context.env.paseo_home(),
+    };
+    let no_home = || {
+        CommandError::new(
+            "HOME_UNKNOWN",
+            Exit::Config,
+            "the home directory is unknown",
+        )
+        .at(Hop::Config)
+        .hint("set HOME, or name the daemon's home with --home")
+    };
+    dir.map(Home::new).ok_or_else(no_home)
 }

@@ -69,7 +69,7 @@ fn picture(text: &str) -> Result<Picture, &'static str> {
 /// Shows the pairing offer, or writes it into files.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let enable_relay = relay_switch(context)?;
-    let home = home(context, args)?;
+    let home = super::home(context, args.home.as_ref())?;
     let overrides = Overrides::from(&context.env);
     let config = home.config(&overrides)?;
     let asked = ask(context, &home, &config, &overrides, enable_relay)?;
@@ -100,23 +100,6 @@ fn relay_switch(context: &Context) -> Result<bool, CommandError> {
         );
     }
     Ok(relay.is_some())
-}
-
-fn home(context: &Context, args: &Args) -> Result<Home, CommandError> {
-    let dir = match &args.home {
-        Some(dir) => context.env.expand_home(dir.clone()),
-        None => context.env.paseo_home(),
-    };
-    let no_home = || {
-        CommandError::new(
-            "HOME_UNKNOWN",
-            Exit::Config,
-            "the home directory is unknown",
-        )
-        .at(Hop::Config)
-        .hint("set HOME, or name the daemon's home with --home")
-    };
-    dir.map(Home::new).ok_or_else(no_home)
 }
 
 /// An offer and its link. The link of a running daemon is its own.

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::settings::Settings;
 use super::system;
+use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
@@ -53,7 +54,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
             Some(listener) => Server::from_listener(listener, config)?,
             None => Server::bind(config)?,
         };
-        let stop = system::stop_signal()?;
+        let stop = stop_signal()?;
         system::reload_on_signal(server.reload())?;
         let endpoint = public.map_or_else(|| server.local_addr().to_string(), |p| p.to_string());
         let address = server.local_addr();

@@ -22,29 +22,6 @@ pub(super) fn listener() -> Result<Option<TcpListener>, CommandError> {
     Ok(None)
 }
 
-/// Returns what is ready when the process is asked to stop. Must be called inside a tokio runtime.
-pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).map_err(uncaught)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(uncaught)?;
-        Ok(async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        })
-    }
-    #[cfg(not(unix))]
-    Ok(async {
-        // Without the signal there is only the hard way to stop.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
-}
-
 /// Reads the files of the relay again at every SIGHUP. Must be called inside a tokio runtime.
 #[cfg_attr(
     not(unix),

@@ -1,0 +1,118 @@
+//! `paseo daemon run`: the built-in daemon.
+
+use std::path::PathBuf;
+
+use crate::commands::stop_signal::stop_signal;
+use crate::commands::{CommandResult, Context};
+use crate::daemon::{AgentSpec, Config, Daemon, Listen, Password};
+use crate::env;
+use crate::error::CommandError;
+use crate::output::Output;
+use crate::pairing::{Home, Overrides, RelayConfig};
+use crate::protocol::relay::Endpoint;
+
+/// Arguments of `paseo daemon run`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The daemon's home directory (default: PASEO_HOME, then ~/.paseo)
+    #[arg(long, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+
+    /// Where to listen: ADDRESS:PORT, a port, or the path of a socket (default: the home's config.json,
+    /// then 127.0.0.1:6767)
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<Listen>,
+
+    /// An agent to offer, beside the built-in `echo`; repeat for more
+    ///
+    /// COMMAND runs once for each prompt, which it gets on standard input, or in place of {prompt} in its
+    /// arguments. Its standard output is the answer. `mock:` is a scripted agent for trying things out.
+    #[arg(long = "agent", value_name = "NAME=COMMAND")]
+    pub agents: Vec<AgentSpec>,
+}
+
+/// Runs the daemon until it is stopped.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let relay = relay(context)?;
+    let home = super::home(context, args.home.as_ref())?;
+    let overrides = Overrides::from(&context.env);
+    let config = config(context, args, home, &overrides, relay)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CommandError::internal("the asynchronous runtime cannot start").because(error)
+        })?;
+    runtime.block_on(async {
+        // Caught from here on, so that a stop during the start removes what the start has made.
+        let stop = stop_signal()?;
+        let daemon = Daemon::start(config).await?;
+        daemon.run(stop).await;
+        Ok(Output::Nothing.into())
+    })
+}
+
+fn config(
+    context: &Context,
+    args: &Args,
+    home: Home,
+    overrides: &Overrides,
+    relay: Option<Endpoint>,
+) -> Result<Config, CommandError> {
+    let known = home.config(overrides)?;
+    let listen = match &args.listen {
+        Some(listen) => listen.clone(),
+        None => known.listen.parse().map_err(|error| {
+            CommandError::usage("LISTEN_INVALID", "the configured address is none")
+                .because(error)
+                .hint("name another one with --listen")
+        })?,
+    };
+    let relay = match relay {
+        Some(endpoint) => {
+            let tls = endpoint.uses_tls(overrides.relay_use_tls);
+            RelayConfig {
+                enabled: true,
+                endpoint: endpoint.clone(),
+                use_tls: tls,
+                public_endpoint: endpoint,
+                public_use_tls: tls,
+            }
+        }
+        None => known.relay,
+    };
+    let plain = context.env.text(env::PASEO_PASSWORD);
+    let plain = plain.map(|password| Password::Plain(password.into()));
+    Ok(Config {
+        home,
+        server_id: overrides.server_id.clone(),
+        listen: Some(listen),
+        relay: Some(relay),
+        app_url: known.app_url,
+        password: plain.or(known.password_hash.map(Password::Bcrypt)),
+        agents: args.agents.clone(),
+    })
+}
+
+/// The relay to dial. Its flag is the one that elsewhere takes an offer, and here an endpoint.
+fn relay(context: &Context) -> Result<Option<Endpoint>, CommandError> {
+    let global = &context.global;
+    if global.remote.is_some() || global.host.is_some() {
+        return Err(CommandError::usage(
+            "LOCAL_ONLY",
+            "a daemon is run on its own machine",
+        ));
+    }
+    let Some(relay) = &global.relay else {
+        return Ok(None);
+    };
+    let endpoint = relay.expose().parse().map_err(|error| {
+        CommandError::usage(
+            "RELAY_INVALID",
+            "--relay takes the relay's host and port here",
+        )
+        .because(error)
+        .hint("for example: paseo daemon run --relay relay.paseo.sh:443")
+    })?;
+    Ok(Some(endpoint))
+}
