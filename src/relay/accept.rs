@@ -101,7 +101,11 @@ where
     let parts = accepted.upgrade.await?.downcast::<TokioIo<S>>();
     Ok(parts.ok().map(|parts| Upgraded {
         stream: parts.io.into_inner(),
-        early: parts.read_buf,
+        // An empty one would keep the whole buffer of the request's head.
+        early: match parts.read_buf.is_empty() {
+            true => Bytes::new(),
+            false => parts.read_buf,
+        },
         query: accepted.query,
         watches: accepted.watches,
         visit: accepted.visit,

@@ -66,7 +66,8 @@ async fn finish<S>(
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match head {
-        Ok(Some(upgraded)) => socket::serve(upgraded, &relay.hub).await,
+        // Boxed to its own size: this task's would be that of the larger kind of stream.
+        Ok(Some(upgraded)) => Box::pin(socket::serve(upgraded, &relay.hub)).await,
         Ok(None) => {}
         Err(_) => relay.hub.metrics.refused(Refusal::Handshake),
     }

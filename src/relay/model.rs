@@ -97,11 +97,11 @@ impl World {
         let cx = Context::from_waker(Waker::noop());
         loop {
             let socket = &mut self.open[index];
-            match socket.attached.outbox.poll_next(&cx, &mut frames) {
+            let end = match socket.attached.outbox.poll_next(&cx, &mut frames) {
                 Poll::Pending => return Ok(None),
-                Poll::Ready(Next::Close(why)) => return Ok(Some(why)),
-                Poll::Ready(Next::Frames) => {}
-            }
+                Poll::Ready(Next::Close(why)) => Some(why),
+                Poll::Ready(Next::Frames) => None,
+            };
             let sent = super::wire::Sent {
                 cost: frames.iter().map(Frame::cost).sum(),
                 bytes: 1,
@@ -109,6 +109,9 @@ impl World {
             socket.attached.outbox.sent(&sent);
             for frame in frames.drain(..) {
                 self.check(index, &frame)?;
+            }
+            if end.is_some() {
+                return Ok(end);
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::protocol::relay::{Close, RelayToDaemon};
 pub(super) enum Next {
     /// Frames, now in the writer's own queue.
     Frames,
-    /// The socket has to be closed.
+    /// The socket has to be closed, after what is now in the writer's own queue.
     Close(Close),
 }
 
@@ -144,12 +144,13 @@ impl Outbox {
         }
     }
 
-    /// Moves what is queued into `frames`, once that is empty.
+    /// Moves what is queued into `frames`, once that is empty or the socket has to be closed.
     pub(super) fn poll_next(&self, cx: &Context<'_>, frames: &mut VecDeque<Frame>) -> Poll<Next> {
         let mut queue = self.lock();
         match queue.end {
             Some(End::Cut(why)) => return Poll::Ready(Next::Close(why)),
-            Some(End::After(why)) if frames.is_empty() && queue.frames.is_empty() => {
+            Some(End::After(why)) => {
+                frames.append(&mut queue.frames);
                 return Poll::Ready(Next::Close(why));
             }
             _ if frames.is_empty() && !queue.frames.is_empty() => {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
+use super::Limits;
 use super::accept::Upgraded;
 use super::frame::{Frame, Kind as FrameKind};
 use super::hub::{Attached, Hub, Kind};
@@ -51,7 +52,6 @@ pub(super) async fn serve<S>(upgraded: Upgraded<S>, hub: &Arc<Hub>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let patience = hub.limits.close;
     let Upgraded {
         stream,
         early,
@@ -70,10 +70,12 @@ where
     if let Last::Close(why) | Last::Fault(why) = last {
         hub.metrics.closed(why);
     }
+    // What is still to be written counts until it is.
+    let _queue = Arc::clone(&attached.outbox);
     // The others learn it now, not after this peer's last words.
     drop(attached);
-    // A peer that does not read or answer any more is left alone.
-    let _ = timeout(patience, farewell(wire, last)).await;
+    // Boxed, because all other sockets would carry the room for it.
+    Box::pin(farewell(wire, last, &hub.limits)).await;
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -247,27 +249,35 @@ fn now_ms() -> i64 {
     })
 }
 
-/// Says the last words, and ends the stream so that the peer gets to read them.
-async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<S>, last: Last) {
+/// Says the last words, and ends the stream so that the peer gets to read them. A peer that does not
+/// read them, or does not answer, is left alone after a while.
+async fn farewell<S: AsyncRead + AsyncWrite + Unpin>(
+    mut wire: Wire<S>,
+    last: Last,
+    limits: &Limits,
+) {
     match last {
         Last::Nothing => return,
         Last::Answer => {}
         Last::Close(why) | Last::Fault(why) => wire.close(why),
     }
     let mut sent = Sent::default();
-    let flushed = poll_fn(|cx| wire.poll_flush(cx, &mut sent)).await;
-    if flushed.is_err() {
+    let flushed = timeout(limits.stall, poll_fn(|cx| wire.poll_flush(cx, &mut sent))).await;
+    if !matches!(flushed, Ok(Ok(()))) {
         return;
     }
-    if let Last::Close(_) = last {
-        // RFC 6455 section 7.1.1: the peer answers, then the server ends the connection.
-        while poll_fn(|cx| wire.poll_read(cx, &mut |_| {})).await.is_ok() {}
-    }
-    let stream = wire.stream();
-    if stream.shutdown().await.is_err() {
-        return;
-    }
-    // Unread bytes would turn the end into a reset, which destroys what the peer has not read yet.
-    let mut rest = [0; 1024];
-    while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+    // Whether the peer did its part in time makes no difference to us.
+    let _ = timeout(limits.close, async {
+        if let Last::Close(_) = last {
+            // RFC 6455 section 7.1.1: the peer answers, then the server ends the connection.
+            while poll_fn(|cx| wire.poll_read(cx, &mut |_| {})).await.is_ok() {}
+        }
+        let stream = wire.stream();
+        if stream.shutdown().await.is_err() {
+            return;
+        }
+        // Unread bytes would turn the end into a reset, which destroys what the peer has not read.
+        let _ = tokio::io::copy(stream, &mut tokio::io::sink()).await;
+    })
+    .await;
 }

@@ -7,5 +7,6 @@
 mod access;
 mod conformance;
 mod hostile;
+mod load;
 mod operations;
 mod support;

@@ -30,6 +30,8 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 pub(crate) struct Relay {
     pub(crate) authority: String,
     own: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    #[cfg(target_os = "linux")]
+    child: Option<tokio::process::Child>,
 }
 
 impl Relay {
@@ -39,6 +41,8 @@ impl Relay {
             Some(authority) => Self {
                 authority: authority.to_owned(),
                 own: None,
+                #[cfg(target_os = "linux")]
+                child: None,
             },
             None => Self::with(Config::default()),
         }
@@ -59,6 +63,8 @@ impl Relay {
         Self {
             authority,
             own: Some((stop, task)),
+            #[cfg(target_os = "linux")]
+            child: None,
         }
     }
 
@@ -68,6 +74,52 @@ impl Relay {
         let server = Server::bind(Config { listen, ..config }).unwrap();
         let reload = server.reload();
         (Self::run(server), reload)
+    }
+
+    /// Starts ours as a process of its own, which ends with this value.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn process() -> Self {
+        use tokio::io::{AsyncBufReadExt, BufReader};
+        let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_paseo"))
+            .args(["relay", "serve", "--listen", "127.0.0.1:0"])
+            .env_clear()
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let authority = loop {
+            let line = within("the address", lines.next_line())
+                .await
+                .unwrap()
+                .unwrap();
+            if let Some((_, authority)) = line.split_once("ws://") {
+                break authority.trim().to_owned();
+            }
+        };
+        Self {
+            authority,
+            own: None,
+            child: Some(child),
+        }
+    }
+
+    /// Returns the memory that its process has in use.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let id = self
+            .child
+            .as_ref()
+            .and_then(tokio::process::Child::id)
+            .unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024
     }
 
     /// Lets time jump where everybody waits; only our relay shares this clock.
@@ -141,6 +193,12 @@ impl Relay {
         .await
     }
 
+    /// Opens a client that brings no connection id.
+    pub(crate) async fn open_client(&self, server: &str) -> Peer {
+        self.open(&format!("serverId={server}&role=client&v=2"))
+            .await
+    }
+
     /// Sends a request that is no upgrade; returns status line and body.
     pub(crate) async fn http(&self, request_line: &str) -> (String, String) {
         let head = format!("{request_line} HTTP/1.1\r\nhost: relay\r\nconnection: close\r\n\r\n");
@@ -188,6 +246,16 @@ impl Peer {
 
     pub(crate) async fn send_message(&mut self, message: Message) {
         within("sending", self.0.send(message)).await.unwrap();
+    }
+
+    /// Sends the same frame until the relay ends the connection.
+    pub(crate) async fn flood(&mut self, body: &[u8]) -> Result<(), Error> {
+        let endless = async {
+            loop {
+                self.0.send(Message::binary(body.to_vec())).await?;
+            }
+        };
+        within("the end of a flood", endless).await
     }
 
     /// Returns the next message that is no ping.
