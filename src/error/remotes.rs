@@ -141,7 +141,7 @@ impl From<ResolveError> for CommandError {
             | ResolveError::Fingerprint { remote, .. } => remote.to_string(),
             _ => String::new(),
         };
-        let again = format!("remove the remote with `paseo remote rm {name}` and add it again");
+        let again = format!("pair it again with: paseo remote repair {name}");
         match error {
             ResolveError::Store(error) => error.into(),
             ResolveError::Missing { .. } => wrap("SECRET_MISSING", Exit::Keystore, error)

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file::{ConfigError, Edit, RemotesFile};
-use super::profile::{Remote, SecretRef};
+use super::profile::{RelayRoute, Remote, SecretRef};
 use crate::files::{self, FileError};
 use crate::secret::{Secret, SecretId, StoreError, StoreKind, Stores, probe};
 
@@ -87,6 +87,46 @@ impl<'a> Keeper<'a> {
             (_, None) => {}
         }
         Ok(saved?)
+    }
+
+    /// Gives a relay remote another offer: stores it under its new id, changes the file, and deletes the
+    /// old one.
+    pub fn repair(
+        &self,
+        name: &str,
+        new: &RelayRoute,
+        item: &Secret<Vec<u8>>,
+    ) -> Result<(), KeepError> {
+        let mut edit = self.edit()?;
+        let old = edit
+            .file()
+            .get(name)
+            .map_err(ConfigError::from)?
+            .secret()
+            .cloned();
+        for (key, value) in [
+            ("secret.store", new.secret.store.as_str().into()),
+            ("secret.id", new.secret.id.as_str().into()),
+            ("fingerprint", new.fingerprint.to_string().into()),
+            ("relay.endpoint", new.endpoint.to_string().into()),
+            ("relay.tls", new.tls.into()),
+        ] {
+            edit.set(name, key, value)?;
+        }
+        self.note(&new.secret);
+        if let Some(old) = &old {
+            self.note(old);
+        }
+        let store = self.stores.open(new.secret.store)?;
+        store.put(&new.secret.id, item)?;
+        let file = edit.save()?;
+        self.forget(&new.secret.id);
+        match old.filter(|old| !is_used(&file, old)) {
+            // When this fails, the note stays.
+            Some(old) => drop(self.discard(&old)),
+            None => {}
+        }
+        Ok(())
     }
 
     /// Removes a remote and its secret. When the secret cannot be deleted, the remote is gone and the

@@ -5,18 +5,17 @@ use serde_json::json;
 
 use super::check::{Checked, check};
 use super::ls::Listed;
+use super::source::{Source, choose_store};
 use crate::commands::{CommandResult, Context};
 use crate::complete;
-use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
 use crate::pairing::{Offer, OfferSource};
 use crate::remote::{
-    Address, DirectRoute, Host, KeepError, Options, RelayRoute, Remote, RemoteName, RemotesFile,
-    Route, SecretRef, offer_item, offer_target, password_item,
+    DirectRoute, Options, RelayRoute, Remote, RemoteName, RemotesFile, Route, SecretRef,
+    offer_item, password_item,
 };
-use crate::secret::{Secret, SecretId, StoreError, StoreKind};
-use crate::target::Target;
+use crate::secret::{Secret, SecretId, StoreKind};
 
 /// Arguments of `paseo remote add`
 #[derive(Debug, clap::Args)]
@@ -80,8 +79,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         }
         return Err(crate::remote::ConfigError::Exists(args.name.clone()).into());
     }
-    let store = choose_store(context, args)?;
-    let source = read_source(context, args)?;
+    let store = choose_store(context, args.store)?;
+    let source = Source::given_or_asked(context, args.offer.as_ref())?;
     if let Source::Offer(offer) = &source
         && !args.again
     {
@@ -91,7 +90,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         true => None,
         false => Some(check(context, source.target())?),
     };
-    let (remote, item) = source.into_remote(args, store);
+    let (remote, item) = remote(source, args, store);
     let file = context
         .keeper()
         .add(&remote, item.as_ref(), |edit| match args.default {
@@ -102,137 +101,37 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     Ok(report(&remote, checked.as_ref(), args.default))
 }
 
-/// What is to be saved.
-enum Source {
-    Offer(Offer),
-    Direct {
-        address: Address,
-        password: Option<Secret<String>>,
-    },
-}
-
-impl Source {
-    /// Reads what was given: an offer in any form, or a direct address.
-    fn read(given: &str) -> Result<Self, CommandError> {
-        let source = OfferSource::from_arg(given);
-        if let OfferSource::Bare(text) = &source
-            && let Some(direct) = Self::direct(text.expose())?
-        {
-            return Ok(direct);
-        }
-        Ok(Self::Offer(source.read(std::io::stdin().lock())?))
-    }
-
-    /// Returns a direct address; `None` when the text is something else. A path alone is a file that is
-    /// not there, not a socket: sockets are written unix:///path.
-    fn direct(text: &str) -> Result<Option<Self>, CommandError> {
-        match text.parse() {
-            Ok(Host::Daemon { address, password }) if !text.starts_with(['/', '~']) => {
-                Ok(Some(Self::Direct { address, password }))
-            }
-            Err(error) if text.contains("://") => Err(error.into()),
-            _ => Ok(None),
-        }
-    }
-
-    fn target(&self) -> Target {
-        match self {
-            Self::Offer(offer) => offer_target(offer),
-            Self::Direct { address, password } => address.target(password.clone()),
-        }
-    }
-
-    fn into_remote(self, args: &Args, store: StoreKind) -> (Remote, Option<Secret<Vec<u8>>>) {
-        let secret = SecretRef {
-            store,
-            id: SecretId::random(),
-        };
-        let (route, item) = match self {
-            Self::Offer(offer) => {
-                let route = RelayRoute {
-                    endpoint: offer.relay.clone(),
-                    tls: offer.uses_tls(),
-                    fingerprint: offer.daemon_key.fingerprint(),
-                    secret,
-                };
-                (Route::Relay(route), Some(offer_item(&offer)))
-            }
-            Self::Direct { address, password } => {
-                let secret = password.as_ref().map(|_| secret);
-                let item = password.as_ref().map(password_item);
-                (Route::Direct(DirectRoute { address, secret }), item)
-            }
-        };
-        let remote = Remote {
-            name: args.name.clone(),
-            description: args.description.clone(),
-            tags: args.tags.clone(),
-            route,
-            options: Options::default(),
-            dirs: Vec::new(),
-            added: Some(Timestamp::now()),
-        };
-        (remote, item)
-    }
-}
-
-/// Returns a store that has been seen to work. A worse one than was asked for is never taken unasked.
-fn choose_store(context: &Context, args: &Args) -> Result<StoreKind, CommandError> {
-    let asked = match (args.store, context.env.text(env::PASEO_KEYSTORE)) {
-        (Some(store), _) => Some(store),
-        (None, Some(name)) => Some(name.trim().parse()?),
-        (None, None) => None,
+fn remote(source: Source, args: &Args, store: StoreKind) -> (Remote, Option<Secret<Vec<u8>>>) {
+    let secret = SecretRef {
+        store,
+        id: SecretId::random(),
     };
-    let error = match context.keeper().choose(asked) {
-        Ok(store) => return Ok(store),
-        Err(KeepError::Store(error)) => error,
-        Err(error) => return Err(error.into()),
-    };
-    if asked.is_none() && !context.is_batch() && offer_file(&error)? {
-        return Ok(context.keeper().choose(Some(StoreKind::File))?);
-    }
-    let error = CommandError::from(error);
-    Err(match asked {
-        Some(StoreKind::File) => error,
-        _ => error.hint(
-            "unlock or start the keyring, or keep the secret in a private file, \
-             not encrypted, with: --store file",
-        ),
-    })
-}
-
-fn offer_file(error: &StoreError) -> Result<bool, CommandError> {
-    output::note(&error.to_string());
-    let question = "Keep the secret in a file that only you can read, not encrypted?";
-    output::ask_yes(question).map_err(|error| {
-        CommandError::new(
-            "PROMPT_FAILED",
-            Exit::Failed,
-            "the terminal cannot be asked",
-        )
-        .because(error)
-    })
-}
-
-fn read_source(context: &Context, args: &Args) -> Result<Source, CommandError> {
-    let Some(given) = &args.offer else {
-        if context.is_batch() {
-            return Err(
-                CommandError::usage("OFFER_MISSING", "no pairing offer is given")
-                    .hint("give a file, or - and the offer on stdin"),
-            );
+    let (route, item) = match source {
+        Source::Offer(offer) => {
+            let route = RelayRoute {
+                endpoint: offer.relay.clone(),
+                tls: offer.uses_tls(),
+                fingerprint: offer.daemon_key.fingerprint(),
+                secret,
+            };
+            (Route::Relay(route), Some(offer_item(&offer)))
         }
-        let pasted = output::ask_hidden("Pairing link (not shown)").map_err(|error| {
-            CommandError::new(
-                "PROMPT_FAILED",
-                Exit::Failed,
-                "the terminal cannot be asked",
-            )
-            .because(error)
-        })?;
-        return Source::read(&pasted);
+        Source::Direct { address, password } => {
+            let secret = password.as_ref().map(|_| secret);
+            let item = password.as_ref().map(password_item);
+            (Route::Direct(DirectRoute { address, secret }), item)
+        }
     };
-    Source::read(given.expose())
+    let remote = Remote {
+        name: args.name.clone(),
+        description: args.description.clone(),
+        tags: args.tags.clone(),
+        route,
+        options: Options::default(),
+        dirs: Vec::new(),
+        added: Some(Timestamp::now()),
+    };
+    (remote, item)
 }
 
 fn refuse_twice(file: &RemotesFile, offer: &Offer) -> Result<(), CommandError> {

@@ -5,9 +5,11 @@ mod check;
 pub mod edit;
 pub mod ls;
 pub mod rename;
+pub mod repair;
 pub mod rm;
 pub mod set;
 pub mod show;
+mod source;
 pub mod use_;
 
 use clap::Subcommand;
@@ -36,6 +38,8 @@ pub enum Command {
     Unset(set::UnsetArgs),
     /// Give a remote another name
     Rename(rename::Args),
+    /// Give a remote a new pairing offer
+    Repair(repair::Args),
     /// Open the file of remotes in your editor, and check it before it is taken over
     Edit(edit::Args),
 }
@@ -50,6 +54,7 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Set(args) => set::run(context, args),
         Command::Unset(args) => set::unset(context, args),
         Command::Rename(args) => rename::run(context, args),
+        Command::Repair(args) => repair::run(context, args),
         Command::Edit(args) => edit::run(context, args),
     }
 }

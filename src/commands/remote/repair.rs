@@ -1,0 +1,107 @@
+//! `paseo remote repair`: a new pairing offer for a remote that is saved already.
+
+use serde_json::json;
+
+use super::check::check;
+use super::source::{Source, not_asked};
+use crate::commands::{CommandResult, Context};
+use crate::complete;
+use crate::e2ee::Fingerprint;
+use crate::error::{CommandError, Exit, Hop};
+use crate::output::{self, Output};
+use crate::remote::{RelayRoute, Route, SecretRef, offer_item};
+use crate::secret::{Secret, SecretId};
+
+/// Arguments of `paseo remote repair`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The remote
+    #[arg(add = complete::remotes())]
+    pub name: String,
+
+    /// The new offer: a link, base64url, JSON, a file of one, or - for stdin. Without it you are asked
+    #[arg(value_parser = secret, value_hint = clap::ValueHint::AnyPath)]
+    pub offer: Option<Secret<String>>,
+
+    /// Accept another key without being asked
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Do not connect to see whether it works
+    #[arg(long)]
+    pub no_check: bool,
+}
+
+fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(Secret::from(text))
+}
+
+/// Replaces the offer of a remote; everything else about it stays. The same key passes without a word,
+/// another one only when somebody says so.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let file = context.remotes()?;
+    let remote = file.get(&args.name)?;
+    let Route::Relay(old) = &remote.route else {
+        let message = format!("`{}` is reached straight, and has no offer", remote.name);
+        return Err(CommandError::usage("NO_OFFER", message));
+    };
+    let Source::Offer(offer) = Source::given_or_asked(context, args.offer.as_ref())? else {
+        return Err(CommandError::usage(
+            "INVALID_OFFER",
+            "this is an address, not a pairing offer",
+        ));
+    };
+    let found = offer.daemon_key.fingerprint();
+    if found != old.fingerprint && !args.yes {
+        accept(context, old.fingerprint, found)?;
+    }
+    let target = crate::remote::offer_target(&offer);
+    if !args.no_check {
+        check(context, target)?;
+    }
+    let new = RelayRoute {
+        endpoint: offer.relay.clone(),
+        tls: offer.uses_tls(),
+        fingerprint: found,
+        secret: SecretRef {
+            store: old.secret.store,
+            id: SecretId::random(),
+        },
+    };
+    context
+        .keeper()
+        .repair(&args.name, &new, &offer_item(&offer))?;
+    let text = if found == old.fingerprint {
+        format!(
+            "`{}` has the new offer; the key is the same, {found}",
+            remote.name
+        )
+    } else {
+        format!(
+            "`{}` has the new offer and the new key {found}",
+            remote.name
+        )
+    };
+    let json = json!({
+        "name": remote.name.as_str(),
+        "fingerprint": found.to_string(),
+        "oldFingerprint": old.fingerprint.to_string(),
+    });
+    Ok(Output::Text { text, json }.into())
+}
+
+fn accept(context: &Context, old: Fingerprint, new: Fingerprint) -> Result<(), CommandError> {
+    let changed = format!("the offer is of another key: {new}, not {old}");
+    if !context.is_batch() {
+        output::note(&changed);
+        output::note("compare it with what `paseo daemon pair` shows on the daemon's machine");
+        if output::ask_yes("Trust the new key?").map_err(not_asked)? {
+            return Ok(());
+        }
+    }
+    Err(CommandError::new("KEY_CHANGED", Exit::Trust, changed)
+        .at(Hop::Key)
+        .hint(
+            "when `paseo daemon pair` on the daemon's machine shows the new fingerprint, add --yes",
+        ))
+}

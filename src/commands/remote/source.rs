@@ -1,0 +1,110 @@
+//! What is saved and where: the offer or address that was given, and the store for its secret.
+
+use std::io;
+
+use crate::commands::Context;
+use crate::env;
+use crate::error::{CommandError, Exit};
+use crate::output;
+use crate::pairing::{Offer, OfferSource};
+use crate::remote::{Address, Host, KeepError, offer_target};
+use crate::secret::{Secret, StoreError, StoreKind};
+use crate::target::Target;
+
+/// What is to be saved.
+pub(super) enum Source {
+    Offer(Offer),
+    Direct {
+        address: Address,
+        password: Option<Secret<String>>,
+    },
+}
+
+impl Source {
+    /// Reads what was given, or asks for it: what is pasted then is not shown.
+    pub(super) fn given_or_asked(
+        context: &Context,
+        given: Option<&Secret<String>>,
+    ) -> Result<Self, CommandError> {
+        if let Some(given) = given {
+            return Self::read(given.expose());
+        }
+        if context.is_batch() {
+            return Err(
+                CommandError::usage("OFFER_MISSING", "no pairing offer is given")
+                    .hint("give a file, or - and the offer on stdin"),
+            );
+        }
+        Self::read(&output::ask_hidden("Pairing link (not shown)").map_err(not_asked)?)
+    }
+
+    /// Reads what was given: an offer in any form, or a direct address.
+    fn read(given: &str) -> Result<Self, CommandError> {
+        let source = OfferSource::from_arg(given);
+        if let OfferSource::Bare(text) = &source
+            && let Some(direct) = Self::direct(text.expose())?
+        {
+            return Ok(direct);
+        }
+        Ok(Self::Offer(source.read(std::io::stdin().lock())?))
+    }
+
+    /// Returns a direct address; `None` when the text is something else. A path alone is a file that is
+    /// not there, not a socket: sockets are written unix:///path.
+    fn direct(text: &str) -> Result<Option<Self>, CommandError> {
+        match text.parse() {
+            Ok(Host::Daemon { address, password }) if !text.starts_with(['/', '~']) => {
+                Ok(Some(Self::Direct { address, password }))
+            }
+            Err(error) if text.contains("://") => Err(error.into()),
+            _ => Ok(None),
+        }
+    }
+
+    pub(super) fn target(&self) -> Target {
+        match self {
+            Self::Offer(offer) => offer_target(offer),
+            Self::Direct { address, password } => address.target(password.clone()),
+        }
+    }
+}
+
+/// Returns a store that has been seen to work. A worse one than was asked for is never taken unasked.
+pub(super) fn choose_store(
+    context: &Context,
+    asked: Option<StoreKind>,
+) -> Result<StoreKind, CommandError> {
+    let asked = match (asked, context.env.text(env::PASEO_KEYSTORE)) {
+        (Some(store), _) => Some(store),
+        (None, Some(name)) => Some(name.trim().parse()?),
+        (None, None) => None,
+    };
+    let error = match context.keeper().choose(asked) {
+        Ok(store) => return Ok(store),
+        Err(KeepError::Store(error)) => error,
+        Err(error) => return Err(error.into()),
+    };
+    if asked.is_none() && !context.is_batch() && offer_file(&error)? {
+        return Ok(context.keeper().choose(Some(StoreKind::File))?);
+    }
+    let error = CommandError::from(error);
+    Err(match asked {
+        Some(StoreKind::File) => error,
+        _ => error.hint(
+            "unlock or start the keyring, or keep the secret in a private file, \
+             not encrypted, with: --store file",
+        ),
+    })
+}
+
+fn offer_file(error: &StoreError) -> Result<bool, CommandError> {
+    output::note(&error.to_string());
+    let question = "Keep the secret in a file that only you can read, not encrypted?";
+    output::ask_yes(question).map_err(not_asked)
+}
+
+/// The terminal went away.
+pub(super) fn not_asked(error: io::Error) -> CommandError {
+    let message = "the terminal cannot be asked";
+    CommandError::new("PROMPT_FAILED", Exit::Failed, message).because(error)
+}
