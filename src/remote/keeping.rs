@@ -121,10 +121,9 @@ impl<'a> Keeper<'a> {
         store.put(&new.secret.id, item)?;
         let file = edit.save()?;
         self.forget(&new.secret.id);
-        match old.filter(|old| !is_used(&file, old)) {
+        if let Some(old) = old.filter(|old| !is_used(&file, old)) {
             // When this fails, the note stays.
-            Some(old) => drop(self.discard(&old)),
-            None => {}
+            drop(self.discard(&old));
         }
         Ok(())
     }
