@@ -74,7 +74,8 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
     );
     let context = Context::new(env, &cli.global);
     match commands::dispatch(&context, command).and_then(|outcome| print(outcome, &context)) {
-        Ok(_) if official => ExitCode::SUCCESS,
+        // The official CLI tells nothing of the agent by its exit code; a signal is the shell's matter.
+        Ok(exit) if official && exit != Exit::Interrupted => ExitCode::SUCCESS,
         Ok(exit) => ExitCode::from(exit.status(false)),
         Err(error) => {
             output::write_stderr(&error::render(&error, &context.output, official));

@@ -41,6 +41,12 @@ pub enum CallError {
         /// Whether the request changes anything.
         mutates: bool,
     },
+    /// The request does not fit into one message; nothing was sent.
+    #[error("the message is too large: on this connection it may have {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes, after encryption.
+        limit: usize,
+    },
     /// The reply is not what the protocol says. It is not repeated here.
     #[error("the daemon's reply to {request} is malformed (line {line}, column {column})")]
     Malformed {
@@ -269,9 +275,12 @@ impl DaemonClient {
             .await
             .send(frame)
             .await
-            .map_err(|source| CallError::Lost {
-                source: Arc::new(source),
-                mutates,
+            .map_err(|source| match source {
+                TransportError::TooLarge { limit } => CallError::TooLarge { limit },
+                source => CallError::Lost {
+                    source: Arc::new(source),
+                    mutates,
+                },
             })
     }
 }

@@ -29,19 +29,24 @@ impl Doing {
         .at(Hop::Daemon)
     }
 
-    /// Makes the error out of a call that gave no reply. A refusal gets the code of the command.
+    /// Makes the error out of a call that gave no reply. A code of the daemon's own beats that of the
+    /// command, as in the official CLI.
     pub(super) fn error(self, error: CallError) -> CommandError {
-        match error {
-            CallError::Refused(refusal) => {
-                let outdated = refusal.code.as_deref() == Some("unknown_schema");
-                let mut made = self.refused(&refusal.error);
-                if outdated {
-                    made.exit = Exit::Incompatible;
-                    made = made.hint("the daemon may be too old for this command: update it");
-                }
+        let CallError::Refused(refusal) = error else {
+            return error.into();
+        };
+        let mut made = self.refused(&refusal.error);
+        match refusal.code {
+            Some(code) if code == "unknown_schema" => {
+                made.code = code.into();
+                made.exit = Exit::Incompatible;
+                made.hint("the daemon may be too old for this command: update it")
+            }
+            Some(code) => {
+                made.code = code.into();
                 made
             }
-            other => other.into(),
+            None => made,
         }
     }
 }

@@ -42,17 +42,14 @@ pub(super) fn parse<'a>(
                 kind.code,
                 format!("Invalid {} format: {text}", kind.one),
             )
-            .hint(format!("write {} as NAME=TEXT", kind.many)));
+            .hint(format!("{} are written key=value", kind.many)));
         };
         if key.trim().is_empty() {
             return Err(CommandError::usage(
                 kind.code,
                 format!("Invalid {} format: there is nothing before the =", kind.one),
             )
-            .hint(format!(
-                "{} needs a name before =",
-                kind.many
-            )));
+            .hint(format!("{} are written key=value", kind.many)));
         }
         pairs.insert(key.to_owned(), value.to_owned());
     }

@@ -40,7 +40,9 @@ impl From<DialError> for CommandError {
             DialError::Resolve { .. } => unreachable(Hop::Dns)
                 .retryable()
                 .hint("check the spelling of the host name, and this machine's DNS"),
-            DialError::Connect { .. } => unreachable(Hop::Tcp).retryable(),
+            DialError::Connect { .. } => unreachable(Hop::Tcp)
+                .retryable()
+                .hint("start the daemon there, or name another one with -r, --host or PASEO_HOST"),
             DialError::TlsSetup(_) => {
                 CommandError::new("CA_FILE_INVALID", Exit::Config, error.to_string())
                     .at(Hop::Tls)
@@ -198,6 +200,10 @@ impl From<CallError> for CommandError {
                 } else {
                     made.retryable()
                 }
+            }
+            CallError::TooLarge { .. } => {
+                Self::new("MESSAGE_TOO_LARGE", Exit::Usage, error.to_string())
+                    .hint("send less at once: fewer or smaller images, a shorter prompt")
             }
             CallError::Malformed { .. } => {
                 Self::new("PROTOCOL_ERROR", Exit::Incompatible, error.to_string()).at(Hop::Protocol)

@@ -49,6 +49,12 @@ where
 {
     fn send(&mut self, frame: Frame) -> BoxFuture<'_, Result<(), TransportError>> {
         Box::pin(async move {
+            // The other side would close the connection over it.
+            if frame.len() > MAX_MESSAGE_BYTES {
+                return Err(TransportError::TooLarge {
+                    limit: MAX_MESSAGE_BYTES,
+                });
+            }
             self.0
                 .send(frame.into())
                 .await

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod agents;
 mod completion;
 mod daemon_pair;
 mod fake_daemon;
@@ -9,6 +10,8 @@ mod remotes;
 mod remotes_crash;
 mod remotes_edit;
 mod remotes_terminal;
+#[path = "../support/replay.rs"]
+mod replay;
 mod sandbox;
 mod secrets;
 mod terminal;

@@ -18,6 +18,7 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, its title, or a part of its title
+    #[arg(value_name = "id")]
     pub id: String,
 
     /// Archive it even if it is running, which interrupts it

@@ -15,6 +15,7 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The provider's own id of the session
+    #[arg(value_name = "id")]
     pub id: String,
 
     /// Provider that has the session
@@ -47,7 +48,7 @@ impl Args {
         let cwd = match self.cwd.as_deref().map(str::trim) {
             Some("") => {
                 return Err(CommandError::usage("INVALID_CWD", "--cwd cannot be empty")
-                    .hint("give --cwd a directory, or leave it out"));
+                    .hint("name a directory, or leave --cwd out"));
             }
             cwd => place::for_agent(context, cwd, "import …")?,
         };

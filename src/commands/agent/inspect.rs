@@ -24,6 +24,7 @@ const WORKTREE: &str = "paseo.worktree";
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
+    #[arg(value_name = "id")]
     pub id: String,
 }
 

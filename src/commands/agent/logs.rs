@@ -28,6 +28,7 @@ const NOTHING: &str = "No activity to display.\n";
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
+    #[arg(value_name = "id")]
     pub id: String,
 
     /// Go on with what happens from now on

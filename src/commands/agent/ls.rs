@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(short, long)]
     pub all: bool,
 
-    /// Show agents of archived workspaces and projects too
+    /// Show agents across all directories, also of archived workspaces and projects
     #[arg(short, long)]
     pub global: bool,
 

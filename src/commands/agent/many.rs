@@ -19,6 +19,7 @@ const AT_ONCE: usize = 32;
 #[derive(Debug, clap::Args)]
 pub struct Which {
     /// Id of the agent, the beginning of it, or its title
+    #[arg(value_name = "id")]
     pub id: Option<String>,
 
     /// All agents that are not archived

@@ -24,9 +24,11 @@ const LIST: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
+    #[arg(value_name = "id")]
     pub id: String,
 
     /// The mode to set
+    #[arg(value_name = "mode")]
     pub mode: Option<String>,
 
     /// List the modes to choose from

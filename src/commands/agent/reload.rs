@@ -22,6 +22,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, its title, or a part of its title
+    #[arg(value_name = "id")]
     pub id: String,
 }
 

@@ -77,7 +77,7 @@ pub(super) async fn find(
             Exit::NotFound,
             format!("Agent not found: {id}"),
         )
-        .hint("paseo ls shows the agents")),
+        .hint("see the agents with: paseo ls -ag")),
         Picked::Several(agents) => Err(ambiguous(id, &agents)),
     }
 }

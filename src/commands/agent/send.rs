@@ -25,9 +25,11 @@ const MARGIN: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
+    #[arg(value_name = "id")]
     pub id: String,
 
     /// The prompt
+    #[arg(value_name = "prompt")]
     pub text: Option<String>,
 
     /// The prompt, as a flag

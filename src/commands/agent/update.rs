@@ -22,6 +22,7 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
+    #[arg(value_name = "id")]
     pub id: String,
 
     /// New title
@@ -79,10 +80,8 @@ impl Args {
 
 /// The error of a blank `--thinking`.
 pub(super) fn blank_thinking() -> CommandError {
-    CommandError::usage("INVALID_THINKING_OPTION", "--thinking cannot be empty").hint(
-        "paseo provider models PROVIDER --thinking shows the options and their \
-         IDs.",
-    )
+    CommandError::usage("INVALID_THINKING_OPTION", "--thinking cannot be empty")
+        .hint("see the options with: paseo provider models PROVIDER --thinking")
 }
 
 /// Changes an agent, and shows how it is then.

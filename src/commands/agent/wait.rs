@@ -9,7 +9,7 @@ use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context, duration};
 use crate::error::CommandError;
 use crate::protocol::lifecycle::{WaitForFinish, WaitStatus, Waited};
-use crate::protocol::timeline::{Direction, FetchTimeline};
+use crate::protocol::timeline::{Direction, FetchTimeline, TimelineItem};
 
 const DOING: Doing = Doing {
     code: "WAIT_FAILED",
@@ -32,6 +32,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
+    #[arg(value_name = "id")]
     pub id: String,
 
     /// Longest time to wait, such as 90, 30s or 1h30m; no limit without it
@@ -133,6 +134,25 @@ async fn recent(daemon: &DaemonClient, waited: &Waited) -> Option<String> {
     let items = page.entries.into_iter().map(|entry| entry.item);
     let items = transcript::merge(items);
     let shown = &items[items.len().saturating_sub(SHOWN)..];
-    let text = transcript::render(shown);
+    let text = transcript::render(&messages_first(shown));
     (!text.is_empty()).then_some(text)
+}
+
+/// Moves thoughts behind the messages that follow them, as the official CLI does: this text is part of
+/// the JSON, which is the same.
+fn messages_first(items: &[TimelineItem]) -> Vec<TimelineItem> {
+    let mut ordered = Vec::with_capacity(items.len());
+    let mut thoughts = Vec::new();
+    for item in items {
+        match item {
+            TimelineItem::Reasoning { .. } => thoughts.push(item.clone()),
+            TimelineItem::AssistantMessage { .. } => ordered.push(item.clone()),
+            _ => {
+                ordered.append(&mut thoughts);
+                ordered.push(item.clone());
+            }
+        }
+    }
+    ordered.append(&mut thoughts);
+    ordered
 }

@@ -16,9 +16,11 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
+    #[arg(value_name = "agent")]
     pub agent: String,
 
     /// Id of the request, or the beginning of it
+    #[arg(value_name = "req_id")]
     pub request: Option<String>,
 
     /// Refuse all requests of the agent

@@ -27,6 +27,7 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The task
+    #[arg(value_name = "prompt")]
     pub prompt: String,
 
     /// Do not wait until the agent is done

@@ -57,16 +57,14 @@ impl Home {
         let worktree = is_worktree(args);
         if !worktree && (args.worktree_mode.is_some() || args.worktree_flags.any()) {
             let error = wrong("flags of a worktree, but none is to be made".to_owned());
-            return Err(
-                error.hint("add --new-workspace worktree")
-            );
+            return Err(error.hint("add --new-workspace worktree"));
         }
         if worktree {
             source(args, String::new())?;
         }
         if args.workspace.is_some() && args.new_workspace.is_some() {
             let error = wrong("--new-workspace and --workspace exclude each other".to_owned());
-            let hint = "leave one of the two out";
+            let hint = "leave one of them out";
             return Err(error.hint(hint));
         }
         if args.workspace.is_some() && args.worktree.is_some() {
