@@ -73,6 +73,8 @@ pub const COLUMNS: &str = "COLUMNS";
 pub const VISUAL: &str = "VISUAL";
 /// The user's editor.
 pub const EDITOR: &str = "EDITOR";
+/// Where programs are looked for.
+pub const PATH: &str = "PATH";
 /// The user's home directory.
 pub const HOME: &str = "HOME";
 /// Base of per-user settings; `~/.config` when unset.

@@ -9,7 +9,10 @@ pub mod daemon;
 mod duration;
 mod failure;
 mod feature;
+pub mod handover;
+pub mod heartbeat;
 mod isolation;
+mod model;
 mod pairs;
 pub mod permit;
 mod place;
@@ -19,12 +22,14 @@ mod refusal;
 pub mod relay;
 pub mod remote;
 mod rename;
+pub mod schedule;
 pub mod script;
 mod selection;
 mod stop_signal;
 pub mod terminal;
 pub mod which;
 pub mod workspace;
+pub mod worktree;
 
 use clap::Subcommand;
 
@@ -96,6 +101,38 @@ pub enum Command {
     /// Manage terminals
     #[command(subcommand)]
     Terminal(terminal::Command),
+    /// Run prompts by the clock
+    #[command(subcommand)]
+    Schedule(schedule::Command),
+    /// Prompt this agent by the clock
+    #[command(subcommand)]
+    Heartbeat(heartbeat::Command),
+    /// Manage the worktrees that a daemon made
+    #[command(subcommand, hide = true)]
+    Worktree(worktree::Command),
+    /// Read the daemon's configuration again
+    Reload(daemon::reload::Args),
+    /// Set the official daemon up (official CLI)
+    #[command(hide = true)]
+    Onboard(handover::Args),
+    /// Start the official daemon (official CLI)
+    #[command(hide = true)]
+    Start(handover::Args),
+    /// Manage plugins of the official daemon (official CLI)
+    #[command(hide = true)]
+    Plugin(handover::Args),
+    /// Manage Paseo Hub (official CLI)
+    #[command(hide = true)]
+    Hub(handover::Args),
+    /// Speech (official CLI)
+    #[command(hide = true)]
+    Speech(handover::Args),
+    /// Open the desktop app (official CLI)
+    #[command(hide = true)]
+    Open(handover::Args),
+    /// Note what an agent's hook tells (official CLI)
+    #[command(hide = true)]
+    Hooks(handover::Args),
     /// Run the scripts of a workspace
     #[command(subcommand)]
     Script(script::Command),
@@ -151,6 +188,17 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Project(command) => project::dispatch(context, command),
         Command::Workspace(command) => workspace::dispatch(context, command),
         Command::Terminal(command) => terminal::dispatch(context, command),
+        Command::Schedule(command) => schedule::dispatch(context, command),
+        Command::Heartbeat(command) => heartbeat::dispatch(context, command),
+        Command::Worktree(command) => worktree::dispatch(context, command),
+        Command::Reload(args) => daemon::reload::run(context, args),
+        Command::Onboard(args) => handover::run(context, &["onboard"], args),
+        Command::Start(args) => handover::run(context, &["start"], args),
+        Command::Plugin(args) => handover::run(context, &["plugin"], args),
+        Command::Hub(args) => handover::run(context, &["hub"], args),
+        Command::Speech(args) => handover::run(context, &["speech"], args),
+        Command::Open(args) => handover::run(context, &["open"], args),
+        Command::Hooks(args) => handover::run(context, &["hooks"], args),
         Command::Script(command) => script::dispatch(context, command),
         Command::Daemon(command) => daemon::dispatch(context, command),
         Command::Relay(command) => relay::dispatch(context, command),

@@ -1,13 +1,14 @@
 //! `paseo daemon …`: the daemon of this machine.
 
 pub mod pair;
+pub mod reload;
 pub mod run;
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::{CommandResult, Context};
+use super::{CommandResult, Context, handover};
 use crate::error::{CommandError, Exit, Hop};
 use crate::pairing::Home;
 
@@ -22,6 +23,14 @@ pub enum Command {
     ///
     /// It listens, and dials the relay when there is one: `--relay HOST:PORT`, else the home's config.json.
     Run(run::Args),
+    /// Read the daemon's configuration again
+    Reload(reload::Args),
+    /// Start the official daemon (official CLI)
+    #[command(hide = true)]
+    Start(handover::Args),
+    /// Set the password of the official daemon (official CLI)
+    #[command(hide = true)]
+    SetPassword(handover::Args),
 }
 
 impl Command {
@@ -34,6 +43,9 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Pair(args) => pair::run(context, args),
         Command::Run(args) => run::run(context, args),
+        Command::Reload(args) => reload::run(context, args),
+        Command::Start(args) => handover::run(context, &["daemon", "start"], args),
+        Command::SetPassword(args) => handover::run(context, &["daemon", "set-password"], args),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Args, DOING};
 use crate::client::DaemonClient;
 use crate::commands::agent::{images, update, wait};
 use crate::commands::place;
-use crate::commands::{Context, pairs};
+use crate::commands::{Context, model, pairs};
 use crate::env;
 use crate::error::CommandError;
 use crate::protocol::lifecycle::{AgentConfig, CreateAgent, Image};
@@ -47,7 +47,8 @@ impl Plan {
             .hint("the answer is only there when the agent is done: leave --background out"));
         }
         let wait_limit = wait::limit(args.wait_timeout.as_deref(), "Invalid wait timeout value")?;
-        let (provider, model) = provider_and_model(args)?;
+        let (provider, model) =
+            model::provider_and_model(args.provider.as_deref(), args.model.as_deref())?;
         let thinking = args.thinking.as_deref().map(str::trim);
         if thinking == Some("") {
             return Err(update::blank_thinking());
@@ -115,44 +116,6 @@ impl Caller {
             workspace: read(env::PASEO_WORKSPACE_ID),
         })
     }
-}
-
-fn provider_and_model(args: &Args) -> Result<(String, Option<String>), CommandError> {
-    let provider = args.provider.as_deref().map(str::trim).unwrap_or_default();
-    if provider.is_empty() {
-        return Err(
-            CommandError::usage("MISSING_PROVIDER", "Provider is required").hint(
-                "add --provider claude, or --provider codex/gpt-5.4; see what there is with: paseo provider ls, \
-                 paseo provider models",
-            ),
-        );
-    }
-    let flag = args.model.as_deref().map(str::trim);
-    if flag == Some("") {
-        return Err(CommandError::usage(
-            "INVALID_MODEL",
-            "--model cannot be empty",
-        ));
-    }
-    let Some((name, model)) = provider.split_once('/') else {
-        return Ok((provider.to_owned(), flag.map(str::to_owned)));
-    };
-    let (name, model) = (name.trim(), model.trim());
-    if name.is_empty() || model.is_empty() {
-        return Err(
-            CommandError::usage("INVALID_PROVIDER", "Invalid --provider value")
-                .hint("write it as claude, or as codex/gpt-5.4"),
-        );
-    }
-    if let Some(flag) = flag.filter(|flag| *flag != model) {
-        let message = "Conflicting model values provided";
-        return Err(
-            CommandError::usage("CONFLICTING_MODEL_OPTIONS", message).hint(format!(
-                "{model} comes from --provider, {flag} from --model: name one"
-            )),
-        );
-    }
-    Ok((name.to_owned(), Some(model.to_owned())))
 }
 
 fn read_images(paths: &[String]) -> Result<Option<Vec<Image>>, CommandError> {

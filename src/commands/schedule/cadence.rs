@@ -1,0 +1,160 @@
+//! When a schedule runs, from what is typed.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::commands::duration;
+use crate::error::CommandError;
+use crate::protocol::schedules::Cadence;
+
+/// Returns the cadence of `--every`, `--cron` and `--timezone`; `None` when neither of the first is given.
+pub(super) fn cadence(
+    every: Option<&str>,
+    cron: Option<&str>,
+    timezone: Option<&str>,
+) -> Result<Option<Cadence>, CommandError> {
+    if every.is_some() && cron.is_some() {
+        return Err(CommandError::usage(
+            "INVALID_CADENCE",
+            "--every and --cron exclude each other",
+        ));
+    }
+    let timezone = match timezone.map(str::trim) {
+        Some("") => {
+            return Err(CommandError::usage(
+                "INVALID_TIME_ZONE",
+                "--timezone cannot be empty",
+            ));
+        }
+        Some(_) if cron.is_none() => {
+            return Err(CommandError::usage(
+                "INVALID_TIME_ZONE",
+                "--timezone belongs to --cron, which is missing",
+            ));
+        }
+        timezone => timezone.map(str::to_owned),
+    };
+    let expression = match (every, cron) {
+        (Some(every), _) => compiled(every)?,
+        (None, Some(cron)) => cron.trim().to_owned(),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Cadence::Cron {
+        expression,
+        timezone,
+    }))
+}
+
+/// Compiles an interval to cron, where five fields can say it without drifting.
+fn compiled(every: &str) -> Result<String, CommandError> {
+    const DAY: u64 = 24 * 60;
+    let seconds = length(every)?.as_secs();
+    let minutes = seconds / 60;
+    match minutes {
+        _ if !seconds.is_multiple_of(60) => None,
+        1 => Some("* * * * *".to_owned()),
+        2..60 if 60_u64.is_multiple_of(minutes) => Some(format!("*/{minutes} * * * *")),
+        60 => Some("0 * * * *".to_owned()),
+        DAY => Some("0 0 * * *".to_owned()),
+        61..DAY if minutes.is_multiple_of(60) && DAY.is_multiple_of(minutes) => {
+            Some(format!("0 */{} * * *", minutes / 60))
+        }
+        _ => None,
+    }
+    .ok_or_else(|| {
+        CommandError::usage(
+            "UNREPRESENTABLE_CADENCE",
+            format!("cron has no pattern that comes every {every}"),
+        )
+        .hint("give the times yourself, with --cron")
+    })
+}
+
+fn length(text: &str) -> Result<Duration, CommandError> {
+    duration::parse(text)
+        .map_err(|error| CommandError::usage("INVALID_DURATION", error.to_string()))
+}
+
+/// Returns the time that is so far away from now, in ISO 8601.
+pub(in crate::commands) fn expires_at(text: &str) -> Result<String, CommandError> {
+    let far = || CommandError::usage("INVALID_DURATION", "--expires-in is too far away");
+    let length = SignedDuration::try_from(length(text)?).map_err(|_| far())?;
+    let time = Timestamp::now().checked_add(length).map_err(|_| far())?;
+    Ok(format!("{time:.3}"))
+}
+
+/// Parses `--max-runs`.
+pub(in crate::commands) fn max_runs(text: &str) -> Result<u64, CommandError> {
+    match text.trim().parse() {
+        Ok(runs) if runs > 0 => Ok(runs),
+        _ => Err(CommandError::usage(
+            "INVALID_INTEGER",
+            "--max-runs is a whole number from 1",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn intervals_become_cron() {
+        for (every, cron) in [
+            ("1m", "* * * * *"),
+            ("5m", "*/5 * * * *"),
+            ("300", "*/5 * * * *"),
+            ("1h", "0 * * * *"),
+            ("60m", "0 * * * *"),
+            ("2h", "0 */2 * * *"),
+            ("1d", "0 0 * * *"),
+            ("24h", "0 0 * * *"),
+        ] {
+            assert_eq!(compiled(every).unwrap(), cron, "{every}");
+        }
+        for every in ["7m", "30s", "90m", "5h", "2d"] {
+            assert_eq!(
+                compiled(every).unwrap_err().code,
+                "UNREPRESENTABLE_CADENCE",
+                "{every}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_of_two() {
+        let code = |every, cron, zone| cadence(every, cron, zone).unwrap_err().code;
+        assert_eq!(code(Some("5m"), Some("* * * * *"), None), "INVALID_CADENCE");
+        assert_eq!(code(Some("5m"), None, Some("UTC")), "INVALID_TIME_ZONE");
+        assert_eq!(
+            code(None, Some("* * * * *"), Some(" ")),
+            "INVALID_TIME_ZONE"
+        );
+        assert_eq!(cadence(None, None, None).unwrap(), None);
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(max_runs("3").unwrap(), 3);
+        for wrong in ["0", "x", "-1", ""] {
+            assert_eq!(max_runs(wrong).unwrap_err().code, "INVALID_INTEGER");
+        }
+        assert!(expires_at("2h").unwrap().ends_with('Z'));
+        assert!(expires_at("soon").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered(text in any::<String>()) {
+            let _ = (compiled(&text), expires_at(&text), max_runs(&text));
+        }
+
+        #[test]
+        fn large_numbers_are_answered(number in any::<u64>(), unit in "[smhd]") {
+            let _ = (compiled(&format!("{number}{unit}")), expires_at(&format!("{number}{unit}")));
+        }
+    }
+}

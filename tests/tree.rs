@@ -1,0 +1,85 @@
+//! Holds what is true of every command: its help, and the arguments that all of them take.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use clap::Command;
+use paseo::cli::Cli;
+
+/// Calls `check` with the words and the definition of every command that has no commands below it.
+fn each_leaf(command: &Command, words: &str, check: &mut impl FnMut(&str, &Command)) {
+    let mut below = command
+        .get_subcommands()
+        .filter(|c| c.get_name() != "help")
+        .peekable();
+    if below.peek().is_none() {
+        return check(words, command);
+    }
+    for command in below {
+        each_leaf(command, &format!("{words} {}", command.get_name()), check);
+    }
+}
+
+fn tree() -> Command {
+    let mut tree = Cli::command_tree();
+    tree.build();
+    tree
+}
+
+#[test]
+fn every_command_takes_the_global_arguments() {
+    let mut seen = 0;
+    each_leaf(&tree(), "paseo", &mut |words, command| {
+        seen += 1;
+        let has = |long, short| {
+            command
+                .get_arguments()
+                .any(|arg| arg.get_long() == Some(long) && arg.get_short() == short)
+        };
+        assert!(has("remote", Some('r')), "{words} takes no -r");
+        assert!(has("json", None), "{words} takes no --json");
+        assert!(has("quiet", Some('q')), "{words} takes no -q");
+    });
+    assert!(seen > 50, "only {seen} commands");
+}
+
+#[test]
+fn every_command_and_argument_has_help() {
+    each_leaf(&tree(), "paseo", &mut |words, command| {
+        assert!(
+            command.get_about().is_some(),
+            "{words} says nothing of itself"
+        );
+        for arg in command.get_arguments().filter(|arg| !arg.is_hide_set()) {
+            assert!(
+                arg.get_help().is_some(),
+                "{words}: {} has no help",
+                arg.get_id()
+            );
+        }
+    });
+}
+
+/// The words of the official CLI, so that none is lost.
+#[test]
+fn the_official_commands_are_there() {
+    let tree = tree();
+    let official = "clone reload; provider ls models diagnostic; project create ls rename delete; \
+        workspace create ls rename archive; worktree ls create archive; script ls start stop; \
+        schedule create ls inspect logs pause resume run-once update delete; \
+        heartbeat create update delete; terminal ls create capture send-keys kill; \
+        daemon pair reload start set-password; onboard; start; plugin; hub; speech; hooks";
+    for group in official.split(';').map(str::trim) {
+        let mut words = group.split_whitespace();
+        let first = words.next().unwrap();
+        let found = tree
+            .find_subcommand(first)
+            .unwrap_or_else(|| panic!("{first}"));
+        if first == "clone" {
+            assert!(words.all(|word| tree.find_subcommand(word).is_some()));
+            continue;
+        }
+        for word in words {
+            assert!(found.find_subcommand(word).is_some(), "{first} {word}");
+        }
+    }
+}
