@@ -5,3 +5,4 @@
 mod peer;
 mod pitfalls;
 mod refusals;
+mod tls;
