@@ -6,6 +6,7 @@ pub mod completion;
 pub mod config;
 mod context;
 pub mod daemon;
+pub mod demo;
 mod duration;
 mod failure;
 mod feature;
@@ -153,6 +154,8 @@ pub enum Command {
     /// Check the settings
     #[command(subcommand)]
     Config(config::Command),
+    /// Show everything once, on loopback, in a throw-away home
+    Demo(demo::Args),
     /// Print the completion script of a shell
     Completion(completion::Args),
 }
@@ -206,6 +209,7 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Which(args) => which::run(context, args),
         Command::Permit(command) => permit::dispatch(context, command),
         Command::Config(command) => config::dispatch(context, command),
+        Command::Demo(args) => demo::run(context, args),
         Command::Completion(args) => completion::run(context, args),
     }
 }

@@ -82,6 +82,7 @@ async fn attend(transport: Transport, sockets: &mut Sockets) -> bool {
             () = sockets.reap() => continue,
         };
         heard = Instant::now();
+        let was_ready = ready;
         match message {
             RelayToDaemon::Sync { connection_ids } => {
                 ready = true;
@@ -104,6 +105,9 @@ async fn attend(transport: Transport, sockets: &mut Sockets) -> bool {
                 }
             }
             _ => {}
+        }
+        if ready && !was_ready {
+            tracing::info!("connected to the relay");
         }
     }
 }

@@ -1,0 +1,254 @@
+//! The way of a user, with the real binary: relay, daemon, pairing, remote, agents. Nothing is mocked.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A server of ours that ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Two machines and a relay between them.
+struct World {
+    dir: TempDir,
+    relay: String,
+    _servers: Vec<Server>,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut relay = paseo(dir.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
+        let (relay_server, line) = start(&mut relay, "listening");
+        let address = line
+            .split("address=")
+            .nth(1)
+            .unwrap()
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .to_owned();
+        let mut daemon = paseo(
+            dir.path(),
+            &[
+                "daemon",
+                "run",
+                "--listen",
+                "127.0.0.1:0",
+                "--agent",
+                "upper=tr a-z A-Z",
+            ],
+        );
+        daemon.args([
+            "--agent",
+            "fails=false",
+            "--agent",
+            "asks=mock:",
+            "--relay",
+            &address,
+        ]);
+        let (daemon_server, _) = start(&mut daemon, "connected to the relay");
+        Self {
+            dir,
+            relay: address,
+            _servers: vec![relay_server, daemon_server],
+        }
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        paseo(self.dir.path(), args).output().unwrap()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(&[args, &["--json"]].concat());
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+fn paseo(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paseo"));
+    command
+        .args(args)
+        .env_clear()
+        .current_dir(dir)
+        .stdin(Stdio::null());
+    command
+        .env("HOME", dir.join("me"))
+        .env("PASEO_HOME", dir.join("daemon"))
+        .env("PATH", std::env::var_os("PATH").unwrap());
+    command
+}
+
+/// Starts a server and waits for the line of its log that holds a word.
+fn start(command: &mut Command, word: &str) -> (Server, String) {
+    let mut child = command
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let server = Server(child);
+    let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
+    let line = lines
+        .find(|line| line.contains(word))
+        .expect("the server says that it is ready");
+    // Keep reading: a full pipe would stop the server.
+    std::thread::spawn(move || lines.for_each(drop));
+    (server, line)
+}
+
+#[test]
+fn from_a_pairing_offer_to_the_agents_of_another_machine() {
+    let world = World::new();
+    let paired = world.json(&["daemon", "pair", "--save", "offer.json"]);
+    let added = world.json(&["remote", "add", "work", "offer.json", "--store", "file"]);
+    assert_eq!(paired["fingerprint"], added["fingerprint"]);
+    assert_eq!(world.json(&["-r", "work", "ls"]), serde_json::json!([]));
+
+    let cwd = world.dir.path().display().to_string();
+    let run = [
+        "-r",
+        "work",
+        "run",
+        "--provider",
+        "upper",
+        "--cwd",
+        &cwd,
+        "--title",
+        "shout",
+        "hello",
+    ];
+    let ran = world.json(&run);
+    assert_eq!(
+        (&ran["status"], &ran["title"]),
+        (&"completed".into(), &"shout".into())
+    );
+    let agents = world.json(&["-r", "work", "ls"]);
+    assert_eq!(agents[0]["id"], ran["agentId"]);
+    assert_eq!(agents[0]["status"], "idle");
+
+    let id = ran["agentId"].as_str().unwrap();
+    let logs = world.run(&["logs", &id[..7], "-r", "work"]);
+    assert_eq!(
+        String::from_utf8(logs.stdout).unwrap(),
+        "[User] hello\nHELLO\n"
+    );
+    let sent = world.json(&["-r", "work", "send", &id[..7], "again"]);
+    assert_eq!(sent["status"], "completed");
+
+    world.json(&["-r", "work", "archive", &id[..7]]);
+    assert_eq!(world.json(&["-r", "work", "ls"]), serde_json::json!([]));
+    // As its help promises, and unlike the official CLI: -a alone is enough.
+    assert_eq!(
+        world.json(&["-r", "work", "ls", "-a"])[0]["id"],
+        ran["agentId"]
+    );
+}
+
+#[test]
+fn agents_that_fail_or_wait_end_commands_with_their_own_status() {
+    let world = World::new();
+    world.json(&["daemon", "pair", "--save", "offer.json"]);
+    world.json(&["remote", "add", "work", "offer.json", "--store", "file"]);
+    let cwd = world.dir.path().display().to_string();
+    let failed = world.run(&[
+        "-r",
+        "work",
+        "run",
+        "--provider",
+        "fails",
+        "--cwd",
+        &cwd,
+        "x",
+    ]);
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    let missing = world.run(&["-r", "work", "inspect", "no-such-agent"]);
+    assert_eq!(missing.status.code(), Some(3), "{missing:?}");
+}
+
+/// The relay has no daemon for this id, and says so at once.
+#[test]
+fn an_absent_daemon_is_told_apart_from_a_dead_relay() {
+    let world = World::new();
+    let link = world.json(&["daemon", "pair"])["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    world.json(&["ls", "--relay", &link]);
+    let World {
+        dir,
+        relay,
+        _servers: mut servers,
+    } = world;
+    drop(servers.pop());
+    let absent = paseo(dir.path(), &["ls", "--relay", &link])
+        .output()
+        .unwrap();
+    assert_eq!(
+        absent.status.code(),
+        Some(7),
+        "{}",
+        String::from_utf8_lossy(&absent.stderr)
+    );
+    drop(servers);
+    let dead = paseo(dir.path(), &["ls", "--relay", &link])
+        .output()
+        .unwrap();
+    assert_eq!(
+        dead.status.code(),
+        Some(6),
+        "{}",
+        String::from_utf8_lossy(&dead.stderr)
+    );
+    assert!(String::from_utf8_lossy(&dead.stderr).contains(&relay));
+}
+
+#[test]
+fn the_demo_shows_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = paseo(dir.path(), &["demo"]).output().unwrap();
+    let (stdout, stderr) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    assert!(output.status.success(), "{stderr}");
+    for step in [
+        "daemon pair",
+        "remote add",
+        "run --provider echo",
+        "-r work ls",
+        "logs",
+    ] {
+        assert!(stderr.contains(step), "{step}: {stderr}");
+    }
+    assert!(
+        stdout.contains("First agent") && stdout.contains("hello from far away"),
+        "{stdout}"
+    );
+    assert_eq!(
+        std::fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "nothing is left behind"
+    );
+}
