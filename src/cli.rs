@@ -139,6 +139,38 @@ mod tests {
         Cli::command_tree().debug_assert();
     }
 
+    /// A command's own argument with the name of a global one must have its type: clap hands it up.
+    #[test]
+    fn no_argument_is_mistaken_for_a_global_one() {
+        fn walk(command: &clap::Command, globals: &[(clap::Id, String)]) {
+            for arg in command.get_arguments() {
+                let parser = format!("{:?}", arg.get_value_parser().type_id());
+                for (id, expected) in globals {
+                    assert!(
+                        arg.get_id() != id || parser == *expected,
+                        "{}: {id}",
+                        command.get_name()
+                    );
+                }
+            }
+            command
+                .get_subcommands()
+                .for_each(|child| walk(child, globals));
+        }
+        let tree = Cli::command_tree();
+        let globals: Vec<_> = tree
+            .get_arguments()
+            .filter(|arg| arg.is_global_set())
+            .map(|arg| {
+                (
+                    arg.get_id().clone(),
+                    format!("{:?}", arg.get_value_parser().type_id()),
+                )
+            })
+            .collect();
+        walk(&tree, &globals);
+    }
+
     #[test]
     fn a_pasted_link_is_not_repeated() {
         let argv = [

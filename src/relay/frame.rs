@@ -1,5 +1,7 @@
 //! One message on its way from a socket to another.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 
 /// What a queued frame costs beside its payload: the entry and the allocation behind it. Without it,
@@ -11,6 +13,8 @@ const OVERHEAD: usize = 64;
 pub(super) struct Frame {
     pub(super) kind: Kind,
     pub(super) body: Bytes,
+    /// When it came, for the frames whose way is timed.
+    pub(super) timed: Option<Instant>,
 }
 
 /// How a frame goes on the wire.
@@ -35,6 +39,7 @@ impl Frame {
         Self {
             kind: Kind::Text,
             body: body.into(),
+            timed: None,
         }
     }
 
@@ -42,6 +47,7 @@ impl Frame {
         Self {
             kind: Kind::Binary,
             body: body.into(),
+            timed: None,
         }
     }
 
@@ -50,6 +56,7 @@ impl Frame {
         Self {
             kind: Kind::Ping,
             body: Bytes::from_static(body.as_bytes()),
+            timed: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::refusal::Refusal;
 use crate::protocol::relay::Close;
@@ -13,7 +14,29 @@ pub(super) struct Metrics {
     bytes: AtomicU64,
     refusals: [AtomicU64; Refusal::LABELS.len()],
     closes: [AtomicU64; CLOSES.len()],
+    /// One slot per bucket and one for what is slower than all.
+    latency: [AtomicU64; BUCKETS.len() + 1],
+    latency_micros: AtomicU64,
 }
+
+/// One frame in so many is timed: reading the clock for each would cost as much as forwarding it.
+const TIMED_EVERY: u64 = 64;
+
+/// Upper ends of the latency histogram: in microseconds, and as its label in seconds.
+const BUCKETS: [(u64, &str); 12] = [
+    (50, "0.00005"),
+    (100, "0.0001"),
+    (250, "0.00025"),
+    (500, "0.0005"),
+    (1_000, "0.001"),
+    (2_500, "0.0025"),
+    (5_000, "0.005"),
+    (10_000, "0.01"),
+    (50_000, "0.05"),
+    (100_000, "0.1"),
+    (1_000_000, "1"),
+    (10_000_000, "10"),
+];
 
 /// Labels of the relay's own closes.
 const CLOSES: [&str; 13] = [
@@ -60,10 +83,20 @@ pub(super) struct Gauges {
 }
 
 impl Metrics {
-    /// Counts a frame that was passed on.
-    pub(super) fn forwarded(&self, bytes: usize) {
-        self.frames.fetch_add(1, Ordering::Relaxed);
+    /// Counts a frame that was passed on; returns whether its way is to be timed.
+    pub(super) fn forwarded(&self, bytes: usize) -> bool {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.frames
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(TIMED_EVERY)
+    }
+
+    /// Notes the time from a frame's arrival until the kernel took it.
+    pub(super) fn took(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let slot = BUCKETS.partition_point(|(limit, _)| *limit < micros);
+        self.latency[slot].fetch_add(1, Ordering::Relaxed);
+        self.latency_micros.fetch_add(micros, Ordering::Relaxed);
     }
 
     /// Counts a connection that never became a socket.
@@ -127,6 +160,12 @@ impl Metrics {
             "Sockets that the relay closed.",
             CLOSES.into_iter().zip(&self.closes),
         );
+        text.histogram(
+            "forward_seconds",
+            "Time from a frame's arrival until the kernel took it, of one frame in 64.",
+            &self.latency,
+            self.latency_micros.load(Ordering::Relaxed),
+        );
         text.0
     }
 }
@@ -159,5 +198,23 @@ impl Text {
             let value = value.load(Ordering::Relaxed);
             let _ = writeln!(self.0, "paseo_relay_{name}{{reason=\"{reason}\"}} {value}");
         }
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, slots: &[AtomicU64], sum_micros: u64) {
+        self.head(name, "histogram", help);
+        let labels = BUCKETS.iter().map(|(_, label)| *label).chain(["+Inf"]);
+        let mut count = 0;
+        for (label, slot) in labels.zip(slots) {
+            count += slot.load(Ordering::Relaxed);
+            let _ = writeln!(
+                self.0,
+                "paseo_relay_{name}_bucket{{le=\"{label}\"}} {count}"
+            );
+        }
+        let sum = Duration::from_micros(sum_micros).as_secs_f64();
+        let _ = writeln!(
+            self.0,
+            "paseo_relay_{name}_sum {sum}\npaseo_relay_{name}_count {count}"
+        );
     }
 }

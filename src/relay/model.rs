@@ -105,6 +105,7 @@ impl World {
             let sent = super::wire::Sent {
                 cost: frames.iter().map(Frame::cost).sum(),
                 bytes: 1,
+                timed: None,
             };
             socket.attached.outbox.sent(&sent);
             for frame in frames.drain(..) {

@@ -165,7 +165,7 @@ impl Outbox {
 
     /// Notes what has left.
     pub(super) fn sent(&self, sent: &Sent) {
-        let Sent { cost, bytes } = *sent;
+        let Sent { cost, bytes, .. } = *sent;
         if bytes == 0 {
             return;
         }

@@ -165,6 +165,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let mut sent = Sent::default();
         let flushed = self.wire.poll_flush(cx, &mut sent);
         self.attached.outbox.sent(&sent);
+        if let Some(came) = sent.timed {
+            self.attached.hub().metrics.took(came.elapsed());
+        }
         if self.stuck {
             // The kernel takes more because the peer takes more.
             self.heard.note(sent.bytes as usize, false);
@@ -217,7 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
 /// Passes a message on, or answers it when it is meant for the relay.
 fn pass(attached: &Attached, message: Message) -> Passed {
-    let frame = match message {
+    let mut frame = match message {
         Message::Text(text) => Frame::text(text),
         Message::Binary(bytes) => Frame::binary(bytes),
         // The codec answers pings and closes; pongs have done their duty by arriving.
@@ -225,7 +228,9 @@ fn pass(attached: &Attached, message: Message) -> Passed {
     };
     match &attached.kind {
         Kind::Peer(role, pipe) => {
-            attached.hub().metrics.forwarded(frame.body.len());
+            if attached.hub().metrics.forwarded(frame.body.len()) {
+                frame.timed = Some(std::time::Instant::now());
+            }
             pipe.pass(*role, frame)
         }
         Kind::Control => {

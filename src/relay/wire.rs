@@ -9,6 +9,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -53,6 +54,8 @@ pub(super) struct Sent {
     pub(super) cost: usize,
     /// Bytes on the wire.
     pub(super) bytes: u64,
+    /// When a timed frame came that has left now.
+    pub(super) timed: Option<Instant>,
 }
 
 /// A WebSocket and what it has to write.
@@ -126,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             }
             self.unflushed = true;
             sent.bytes += written as u64;
-            sent.cost += self.advance(written);
+            self.advance(written, sent);
         }
         // The queue's memory after a burst is not kept.
         if self.out.capacity() > BATCH {
@@ -180,6 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             self.out.push_back(Frame {
                 kind: Kind::Raw,
                 body: bytes.into(),
+                timed: None,
             });
         }
     }
@@ -204,23 +208,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count])
     }
 
-    /// Forgets what is written; returns the cost of the frames that are written whole.
-    fn advance(&mut self, written: usize) -> usize {
+    /// Forgets what is written, and notes the frames that are written whole.
+    fn advance(&mut self, written: usize, sent: &mut Sent) {
         self.written += written;
-        let mut cost = 0;
         while let Some(frame) = self.out.front() {
             let size = frame.header().as_slice().len() + frame.body.len();
             if self.written < size {
                 break;
             }
             self.written -= size;
-            cost += frame.cost();
+            sent.cost += frame.cost();
+            sent.timed = frame.timed.or(sent.timed);
             if frame.kind == Kind::Raw {
                 self.reply_bytes -= size;
             }
             self.out.pop_front();
         }
-        cost
     }
 }
 

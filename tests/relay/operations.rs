@@ -83,6 +83,8 @@ async fn metrics_count() {
         "paseo_relay_bytes_forwarded_total 5",
         "paseo_relay_connection_rejections_total{reason=\"not_found\"} 1",
         "paseo_relay_closes_total{reason=\"replaced\"} 1",
+        "paseo_relay_forward_seconds_bucket{le=\"+Inf\"} 1",
+        "paseo_relay_forward_seconds_count 1",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
@@ -121,4 +123,73 @@ async fn silent_peers_are_pinged_and_closed() {
     drop(deaf);
     let (_, text) = relay.http("GET /metrics").await;
     assert!(text.contains("closes_total{reason=\"silent\"} 1"), "{text}");
+}
+
+/// The report of `paseo relay check` as check and result.
+async fn check(relay: &Relay) -> (bool, Vec<(String, String)>) {
+    let ran = tokio::process::Command::new(env!("CARGO_BIN_EXE_paseo"))
+        .args([
+            "relay", "check", "--json", "--idle", "10ms", "--large", "3MiB",
+        ])
+        .arg(format!("ws://{}", relay.authority))
+        .env_clear()
+        .output();
+    let ran = within("the check", ran).await.unwrap();
+    let lines: Vec<serde_json::Value> = serde_json::from_slice(&ran.stdout).unwrap();
+    let word = |line: &serde_json::Value, key: &str| line[key].as_str().unwrap().to_owned();
+    let lines = lines
+        .iter()
+        .map(|line| (word(line, "check"), word(line, "result")));
+    (ran.status.success(), lines.collect())
+}
+
+#[tokio::test]
+async fn check_passes_here_and_says_what_fails_elsewhere() {
+    let mut relay = Relay::with(Config::default());
+    let (good, lines) = check(&relay).await;
+    assert!(
+        good && lines.iter().all(|(_, result)| result == "pass"),
+        "{lines:?}"
+    );
+    let names: Vec<&str> = lines.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "name",
+            "tcp",
+            "upgrade",
+            "sync",
+            "client",
+            "presence",
+            "connected",
+            "data",
+            "text",
+            "binary",
+            "large frame",
+            "idle",
+            "close"
+        ]
+    );
+    relay.stop().await;
+    let (good, lines) = check(&relay).await;
+    assert!(!good);
+    assert_eq!(
+        lines.last().unwrap(),
+        &("tcp".to_owned(), "fail".to_owned())
+    );
+    // A frame that does not pass is a fail, too.
+    let limits = Limits {
+        message_bytes: 1024 * 1024,
+        ..Limits::default()
+    };
+    let small = Relay::with(Config {
+        limits,
+        ..Config::default()
+    });
+    let (good, lines) = check(&small).await;
+    assert!(!good);
+    assert_eq!(
+        lines.last().unwrap(),
+        &("large frame".to_owned(), "fail".to_owned())
+    );
 }

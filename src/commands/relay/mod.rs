@@ -1,5 +1,6 @@
 //! `paseo relay …`: run the meeting point of daemons and clients.
 
+pub mod check;
 pub mod serve;
 mod settings;
 mod system;
@@ -13,6 +14,8 @@ use super::{CommandResult, Context};
 pub enum Command {
     /// Run a relay
     Serve(Box<serve::Args>),
+    /// Check a relay from here
+    Check(check::Args),
 }
 
 impl Command {
@@ -24,5 +27,6 @@ impl Command {
 pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Serve(args) => serve::run(context, args),
+        Command::Check(args) => check::run(context, args),
     }
 }

@@ -1,0 +1,359 @@
+//! `paseo relay check`.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use anstyle::AnsiColor;
+use bytes::Bytes;
+use bytesize::ByteSize;
+use clap::Args as ClapArgs;
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::commands::context::run_async;
+use crate::commands::{CommandResult, Context, Outcome};
+use crate::env;
+use crate::error::{CommandError, Exit};
+use crate::output::{Cell, Column, Output, Row, Table};
+use crate::protocol::relay::{
+    Close, ConnectQuery, ConnectionId, Endpoint, PATH, RelayToDaemon, Seat, ServerId,
+};
+use crate::secret::Secret;
+use crate::transport::{
+    self, Address, Closed, Dial, DialError, Dialed, Frame, Step, Transport, TransportError,
+};
+
+/// Limit for each answer of the relay, and for opening each socket.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Check a relay from here
+///
+/// Plays a daemon and its client with an id of its own, so it disturbs nobody. Fails when a daemon or a
+/// client could not use the relay.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// The relay: ws://host:port, wss://host, or host:port (with TLS on port 443)
+    #[arg(id = "url", value_name = "URL", value_parser = parse)]
+    pub relay: Relay,
+
+    /// Size of the large frame; relays pass up to 32MiB
+    #[arg(long, value_name = "SIZE", default_value = "30MiB")]
+    pub large: ByteSize,
+
+    /// How long to be silent; 2m finds proxies that cut idle connections
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
+    pub idle: Duration,
+}
+
+/// Where a relay listens.
+#[derive(Debug, Clone)]
+pub struct Relay {
+    endpoint: Endpoint,
+    tls: bool,
+}
+
+/// A line of the report.
+#[derive(Debug, Serialize)]
+struct Line {
+    check: &'static str,
+    result: Verdict,
+    detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Pass,
+    Warn,
+    Fail,
+}
+
+/// What is wrong, in words; the report goes on where it makes sense.
+type Checked<T> = Result<T, String>;
+
+struct Check {
+    relay: Relay,
+    ca_file: Option<std::path::PathBuf>,
+    server: ServerId,
+    lines: Vec<Line>,
+}
+
+pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
+    let id = format!("check_{}", uuid::Uuid::new_v4().simple());
+    let mut check = Check {
+        relay: args.relay.clone(),
+        ca_file: context.env.path(env::PASEO_CA_FILE),
+        server: ServerId::new(&id).expect("it is short and not empty"),
+        lines: Vec::new(),
+    };
+    run_async(async {
+        // What is wrong stands in the lines.
+        let _ = check.everything(args).await;
+        Ok::<_, CommandError>(())
+    })?;
+    let failed = check.lines.iter().any(|line| line.result == Verdict::Fail);
+    Ok(Outcome {
+        output: report(&check.lines),
+        exit: if failed { Exit::Failed } else { Exit::Ok },
+    })
+}
+
+impl Check {
+    async fn everything(&mut self, args: &Args) -> Checked<()> {
+        let mut control = self.connect().await?;
+        let sync = self.line("sync", told(&mut control)).await?;
+        if !matches!(sync, RelayToDaemon::Sync { .. }) {
+            return self.fail("sync", "the first message is no sync");
+        }
+        let client = self.dial(Seat::Client(None), true);
+        let client = self.line("client", client).await?;
+        self.presence(client.daemon_online);
+        let mut client = client.transport;
+        let id = match self.line("connected", told(&mut control)).await? {
+            RelayToDaemon::Connected { connection_id } => connection_id,
+            _ => return self.fail("connected", "the control socket was told something else"),
+        };
+        let mut data = self.data(id).await?;
+        let echo = both_ways(&mut client, &mut data, Frame::Text("text".to_owned()));
+        self.line("text", echo).await?;
+        let small = Frame::Binary(Bytes::from_static(&[0, 255, 10]));
+        let echo = both_ways(&mut client, &mut data, small);
+        self.line("binary", echo).await?;
+        let size = usize::try_from(args.large.as_u64()).unwrap_or(usize::MAX);
+        let large = Frame::Binary(Bytes::from(vec![7; size]));
+        let echo = both_ways(&mut client, &mut data, large);
+        self.line("large frame", echo).await?;
+        let idle = async {
+            tokio::time::sleep(args.idle).await;
+            both_ways(
+                &mut client,
+                &mut data,
+                Frame::Text("still there".to_owned()),
+            )
+            .await
+        };
+        self.line("idle", idle).await?;
+        let closing = close(client, &mut data);
+        self.line("close", closing).await
+    }
+
+    /// Opens the control socket, a line for each step.
+    async fn connect(&mut self) -> Checked<Transport> {
+        let dialed = self.dial_step(Seat::Control, false).await;
+        let failed = dialed.as_ref().err().map(|(step, _)| *step);
+        for (step, name) in [
+            (Step::Dns, "name"),
+            (Step::Connect, "tcp"),
+            (Step::Tls, "tls"),
+            (Step::Upgrade, "upgrade"),
+        ] {
+            if failed == Some(step) {
+                break;
+            }
+            if step != Step::Tls || self.relay.tls {
+                self.add(name, Verdict::Pass, String::new());
+            }
+        }
+        match dialed {
+            Ok(dialed) => Ok(dialed.transport),
+            Err((step, why)) => {
+                let name = match step {
+                    Step::Dns => "name",
+                    Step::Connect => "tcp",
+                    Step::Tls => "tls",
+                    Step::Upgrade => "upgrade",
+                };
+                self.fail(name, &why)
+            }
+        }
+    }
+
+    async fn data(&mut self, id: ConnectionId) -> Checked<Transport> {
+        let data = self.dial(Seat::Data(id), false);
+        Ok(self.line("data", data).await?.transport)
+    }
+
+    fn presence(&mut self, online: Option<bool>) {
+        let (verdict, detail) = match online {
+            Some(true) => (Verdict::Pass, ""),
+            Some(false) => (Verdict::Fail, "it says that the daemon is absent"),
+            None => (Verdict::Warn, "it does not tell whether a daemon is there"),
+        };
+        self.add("presence", verdict, detail.to_owned());
+    }
+
+    /// Opens a socket in this seat. The future does not borrow the report.
+    fn dial(&self, seat: Seat, ask: bool) -> impl Future<Output = Checked<Dialed>> + use<> {
+        let dialed = self.dial_step(seat, ask);
+        async move { dialed.await.map_err(|(_, why)| why) }
+    }
+
+    fn dial_step(
+        &self,
+        seat: Seat,
+        ask: bool,
+    ) -> impl Future<Output = Result<Dialed, (Step, String)>> + use<> {
+        let query = ConnectQuery {
+            server: self.server.clone(),
+            seat,
+        };
+        let dial = Dial {
+            address: Address::Tcp {
+                endpoint: self.relay.endpoint.clone(),
+                tls: self.relay.tls,
+            },
+            path: Secret::new(format!("{PATH}?{}", query.encode())),
+            bearer: None,
+            ask_presence: ask,
+            timeout: PATIENCE,
+            ca_file: self.ca_file.clone(),
+        };
+        async move {
+            let dialed = transport::dial(&dial).await;
+            dialed.map_err(|error| (step(&error), causes(&error)))
+        }
+    }
+
+    /// Does a check and reports it with the time it took.
+    async fn line<T>(
+        &mut self,
+        name: &'static str,
+        check: impl Future<Output = Checked<T>>,
+    ) -> Checked<T> {
+        let start = Instant::now();
+        let result = check.await;
+        match &result {
+            Ok(_) => {
+                let ms = start.elapsed().as_secs_f64() * 1000.0;
+                self.add(name, Verdict::Pass, format!("{ms:.1} ms"));
+            }
+            Err(why) => self.add(name, Verdict::Fail, why.clone()),
+        }
+        result
+    }
+
+    fn fail<T>(&mut self, name: &'static str, why: &str) -> Checked<T> {
+        self.add(name, Verdict::Fail, why.to_owned());
+        Err(why.to_owned())
+    }
+
+    fn add(&mut self, check: &'static str, result: Verdict, detail: String) {
+        // The later word on a check replaces the earlier one.
+        self.lines.retain(|line| line.check != check);
+        self.lines.push(Line {
+            check,
+            result,
+            detail,
+        });
+    }
+}
+
+/// Returns the next message on a control socket.
+async fn told(control: &mut Transport) -> Checked<RelayToDaemon> {
+    match next(control).await? {
+        Frame::Text(text) => Ok(RelayToDaemon::parse(&text)),
+        Frame::Binary(_) => Err("a binary frame on the control socket".to_owned()),
+    }
+}
+
+async fn next(from: &mut Transport) -> Checked<Frame> {
+    match timeout(PATIENCE, from.receiver.recv()).await {
+        Ok(received) => received.map_err(|error| causes(&error)),
+        Err(_) => Err("nothing came in time".to_owned()),
+    }
+}
+
+/// Sends a frame from the client to the daemon and back.
+async fn both_ways(client: &mut Transport, data: &mut Transport, frame: Frame) -> Checked<()> {
+    one_way(client, data, &frame).await?;
+    one_way(data, client, &frame).await
+}
+
+async fn one_way(from: &mut Transport, to: &mut Transport, frame: &Frame) -> Checked<()> {
+    let sending = async {
+        let sent = from.sender.send(frame.clone()).await;
+        sent.map_err(|error| causes(&error))
+    };
+    // At once, because a large frame leaves only while it is read.
+    let ((), arrived) = tokio::try_join!(sending, next(to))?;
+    match arrived == *frame {
+        true => Ok(()),
+        false => Err("it arrived changed".to_owned()),
+    }
+}
+
+/// Closes the client; the daemon's side must be told with the right code.
+async fn close(mut client: Transport, data: &mut Transport) -> Checked<()> {
+    let bye = Closed::new(1000, "");
+    client.sender.close(bye).await;
+    drop(client);
+    let wanted = Close::ClientGone;
+    match timeout(PATIENCE, data.receiver.recv()).await {
+        Ok(Err(TransportError::Closed(closed))) if closed.code == Some(wanted.code()) => Ok(()),
+        Ok(Err(error)) => Err(causes(&error)),
+        Ok(Ok(_)) => Err("a frame came instead of the close".to_owned()),
+        Err(_) => Err("the data socket is not closed in time".to_owned()),
+    }
+}
+
+fn step(error: &DialError) -> Step {
+    match error {
+        DialError::Resolve { .. } => Step::Dns,
+        DialError::Connect { .. } => Step::Connect,
+        DialError::TlsSetup(_) | DialError::NotTls { .. } | DialError::Tls { .. } => Step::Tls,
+        DialError::Timeout { step, .. } => *step,
+        _ => Step::Upgrade,
+    }
+}
+
+/// Returns what an error says, with its causes.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn report(lines: &[Line]) -> Output {
+    let row = |line: &Line| {
+        let (word, color) = match line.result {
+            Verdict::Pass => ("pass", AnsiColor::Green),
+            Verdict::Warn => ("warn", AnsiColor::Yellow),
+            Verdict::Fail => ("fail", AnsiColor::Red),
+        };
+        let cells = vec![
+            line.check.into(),
+            Cell::colored(word, color),
+            line.detail.clone().into(),
+        ];
+        Row::new(line.check, cells, line)
+    };
+    Output::List(Table {
+        columns: vec![Column("CHECK", 0), Column("RESULT", 0), Column("DETAIL", 0)],
+        rows: lines.iter().map(row).collect(),
+    })
+}
+
+fn parse(text: &str) -> Result<Relay, String> {
+    let text = text.trim().trim_end_matches('/');
+    let (tls, rest) = match text.split_once("://") {
+        Some(("wss" | "https", rest)) => (Some(true), rest),
+        Some(("ws" | "http", rest)) => (Some(false), rest),
+        Some(_) => return Err("a relay is ws://host:port, wss://host:port or host:port".to_owned()),
+        None => (None, text),
+    };
+    let rest = rest.strip_suffix(PATH).unwrap_or(rest);
+    let default = |port| Endpoint::new(rest.trim_matches(['[', ']']), port);
+    let endpoint = match (rest.parse::<Endpoint>(), tls) {
+        (Ok(endpoint), _) => Ok(endpoint),
+        (Err(_), Some(true)) => default(443),
+        (Err(_), Some(false)) => default(80),
+        (Err(error), None) => Err(error),
+    };
+    let endpoint = endpoint.map_err(|error| error.to_string())?;
+    let tls = endpoint.uses_tls(tls);
+    Ok(Relay { endpoint, tls })
+}
