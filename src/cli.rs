@@ -119,6 +119,13 @@ pub fn redact(message: &str, argv: &[String]) -> String {
     message
 }
 
+/// Says it in the words that scripts of the official CLI look for.
+pub fn reword(message: &str) -> String {
+    message
+        .replacen("unexpected argument '-", "unknown option '-", 1)
+        .replacen("unrecognized subcommand", "unknown command", 1)
+}
+
 fn may_be_secret(word: &str) -> bool {
     const LONGEST_ORDINARY: usize = 40;
     word.contains("offer=")

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | [`cli`], [`commands`], [`complete`] | arguments, one file per verb, completion |
 //! | [`output`], [`error`] | everything that is printed |
-//! | [`env`], [`files`] | everything that is read from and written to this machine |
+//! | [`mod@env`], [`files`] | everything that is read from and written to this machine |
 //! | [`secret`], [`target`] | what a connection needs, looked up |
 //! | [`protocol`] | what is on the wire |
 //! | [`transport`], [`e2ee`], [`client`] | from an address to a session with a daemon |
@@ -114,6 +114,9 @@ fn explain(error: &clap::Error, argv: &[OsString], official: bool) -> ExitCode {
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    output::write_stderr(&cli::redact(&error.render().to_string(), &argv));
+    output::write_stderr(&cli::reword(&cli::redact(
+        &error.render().to_string(),
+        &argv,
+    )));
     ExitCode::from(Exit::Usage.status(official))
 }

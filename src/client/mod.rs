@@ -1,6 +1,6 @@
 //! The client's side of a session with a daemon.
 //!
-//! [`connect`] goes from a [`crate::target::Target`] to a [`DaemonClient`]; [`DaemonClient::call`] sends a
+//! [`connect()`] goes from a [`crate::target::Target`] to a [`DaemonClient`]; [`DaemonClient::call`] sends a
 //! request and waits for its reply. Which road the frames take, and whether they are encrypted on it, is
 //! decided in `connect` and unknown everywhere else.
 
