@@ -315,10 +315,7 @@ async fn title_labels_thinking_and_parent_can_be_changed() {
     let nothing = client
         .call("update_agent_request", json!({ "agentId": id }))
         .await;
-    assert_eq!(
-        nothing["error"],
-        "neither a name nor labels to change"
-    );
+    assert_eq!(nothing["error"], "neither a name nor labels to change");
     let thinking = json!({ "agentId": id, "thinkingOptionId": "high" });
     client.call("set_agent_thinking_request", thinking).await;
     let detach = || json!({ "agentId": id });

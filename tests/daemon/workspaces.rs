@@ -115,7 +115,10 @@ async fn worktrees_and_clones_are_made_with_git() {
         .await;
     assert_eq!(listed["worktrees"].as_array().unwrap().len(), 2);
     let bare = client.call("paseo_worktree_list_request", json!({})).await;
-    assert_eq!(bare["error"]["message"], "which repository? cwd and repoRoot are missing");
+    assert_eq!(
+        bare["error"]["message"],
+        "which repository? cwd and repoRoot are missing"
+    );
 
     let archive = json!({ "worktreePath": path, "deleteWorktreeFromDisk": true });
     let archived = client.call("paseo_worktree_archive_request", archive).await;

@@ -28,7 +28,7 @@ pub struct Args {
 
 /// Archives an agent.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id, "archive <id-or-name>")?;
+    let request = resolve::named(&args.id)?;
     let archived = context.with_daemon_and(&request, async |daemon, reply| {
         let agent = resolve::find(daemon, &args.id, reply).await?;
         let short = short_id(&agent.id);

@@ -31,7 +31,7 @@ pub struct Args {
 /// Prints what an agent said and did, and then what it does, until Ctrl-C. On a terminal, permission
 /// requests can be answered. With `--json`: JSON Lines.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id, "attach <id>")?;
+    let request = resolve::named(&args.id)?;
     let json = context.output.format == Format::Json;
     let terminal = context.output.terminal;
     let asks = terminal && !json && !context.is_batch();
@@ -69,7 +69,7 @@ impl Attached<'_> {
     async fn run(mut self) -> Result<(), Stop> {
         if self.text.is_some() {
             let id = short_id(self.agent);
-            let header = format!("Attaching to agent {id}...\n(Press Ctrl+C to detach)\n\n");
+            let header = format!("Attached to {id}; Ctrl+C leaves it running.\n\n");
             self.stream.text(&header).await?;
         }
         let place = self.history().await?;

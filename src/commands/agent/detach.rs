@@ -23,7 +23,7 @@ pub struct Args {
 
 /// Detaches an agent from the one that started it.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id, "detach <id-or-name>")?;
+    let request = resolve::named(&args.id)?;
     let id = context.with_daemon_and(&request, async |daemon, reply| {
         let agent = resolve::find(daemon, &args.id, reply).await?;
         let request = DetachAgent { agent_id: agent.id };

@@ -30,7 +30,7 @@ pub struct Args {
 
 /// Shows all about one agent.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id, "inspect <id>")?;
+    let request = resolve::named(&args.id)?;
     let agent = context.with_daemon_and(&request, async |_, reply| resolve::found(reply, DOING))?;
     let inspected = Inspected::new(&agent);
     let home = context.env.text(env::HOME).unwrap_or_default();

@@ -50,7 +50,7 @@ pub struct Args {
 
 /// Prints the transcript of an agent, as JSON Lines with `--json`.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id, "logs <id>")?;
+    let request = resolve::named(&args.id)?;
     let tail = args.tail.as_deref().map(count).transpose()?;
     let filter = args.filter.as_deref().map(Filter::from);
     let json = context.output.format == Format::Json;
@@ -181,7 +181,8 @@ impl Logs<'_> {
                 1 => "last 1 entry".to_owned(),
                 count => format!("last {count} entries"),
             };
-            let header = format!("\n--- Following logs ({shown}; Ctrl+C to stop) ---\n\n");
+            let header =
+                format!("\n--- {shown}, what comes next follows (end with Ctrl+C) ---\n\n");
             stream.text(&header).await?;
         }
         let (mut live, _) = Live::open(self.daemon, self.agent, place, DOING).await?;

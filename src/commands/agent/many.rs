@@ -55,7 +55,7 @@ impl Which {
     ) -> Result<Vec<AgentSnapshot>, CommandError> {
         match &self.id {
             Some(id) if !self.all && self.cwd.is_none() => {
-                let request = resolve::named(id, "")?;
+                let request = resolve::named(id)?;
                 let reply = daemon.call(&request).await.map_err(|e| doing.error(e))?;
                 Ok(vec![resolve::found(reply, doing)?])
             }

@@ -38,7 +38,7 @@ pub struct Args {
 
 /// Sets the mode of an agent, or lists its modes.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id, "mode <id> <mode>")?;
+    let request = resolve::named(&args.id)?;
     if args.list {
         let agent =
             context.with_daemon_and(&request, async |_, reply| resolve::found(reply, LIST))?;
@@ -54,11 +54,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         .into());
     }
     let Some(mode) = &args.mode else {
-        return Err(CommandError::usage(
-            "MISSING_ARGUMENT",
-            "Mode argument required unless --list is specified",
-        )
-        .hint("put the mode behind the agent; --list shows which there are"));
+        return Err(
+            CommandError::usage("MISSING_ARGUMENT", "which mode is it to be?")
+                .hint("put the mode behind the agent; --list shows which there are"),
+        );
     };
     let id = context.with_daemon_and(&request, async |daemon, reply| {
         let agent = resolve::found(reply, SET)?;

@@ -28,7 +28,7 @@ pub struct Args {
 
 /// Loads an agent afresh. An archived one is archived no more.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id, "reload <id-or-name>")?;
+    let request = resolve::named(&args.id)?;
     let reloaded = context.with_daemon_and(&request, async |daemon, reply| {
         let agent = resolve::find(daemon, &args.id, reply).await?;
         let request = RefreshAgent { agent_id: agent.id };

@@ -12,11 +12,11 @@ use crate::protocol::agents::{AgentFilter, AgentSnapshot, FetchAgents};
 use crate::protocol::lifecycle::{AgentChanged, FetchAgent, FetchedAgent};
 
 /// Returns the request for the agent that is meant; refuses a blank.
-pub(in crate::commands) fn named(id: &str, usage: &str) -> Result<FetchAgent, CommandError> {
+pub(in crate::commands) fn named(id: &str) -> Result<FetchAgent, CommandError> {
     if id.trim().is_empty() {
         return Err(
             CommandError::usage("MISSING_AGENT_ID", "Agent ID is required")
-                .hint(format!("write it as: paseo agent {usage}")),
+                .hint("paseo ls shows the agents"),
         );
     }
     Ok(FetchAgent {

@@ -55,7 +55,7 @@ impl Args {
         if given.iter().filter(|input| input.is_some()).count() > 1 {
             return Err(CommandError::usage(
                 "CONFLICTING_PROMPT_INPUT",
-                "Provide exactly one of prompt argument, --prompt, or --prompt-file",
+                "the prompt is given more than once",
             ));
         }
         if let Some(path) = &self.prompt_file {
@@ -66,9 +66,10 @@ impl Args {
         }
         let text = self.text.as_ref().or(self.prompt.as_ref());
         match text.map(|text| text.trim()) {
-            None | Some("") => Err(CommandError::usage("MISSING_PROMPT", "A prompt is required").hint(
-                "put it behind the agent, or give --prompt TEXT or --prompt-file FILE",
-            )),
+            None | Some("") => Err(
+                CommandError::usage("MISSING_PROMPT", "A prompt is required")
+                    .hint("put it behind the agent, or give --prompt TEXT or --prompt-file FILE"),
+            ),
             Some(text) => Ok(text.to_owned()),
         }
     }
@@ -88,7 +89,7 @@ impl Args {
 
 /// Gives an agent a prompt, and waits until it is done with it. A running turn is interrupted.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    resolve::named(&args.id, "send AGENT PROMPT")?;
+    resolve::named(&args.id)?;
     let request = SendMessage {
         agent_id: args.id.clone(),
         text: args.message()?,
@@ -108,21 +109,18 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         return Ok(Told {
             agent_id: args.id.clone(),
             status: "sent",
-            message: "Message sent, not waiting for completion".to_owned(),
+            message: "sent".to_owned(),
         }
         .with(Exit::Ok));
     };
     outcome::name_the_answer(context, &waited);
     let (status, message) = match waited.status {
-        WaitStatus::Idle => (
-            "completed",
-            "Agent completed processing the message".to_owned(),
-        ),
+        WaitStatus::Idle => ("completed", "the agent is done with it".to_owned()),
         WaitStatus::Timeout => (
             "timeout",
-            "Timed out waiting for agent to finish".to_owned(),
+            "the agent still works; the time to wait is over".to_owned(),
         ),
-        WaitStatus::Permission => ("permission", "Agent is waiting for permission".to_owned()),
+        WaitStatus::Permission => ("permission", "the agent asks for a permission".to_owned()),
         WaitStatus::Error => ("error", outcome::failure(&waited)),
     };
     Ok(Told {

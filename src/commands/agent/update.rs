@@ -61,7 +61,7 @@ impl Args {
             Some("") => Err(blank_thinking()),
             Some(_) if name.is_some() || !labels.is_empty() => Err(CommandError::usage(
                 "INVALID_OPTIONS",
-                "--thinking cannot be combined with --name or --label",
+                "--thinking is changed alone, without --name and --label",
             )
             .hint("use two commands, one for each")),
             Some(thinking) => Ok(Change::Thinking(thinking.to_owned())),
@@ -86,7 +86,7 @@ pub(super) fn blank_thinking() -> CommandError {
 
 /// Changes an agent, and shows how it is then.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id, "update <id> [options]")?;
+    let request = resolve::named(&args.id)?;
     let change = args.change()?;
     let (agent, notice) = context.with_daemon_and(&request, async |daemon, reply| {
         let id = resolve::found(reply, DOING)?.id;

@@ -42,7 +42,7 @@ pub struct Args {
 
 /// Waits until an agent is idle, failed, waits for a permission, or the time is over.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let id = resolve::named(&args.id, "wait <id>")?.agent_id;
+    let id = resolve::named(&args.id)?.agent_id;
     let timeout = limit(args.timeout.as_deref(), "Invalid timeout value")?;
     let (waited, activity) = context.with_daemon(async |daemon| {
         let waited = until_finished(daemon, id.clone(), timeout).await?;
@@ -104,14 +104,14 @@ fn words(waited: &Waited, timeout: Option<Duration>, id: &str) -> (&'static str,
             let kind = kind.unwrap_or_default();
             (
                 "permission",
-                format!("Agent is waiting for permission{kind}"),
+                format!("the agent asks for a permission{kind}"),
             )
         }
         WaitStatus::Timeout => {
             let seconds = timeout.unwrap_or_default().as_secs();
             let plural = if seconds == 1 { "" } else { "s" };
             let message = format!(
-                "Agent did not finish within {seconds} second{plural}. Run `paseo wait {id}` again to keep \
+                "The agent still works after {seconds} second{plural}; `paseo wait {id}` goes on \
                  waiting."
             );
             ("timeout", message)

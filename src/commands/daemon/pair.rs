@@ -307,7 +307,7 @@ fn git_work_tree(path: &Path) -> Option<PathBuf> {
 }
 
 fn relay_disabled(context: &Context) -> CommandError {
-    // The words of the official CLI, which scripts may look for.
+    // The code is that of the official CLI, which scripts look for.
     let action = match context.output.format {
         output::Format::Json => "turn it on with: paseo daemon pair --relay --json",
         _ => "turn it on with: paseo daemon pair --relay",
@@ -315,7 +315,7 @@ fn relay_disabled(context: &Context) -> CommandError {
     CommandError::new(
         "RELAY_DISABLED",
         Exit::Failed,
-        "Relay pairing is disabled for this daemon.",
+        "the relay of this daemon is disabled",
     )
     .hint(action)
     .flat()

@@ -62,9 +62,7 @@ fn owned(
         ScheduleTarget::Agent { agent_id } if agent_id == agent => Ok(()),
         _ => Err(refusal::says(
             code,
-            Some(format!(
-                "Failed to {what}: {id} is no heartbeat of {agent}"
-            )),
+            Some(format!("Failed to {what}: {id} is no heartbeat of {agent}")),
         )),
     }
 }

@@ -36,7 +36,7 @@ pub struct Args {
 
 /// Allows a request of an agent, or all.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.agent, "permit allow AGENT REQUEST")?;
+    let request = resolve::named(&args.agent)?;
     let updated_input = match &args.input {
         None => None,
         Some(text) => Some(serde_json::from_str::<Value>(text).map_err(|error| {

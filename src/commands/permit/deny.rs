@@ -38,7 +38,7 @@ pub struct Args {
 
 /// Denies a request of an agent, or all.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.agent, "permit deny AGENT REQUEST")?;
+    let request = resolve::named(&args.agent)?;
     if args.request.is_none() && !args.all {
         return Err(CommandError::usage(
             "MISSING_ARGUMENT",

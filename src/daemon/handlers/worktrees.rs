@@ -58,7 +58,10 @@ impl Serve for ListWorktrees {
             }),
         };
         let Some(dir) = self.repo_root.or(self.cwd) else {
-            return Ok(refused("UNKNOWN", "which repository? cwd and repoRoot are missing"));
+            return Ok(refused(
+                "UNKNOWN",
+                "which repository? cwd and repoRoot are missing",
+            ));
         };
         let Some(checkout) = Checkout::of(Path::new(&dir)) else {
             return Ok(refused("NOT_GIT_REPO", "Not a git repository"));

@@ -28,11 +28,12 @@ impl Schema {
                 invalid(format!("the schema cannot be read from {text}")).because(error)
             })?,
         };
-        let json: Value = serde_json::from_str(&source).map_err(|error| {
-            invalid("the output schema is not JSON".to_owned()).because(error)
-        })?;
+        let json: Value = serde_json::from_str(&source)
+            .map_err(|error| invalid("the output schema is not JSON".to_owned()).because(error))?;
         if !json.is_object() {
-            return Err(invalid("an output schema is written as an object".to_owned()));
+            return Err(invalid(
+                "an output schema is written as an object".to_owned(),
+            ));
         }
         let validator = jsonschema::validator_for(&json).map_err(|error| {
             invalid("Output schema is not a valid JSON schema".to_owned())

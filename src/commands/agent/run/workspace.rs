@@ -46,8 +46,9 @@ impl Home {
         if let Some(kind) = &args.new_workspace
             && !matches!(kind.as_str(), "local" | "worktree")
         {
-            return Err(wrong(format!("no kind of workspace: {kind}"))
-                .hint("it is local or worktree"));
+            return Err(
+                wrong(format!("no kind of workspace: {kind}")).hint("it is local or worktree")
+            );
         }
         if args.new_workspace.is_some() && args.worktree.is_some() {
             let error = wrong("--new-workspace and --worktree exclude each other".to_owned());
