@@ -34,7 +34,7 @@ pub(super) fn provider_and_model(
         );
     }
     if let Some(flag) = flag.filter(|flag| *flag != model) {
-        let message = "--provider and --model do not name the same model";
+        let message = "Conflicting model values provided";
         return Err(
             CommandError::usage("CONFLICTING_MODEL_OPTIONS", message).hint(format!(
                 "{model} comes from --provider, {flag} from --model: name one"

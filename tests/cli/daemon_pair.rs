@@ -95,11 +95,11 @@ fn a_relay_that_is_off_has_the_official_code() {
         (
             1,
             "",
-            "{\"code\":\"RELAY_DISABLED\",\"message\":\"the relay of this daemon is disabled\",\"action\":\"turn it on with: paseo daemon pair --relay --json\"}\n"
+            "{\"code\":\"RELAY_DISABLED\",\"message\":\"Relay pairing is disabled for this daemon.\",\"action\":\"turn it on with: paseo daemon pair --relay --json\"}\n"
         )
     );
     let ran = sandbox.run(&["daemon", "pair"]);
-    ran.failed(1, "the relay of this daemon is disabled");
+    ran.failed(1, "Relay pairing is disabled for this daemon.");
     ran.failed(1, "turn it on with: paseo daemon pair --relay");
     // The default of a home without a file, as the official daemon writes it.
     std::fs::remove_file(sandbox.path(&format!("{HOME}/config.json"))).unwrap();

@@ -69,7 +69,7 @@ impl Attached<'_> {
     async fn run(mut self) -> Result<(), Stop> {
         if self.text.is_some() {
             let id = short_id(self.agent);
-            let header = format!("Attached to {id}; Ctrl+C leaves it running.\n\n");
+            let header = format!("Attaching to agent {id}...\n(Press Ctrl+C to detach)\n\n");
             self.stream.text(&header).await?;
         }
         let place = self.history().await?;

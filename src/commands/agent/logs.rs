@@ -181,8 +181,7 @@ impl Logs<'_> {
                 1 => "last 1 entry".to_owned(),
                 count => format!("last {count} entries"),
             };
-            let header =
-                format!("\n--- {shown}, what comes next follows (end with Ctrl+C) ---\n\n");
+            let header = format!("\n--- Following logs ({shown}; Ctrl+C to stop) ---\n\n");
             stream.text(&header).await?;
         }
         let (mut live, _) = Live::open(self.daemon, self.agent, place, DOING).await?;

@@ -54,10 +54,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         .into());
     }
     let Some(mode) = &args.mode else {
-        return Err(
-            CommandError::usage("MISSING_ARGUMENT", "which mode is it to be?")
-                .hint("put the mode behind the agent; --list shows which there are"),
-        );
+        return Err(CommandError::usage(
+            "MISSING_ARGUMENT",
+            "Mode argument required unless --list is specified",
+        )
+        .hint("put the mode behind the agent; --list shows which there are"));
     };
     let id = context.with_daemon_and(&request, async |daemon, reply| {
         let agent = resolve::found(reply, SET)?;

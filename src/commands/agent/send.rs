@@ -55,7 +55,7 @@ impl Args {
         if given.iter().filter(|input| input.is_some()).count() > 1 {
             return Err(CommandError::usage(
                 "CONFLICTING_PROMPT_INPUT",
-                "the prompt is given more than once",
+                "Provide exactly one of prompt argument, --prompt, or --prompt-file",
             ));
         }
         if let Some(path) = &self.prompt_file {
@@ -109,18 +109,21 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         return Ok(Told {
             agent_id: args.id.clone(),
             status: "sent",
-            message: "sent".to_owned(),
+            message: "Message sent, not waiting for completion".to_owned(),
         }
         .with(Exit::Ok));
     };
     outcome::name_the_answer(context, &waited);
     let (status, message) = match waited.status {
-        WaitStatus::Idle => ("completed", "the agent is done with it".to_owned()),
+        WaitStatus::Idle => (
+            "completed",
+            "Agent completed processing the message".to_owned(),
+        ),
         WaitStatus::Timeout => (
             "timeout",
-            "the agent still works; the time to wait is over".to_owned(),
+            "Timed out waiting for agent to finish".to_owned(),
         ),
-        WaitStatus::Permission => ("permission", "the agent asks for a permission".to_owned()),
+        WaitStatus::Permission => ("permission", "Agent is waiting for permission".to_owned()),
         WaitStatus::Error => ("error", outcome::failure(&waited)),
     };
     Ok(Told {

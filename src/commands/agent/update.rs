@@ -61,7 +61,7 @@ impl Args {
             Some("") => Err(blank_thinking()),
             Some(_) if name.is_some() || !labels.is_empty() => Err(CommandError::usage(
                 "INVALID_OPTIONS",
-                "--thinking is changed alone, without --name and --label",
+                "--thinking cannot be combined with --name or --label",
             )
             .hint("use two commands, one for each")),
             Some(thinking) => Ok(Change::Thinking(thinking.to_owned())),

@@ -104,14 +104,14 @@ fn words(waited: &Waited, timeout: Option<Duration>, id: &str) -> (&'static str,
             let kind = kind.unwrap_or_default();
             (
                 "permission",
-                format!("the agent asks for a permission{kind}"),
+                format!("Agent is waiting for permission{kind}"),
             )
         }
         WaitStatus::Timeout => {
             let seconds = timeout.unwrap_or_default().as_secs();
             let plural = if seconds == 1 { "" } else { "s" };
             let message = format!(
-                "The agent still works after {seconds} second{plural}; `paseo wait {id}` goes on \
+                "Agent did not finish within {seconds} second{plural}. Run `paseo wait {id}` again to keep \
                  waiting."
             );
             ("timeout", message)

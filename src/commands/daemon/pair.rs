@@ -315,7 +315,7 @@ fn relay_disabled(context: &Context) -> CommandError {
     CommandError::new(
         "RELAY_DISABLED",
         Exit::Failed,
-        "the relay of this daemon is disabled",
+        "Relay pairing is disabled for this daemon.",
     )
     .hint(action)
     .flat()

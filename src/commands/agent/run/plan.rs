@@ -42,7 +42,7 @@ impl Plan {
         if schema.is_some() && args.background {
             return Err(CommandError::usage(
                 "INVALID_OPTIONS",
-                "--output-schema and --background exclude each other",
+                "--output-schema cannot be used with --background",
             )
             .hint("the answer is only there when the agent is done: leave --background out"));
         }
