@@ -143,6 +143,15 @@ impl fmt::Debug for SecretKey {
 }
 
 /// SHA-256 of a public key, written `SHA256:` and unpadded standard base64, as OpenSSH does.
+///
+/// ```
+/// use paseo::e2ee::Fingerprint;
+///
+/// let text = "SHA256:kVcBmlM4wX4KHUhivU0Mdp74zCTgTS/xm6dipwwYUSY";
+/// let fingerprint: Fingerprint = text.parse()?;
+/// assert_eq!(fingerprint.to_string(), text);
+/// # Ok::<(), paseo::e2ee::keys::FingerprintError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Fingerprint([u8; 32]);
 
