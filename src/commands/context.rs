@@ -15,7 +15,7 @@ use crate::state::{ClientId, DaemonState};
 use crate::target::Target;
 
 /// Limit for everything up to an open WebSocket.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Limit from there to a daemon that has introduced itself.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(6);

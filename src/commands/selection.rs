@@ -24,12 +24,15 @@ pub(super) fn stores(env: &Env) -> Stores {
     let seconds = env.text(env::PASEO_KEYSTORE_TIMEOUT);
     let seconds = seconds.and_then(|text| text.trim().parse().ok());
     let asked = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let usual = if std::io::stderr().is_terminal() {
-        KEYRING_BUDGET
-    } else {
-        KEYRING_BUDGET_UNATTENDED
-    };
-    Stores::new(env.data_dir(), asked.unwrap_or(usual))
+    Stores::new(env.data_dir(), asked.unwrap_or(keyring_budget()))
+}
+
+/// Returns how long the OS keyring may take when nothing says otherwise.
+pub(super) fn keyring_budget() -> Duration {
+    match std::io::stderr().is_terminal() {
+        true => KEYRING_BUDGET,
+        false => KEYRING_BUDGET_UNATTENDED,
+    }
 }
 
 /// Where a selection leads.

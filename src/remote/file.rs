@@ -191,12 +191,23 @@ impl RemotesFile {
         Some(self.line(span.start))
     }
 
+    /// Returns whether a newer program wrote the file.
+    pub fn is_newer(&self) -> bool {
+        self.contents.version > VERSION
+    }
+
     /// Returns the settings of a remote, those of `[defaults]` included.
     pub fn options(&self, remote: &Remote) -> Options {
         remote.options.clone().or(&self.contents.defaults)
     }
 
-    fn line(&self, at: usize) -> usize {
+    /// The text of the file.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the line of a byte, counted from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
         let before = self.text.get(..at).unwrap_or_default();
         before.matches('\n').count() + 1
     }

@@ -15,6 +15,7 @@ mod select;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod written;
 
 pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
 pub use host::{Address, Host, HostError};
@@ -26,3 +27,4 @@ pub use problem::Invalid;
 pub use profile::{DirMapping, DirectRoute, Options, RelayRoute, Remote, Route, SecretRef};
 pub use select::{Asked, Choice, Rule, SelectError, Selection, Selector};
 pub use setting::{Setting, SettingError, SettingKey};
+pub use written::Written;

@@ -5,6 +5,7 @@
 mod agents;
 mod completion;
 mod daemon_pair;
+mod effective;
 mod fake_daemon;
 mod remotes;
 mod remotes_crash;

@@ -1,6 +1,7 @@
 //! `paseo config …`: the settings as a whole.
 
 pub mod check;
+pub(super) mod lint;
 
 use clap::Subcommand;
 

@@ -3,6 +3,7 @@
 pub mod add;
 mod check;
 pub mod edit;
+mod effective;
 pub mod ls;
 pub mod rename;
 pub mod repair;

@@ -23,6 +23,10 @@ pub struct Args {
     /// Show the pairing link or password too: on a terminal only
     #[arg(long)]
     pub reveal: bool,
+
+    /// Every setting that holds, and where it comes from: default, file, environment or flag
+    #[arg(short = 'G', long, conflicts_with = "reveal")]
+    pub effective: bool,
 }
 
 /// Shows a remote. Without `--reveal` no secret store is opened.
@@ -31,6 +35,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let remote = file.get(&args.name)?;
     if args.reveal {
         return reveal(context, remote);
+    }
+    if args.effective {
+        return super::effective::show(context, &file, remote);
     }
     let default = file.default().is_some_and(|(name, _)| *name == remote.name);
     let listed = Listed::new(remote, default);

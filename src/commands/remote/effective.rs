@@ -1,0 +1,150 @@
+//! `paseo remote show -G`: every setting that holds for a remote, and where each comes from. Opens no
+//! secret store.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::commands::{CommandResult, Context};
+use crate::env;
+use crate::output::{Column, Output, Row, Table};
+use crate::remote::{Remote, RemotesFile, Route, Written};
+
+/// A setting that holds.
+#[derive(Debug, Serialize)]
+struct Effective {
+    key: String,
+    value: String,
+    origin: &'static str,
+    /// The file and line, the variable, or the flag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+}
+
+/// A setting that several sources may have: flag, environment, remote, `[defaults]`, built-in, in this
+/// order.
+struct Layered<'a> {
+    key: &'a str,
+    flag: Option<(&'a str, String)>,
+    variable: Option<(&'a str, String)>,
+    built_in: Option<String>,
+}
+
+pub(super) fn show(context: &Context, file: &RemotesFile, remote: &Remote) -> CommandResult {
+    let rows = settings(context, file, remote);
+    let row = |row: &Effective| {
+        let origin = row.from.as_deref().unwrap_or(row.origin);
+        let cells = vec![
+            row.key.as_str().into(),
+            row.value.as_str().into(),
+            origin.into(),
+        ];
+        Row::new(row.key.clone(), cells, row)
+    };
+    Ok(Output::List(Table {
+        columns: vec![Column("KEY", 0), Column("VALUE", 0), Column("ORIGIN", 0)],
+        rows: rows.iter().map(row).collect(),
+    })
+    .into())
+}
+
+fn settings(context: &Context, file: &RemotesFile, remote: &Remote) -> Vec<Effective> {
+    let path = file.path();
+    let in_file = |written: &Written| Effective {
+        key: written.key.clone(),
+        value: written.value.clone(),
+        origin: "file",
+        from: Some(place(path, written.line)),
+    };
+    let mut rows = vec![Effective {
+        key: "name".to_owned(),
+        value: remote.name.to_string(),
+        origin: "file",
+        from: file.line_of(&remote.name).map(|line| place(path, line)),
+    }];
+    rows.extend(file.written(&remote.name).iter().map(in_file));
+    for written in file.written_defaults() {
+        if !rows.iter().any(|row| row.key == written.key) {
+            rows.push(in_file(&written));
+        }
+    }
+    for layered in layers(context, remote) {
+        layered.settle(&mut rows);
+    }
+    rows
+}
+
+fn place(path: Option<&Path>, line: usize) -> String {
+    match path {
+        Some(path) => format!("{}:{line}", path.display()),
+        None => format!("line {line}"),
+    }
+}
+
+fn layers<'a>(context: &'a Context, remote: &Remote) -> Vec<Layered<'a>> {
+    let duration = |time| humantime::format_duration(time).to_string();
+    let variable = |name| Some((name, context.env.text(name)?.trim().to_owned()));
+    let flag = context.global.connect_timeout;
+    let mut layers = vec![Layered {
+        key: "connect_timeout",
+        flag: flag.map(|time| ("--connect-timeout", duration(time))),
+        variable: variable(env::PASEO_CONNECT_TIMEOUT),
+        built_in: Some(duration(crate::commands::context::CONNECT_TIMEOUT)),
+    }];
+    if let Route::Relay(relay) = &remote.route {
+        layers.push(Layered::built_in("relay.tls", relay.tls.to_string()));
+    }
+    layers.push(Layered {
+        key: "ca_file",
+        flag: None,
+        variable: variable(env::PASEO_CA_FILE),
+        built_in: None,
+    });
+    layers.push(Layered {
+        key: "keystore_timeout",
+        flag: None,
+        variable: variable(env::PASEO_KEYSTORE_TIMEOUT),
+        built_in: Some(duration(crate::commands::selection::keyring_budget())),
+    });
+    layers
+}
+
+impl Layered<'_> {
+    fn built_in(key: &'static str, value: String) -> Self {
+        Self {
+            key,
+            flag: None,
+            variable: None,
+            built_in: Some(value),
+        }
+    }
+
+    /// Puts itself in place of what the file says when it comes before that, or there is nothing.
+    fn settle(self, rows: &mut Vec<Effective>) {
+        let above = match (self.flag, self.variable) {
+            (Some((name, value)), _) => Some(("flag", name, value)),
+            (None, Some((name, value))) => Some(("environment", name, value)),
+            (None, None) => None,
+        };
+        let at = rows.iter().position(|row| row.key == self.key);
+        let row = match (above, at, self.built_in) {
+            (Some((origin, name, value)), _, _) => Effective {
+                key: self.key.to_owned(),
+                value,
+                origin,
+                from: Some(name.to_owned()),
+            },
+            (None, None, Some(value)) => Effective {
+                key: self.key.to_owned(),
+                value,
+                origin: "default",
+                from: None,
+            },
+            (None, _, _) => return,
+        };
+        match at {
+            Some(at) => rows[at] = row,
+            None => rows.push(row),
+        }
+    }
+}
