@@ -59,6 +59,9 @@ pub const PASEO_RELAY_USE_TLS: &str = "PASEO_RELAY_USE_TLS";
 pub const PASEO_RELAY_PUBLIC_ENDPOINT: &str = "PASEO_RELAY_PUBLIC_ENDPOINT";
 /// Whether offers say that the relay speaks TLS.
 pub const PASEO_RELAY_PUBLIC_USE_TLS: &str = "PASEO_RELAY_PUBLIC_USE_TLS";
+/// Token of a private relay, for `daemon run`, `daemon pair` and `relay check`. Saved remotes have their
+/// own. Secret.
+pub const PASEO_RELAY_TOKEN: &str = "PASEO_RELAY_TOKEN";
 /// The part of an offer link before `/#offer=`.
 pub const PASEO_APP_BASE_URL: &str = "PASEO_APP_BASE_URL";
 /// No colour when set to anything (no-color.org).
@@ -89,11 +92,12 @@ pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 
 /// Variables that hold secrets: removed from the environment of every child that may not have them.
-pub const SECRETS: [&str; 4] = [
+pub const SECRETS: [&str; 5] = [
     PASEO_RELAY_OFFER,
     PASEO_HOST,
     PASEO_PASSWORD,
     PASEO_SERVER_ID,
+    PASEO_RELAY_TOKEN,
 ];
 
 /// A snapshot of the environment.

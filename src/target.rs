@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::e2ee::PublicKey;
 use crate::protocol::relay::Endpoint;
-use crate::secret::Secret;
+use crate::secret::{RelayToken, Secret};
 
 /// A daemon, and the way to it.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub enum Target {
         server_id: Secret<String>,
         /// The key that the daemon must prove to hold.
         daemon_key: PublicKey,
+        /// What a private relay wants to see.
+        token: Option<RelayToken>,
     },
     /// Straight over TCP.
     Tcp {

@@ -15,7 +15,9 @@ use crate::protocol::session::{
 };
 use crate::secret::Secret;
 use crate::target::Target;
-use crate::transport::{Address, Closed, Dial, DialError, Frame, Transport, TransportError, dial};
+use crate::transport::{
+    Address, Closed, Dial, DialError, Frame, Greeting, Transport, TransportError, dial,
+};
 
 /// Capabilities of our hello: what this client understands, and
 /// `selective_agent_timeline`, without which every agent's stream would be pushed through the relay.
@@ -326,11 +328,12 @@ fn hello(settings: &Settings) -> String {
 }
 
 fn dial_for(target: &Target, settings: &Settings) -> Dial {
-    let (address, path, bearer) = match target {
+    let (address, path, greeting) = match target {
         Target::Relay {
             relay,
             tls,
             server_id,
+            token,
             ..
         } => (
             Address::Tcp {
@@ -338,7 +341,10 @@ fn dial_for(target: &Target, settings: &Settings) -> Dial {
                 tls: *tls,
             },
             relay_path(server_id),
-            None,
+            Greeting::Relay {
+                token: token.clone(),
+                ask_presence: true,
+            },
         ),
         Target::Tcp {
             endpoint,
@@ -350,19 +356,22 @@ fn dial_for(target: &Target, settings: &Settings) -> Dial {
                 tls: *tls,
             },
             Secret::from("/ws"),
-            password.clone(),
+            Greeting::Daemon {
+                password: password.clone(),
+            },
         ),
         Target::Unix { path, password } => (
             Address::Unix(path.clone()),
             Secret::from("/ws"),
-            password.clone(),
+            Greeting::Daemon {
+                password: password.clone(),
+            },
         ),
     };
     Dial {
         address,
         path,
-        bearer,
-        ask_presence: matches!(target, Target::Relay { .. }),
+        greeting,
         timeout: settings.connect_timeout,
         ca_file: settings.ca_file.clone(),
     }

@@ -21,6 +21,7 @@ pub mod project;
 pub mod provider;
 mod refusal;
 pub mod relay;
+pub mod relay_token;
 pub mod remote;
 mod rename;
 pub mod schedule;

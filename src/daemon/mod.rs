@@ -59,6 +59,8 @@ pub struct Config {
     pub listen: Option<Listen>,
     /// The relay; dialled when it is enabled.
     pub relay: Option<RelayConfig>,
+    /// PEM file of authorities that are trusted beside the platform's, for the relay.
+    pub ca_file: Option<PathBuf>,
     /// The part of an offer link before `/#offer=`.
     pub app_url: String,
     /// The password for direct connections.
@@ -199,7 +201,8 @@ impl Daemon {
             let relay = Relay {
                 endpoint: relay.endpoint,
                 tls: relay.use_tls,
-                ca_file: None,
+                token: relay.token,
+                ca_file: config.ca_file,
             };
             Host::new(relay, server_id, secret)
         });

@@ -58,6 +58,24 @@ impl From<DialError> for CommandError {
                 wants_tls: true, ..
             } => unreachable(Hop::Tls)
                 .hint("if it speaks TLS, set tls = true (for --host: tcp://host:port?ssl=true)"),
+            DialError::Token { sent, .. } => CommandError::new(
+                match sent {
+                    true => "RELAY_TOKEN_INCORRECT",
+                    false => "RELAY_TOKEN_REQUIRED",
+                },
+                Exit::Auth,
+                error.to_string(),
+            )
+            .at(Hop::Relay)
+            .hint(
+                "ask who runs the relay for its token, and give it with --relay-token: to paseo remote \
+                 add or set, or to paseo daemon run",
+            ),
+            DialError::Refused { status: 403, .. } => unreachable(Hop::Relay)
+                .hint("the relay may serve certain daemons only: ask who runs it"),
+            DialError::Refused { status: 429, .. } => unreachable(Hop::Relay)
+                .retryable()
+                .hint("the relay has too many connections of this daemon or this address"),
             DialError::Refused { status: 503, .. } => unreachable(Hop::Relay).retryable(),
             DialError::Refused { .. } => unreachable(Hop::Relay)
                 .hint("check that this host and port belong to a paseo relay or daemon"),

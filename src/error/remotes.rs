@@ -8,7 +8,7 @@ use crate::pairing::{OfferError, SourceError};
 use crate::remote::{
     ConfigError, HostError, Invalid, KeepError, NameError, ResolveError, SelectError, UnknownRemote,
 };
-use crate::secret::{StoreError, StoreKindError};
+use crate::secret::{RelayTokenError, StoreError, StoreKindError};
 
 /// Makes an error out of a leaf's, with its causes.
 fn wrap<E: Error + Send + Sync + 'static>(
@@ -104,6 +104,12 @@ impl From<SelectError> for CommandError {
                 .hint("to use a saved remote, name it with --remote; paseo remote ls lists them"),
             SelectError::Config(error) => error.into(),
         }
+    }
+}
+
+impl From<RelayTokenError> for CommandError {
+    fn from(error: RelayTokenError) -> Self {
+        wrap("INVALID_RELAY_TOKEN", Exit::Usage, error)
     }
 }
 

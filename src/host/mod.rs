@@ -13,8 +13,8 @@ use futures_util::future::BoxFuture;
 
 use crate::e2ee::{Responder, SecretKey};
 use crate::protocol::relay::{ConnectQuery, Endpoint, PATH, Seat, ServerId};
-use crate::secret::Secret;
-use crate::transport::{Address, Dial, Transport};
+use crate::secret::{RelayToken, Secret};
+use crate::transport::{Address, Dial, Greeting, Transport};
 
 /// Takes the channels of clients.
 pub trait Handler: Send + Sync + 'static {
@@ -29,6 +29,8 @@ pub struct Relay {
     pub endpoint: Endpoint,
     /// Whether it speaks TLS.
     pub tls: bool,
+    /// What it wants to see, if it is a private one.
+    pub token: Option<RelayToken>,
     /// PEM file of authorities that are trusted beside the platform's.
     pub ca_file: Option<PathBuf>,
 }
@@ -67,8 +69,10 @@ impl Host {
                 tls: self.relay.tls,
             },
             path: Secret::new(format!("{PATH}?{}", query.encode())),
-            bearer: None,
-            ask_presence: false,
+            greeting: Greeting::Relay {
+                token: self.relay.token.clone(),
+                ask_presence: false,
+            },
             timeout,
             ca_file: self.relay.ca_file.clone(),
         }

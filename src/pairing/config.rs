@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::env::{self, Env};
 use crate::protocol::relay::{Endpoint, EndpointError};
-use crate::secret::Secret;
+use crate::secret::{RelayToken, Secret};
 
 /// Where the daemon listens unless told otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:6767";
@@ -37,6 +37,8 @@ pub struct RelayConfig {
     pub public_endpoint: Endpoint,
     /// Whether clients dial with TLS: what an offer says.
     pub public_use_tls: bool,
+    /// What a private relay wants to see. Never in `config.json`: official daemons refuse unknown keys.
+    pub token: Option<RelayToken>,
 }
 
 /// What the environment says instead of `config.json`; absent fields change nothing.
@@ -193,6 +195,7 @@ fn relay(file: &Relay, env: &Overrides, enabled: bool) -> Result<RelayConfig, Co
             .parse()
             .map_err(|error| ConfigError::Endpoint("public", error))?,
         public_use_tls: public_use_tls.unwrap_or(use_tls),
+        token: None,
     })
 }
 

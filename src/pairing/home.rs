@@ -111,11 +111,13 @@ impl Home {
 
     /// Makes the offer of this home's daemon out of its files, which are created when absent.
     pub fn offer(&self, config: &DaemonConfig, overrides: &Overrides) -> Result<Offer, HomeError> {
-        Ok(Offer::new(
+        let mut offer = Offer::new(
             self.server_id(overrides.server_id.as_ref())?,
             self.secret_key()?.public_key(),
             config.relay.public_endpoint.clone(),
             Some(config.relay.public_use_tls),
-        ))
+        );
+        offer.relay_token = config.relay.token.clone();
+        Ok(offer)
     }
 }

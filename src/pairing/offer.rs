@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::e2ee::{KeyError, PublicKey};
 use crate::protocol::base64::decode_lenient;
 use crate::protocol::relay::{Endpoint, EndpointError, MAX_ID_BYTES};
-use crate::secret::Secret;
+use crate::secret::{RelayToken, RelayTokenError, Secret};
 
 /// Largest offer that is read, in bytes, in any form. Real ones have about 240.
 pub const MAX_OFFER_BYTES: usize = 16 * 1024;
@@ -29,6 +29,8 @@ pub struct Offer {
     pub relay: Endpoint,
     /// Whether the relay speaks TLS, when the offer says; see [`Endpoint::uses_tls`].
     pub use_tls: Option<bool>,
+    /// What a private relay wants to see. Ours; official clients ignore it.
+    pub relay_token: Option<RelayToken>,
     /// Fields of newer offers, kept as they came.
     unknown: Map<String, Value>,
     /// The same, of the `relay` object.
@@ -48,6 +50,7 @@ impl Offer {
             daemon_key,
             relay,
             use_tls,
+            relay_token: None,
             unknown: Map::new(),
             relay_unknown: Map::new(),
         }
@@ -99,11 +102,17 @@ impl Offer {
             Some(Value::Bool(use_tls)) => Some(use_tls),
             Some(_) => return Err(OfferError::WrongType("relay.useTls", "true or false")),
         };
+        let relay_token = match relay.shift_remove("token") {
+            None => None,
+            Some(Value::String(token)) => Some(RelayToken::new(&token)?),
+            Some(_) => return Err(OfferError::WrongType("relay.token", "a text")),
+        };
         Ok(Self {
             server_id: Secret::new(server_id),
             daemon_key: PublicKey::from_base64(&key)?,
             relay: endpoint.parse()?,
             use_tls,
+            relay_token,
             unknown: fields,
             relay_unknown: relay,
         })
@@ -115,6 +124,9 @@ impl Offer {
         relay.insert("endpoint".to_owned(), json!(self.relay.to_string()));
         if let Some(use_tls) = self.use_tls {
             relay.insert("useTls".to_owned(), json!(use_tls));
+        }
+        if let Some(token) = &self.relay_token {
+            relay.insert("token".to_owned(), json!(token.expose()));
         }
         relay.extend(self.relay_unknown.clone());
         let mut offer = Map::new();
@@ -196,6 +208,9 @@ pub enum OfferError {
     /// The endpoint is not host and port.
     #[error("`relay.endpoint` of the offer cannot be used")]
     Endpoint(#[from] EndpointError),
+    /// The token is none.
+    #[error("`relay.token` of the offer cannot be used")]
+    Token(#[from] RelayTokenError),
 }
 
 #[cfg(test)]
@@ -243,6 +258,15 @@ mod tests {
         let offer = Offer::parse(&json).unwrap();
         assert_eq!((offer.use_tls, offer.uses_tls()), (None, false));
         assert_eq!(offer.to_json().expose(), &json);
+    }
+
+    #[test]
+    fn the_token_of_a_private_relay_survives() {
+        let json = official().replace("false}", r#"false,"token":"t0k"}"#);
+        let offer = Offer::parse(&json).unwrap();
+        assert_eq!(offer.relay_token.as_ref().map(|t| t.expose()), Some("t0k"));
+        assert_eq!(offer.to_json().expose(), &json);
+        assert!(!format!("{offer:?}").contains("t0k"));
     }
 
     #[test]
@@ -306,6 +330,14 @@ mod tests {
             (
                 with(r#""useTls":false"#, r#""useTls":null"#),
                 OfferError::WrongType("relay.useTls", "true or false"),
+            ),
+            (
+                with(r#""useTls":false"#, r#""token":1"#),
+                OfferError::WrongType("relay.token", "a text"),
+            ),
+            (
+                with(r#""useTls":false"#, r#""token":"""#),
+                OfferError::Token(RelayTokenError::Empty),
             ),
         ];
         for (input, expected) in cases {

@@ -78,6 +78,7 @@ pub fn offer_target(offer: &Offer) -> Target {
         tls: offer.uses_tls(),
         server_id: offer.server_id.clone(),
         daemon_key: offer.daemon_key,
+        token: offer.relay_token.clone(),
     }
 }
 

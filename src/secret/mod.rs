@@ -11,6 +11,7 @@ mod keyring;
 mod memory;
 mod store;
 mod stores;
+mod token;
 
 use std::fmt;
 
@@ -22,6 +23,7 @@ pub use keyring::KeyringStore;
 pub use memory::MemoryStore;
 pub use store::{MAX_ITEM_BYTES, SecretStore, StoreError, StoreKind, StoreKindError, probe};
 pub use stores::Stores;
+pub use token::{RelayToken, RelayTokenError};
 
 /// A value that is wiped when dropped and never printed.
 #[derive(Clone)]

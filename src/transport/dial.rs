@@ -12,14 +12,13 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::rustls::{self, pki_types::ServerName};
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
-use tokio_tungstenite::tungstenite::handshake::client::{Request, Response, generate_key};
+use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
 use tokio_tungstenite::tungstenite::http::{StatusCode, header};
 
+use super::greeting::{Greeting, presence};
 use super::tls::{self, TlsSetupError};
 use super::{Transport, websocket};
-use crate::protocol::relay::{
-    Endpoint, PRESENCE_ASK, PRESENCE_HEADER, PRESENCE_OFFLINE, PRESENCE_ONLINE,
-};
+use crate::protocol::relay::Endpoint;
 use crate::secret::Secret;
 
 /// RFC 8305 section 5: how long one address is tried alone before the next one joins in. The slower
@@ -33,10 +32,8 @@ pub struct Dial {
     pub address: Address,
     /// Path and query of the upgrade request. A relay's query holds the server id.
     pub path: Secret<String>,
-    /// The password, offered as subprotocol `paseo.bearer.<password>`.
-    pub bearer: Option<Secret<String>>,
-    /// Whether to ask a relay if the daemon is there.
-    pub ask_presence: bool,
+    /// What is shown to it.
+    pub greeting: Greeting,
     /// Limit for everything up to the open WebSocket.
     pub timeout: Duration,
     /// PEM file of authorities that are trusted beside the platform's.
@@ -154,6 +151,14 @@ pub enum DialError {
         status: u16,
         /// Whether the answer says that TLS is wanted.
         wants_tls: bool,
+    },
+    /// A private relay wants a token, or another one.
+    #[error("the relay {address} {}", if *.sent { "refused the token" } else { "wants a token" })]
+    Token {
+        /// The relay.
+        address: String,
+        /// Whether one was sent.
+        sent: bool,
     },
     /// The connection ended during the upgrade.
     #[error("{address} closed the connection during the WebSocket upgrade")]
@@ -305,23 +310,14 @@ impl Attempt<'_> {
             Address::Tcp { .. } => host.to_string(),
             Address::Unix(_) => host.host().to_owned(),
         };
-        let mut request = Request::builder()
+        let request = Request::builder()
             .uri(format!("ws://{host}{}", self.dial.path.expose()))
             .header(header::HOST, &host)
             .header(header::CONNECTION, "Upgrade")
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, generate_key());
-        if self.dial.ask_presence {
-            request = request.header(PRESENCE_HEADER, PRESENCE_ASK);
-        }
-        if let Some(password) = &self.dial.bearer {
-            if !password.expose().bytes().all(is_token) || password.expose().is_empty() {
-                return Err(DialError::PasswordCharacters);
-            }
-            let bearer = zeroize::Zeroizing::new(format!("paseo.bearer.{}", password.expose()));
-            request = request.header(header::SEC_WEBSOCKET_PROTOCOL, bearer.as_str());
-        }
+        let request = self.dial.greeting.add_to(request)?;
         Ok(request
             .body(())
             .expect("host, path and header values are made of allowed characters"))
@@ -329,19 +325,28 @@ impl Attempt<'_> {
 
     fn upgrade_failed(&self, error: WsError) -> DialError {
         let address = self.address.clone();
-        match error {
-            WsError::Http(response) => DialError::Refused {
-                address,
-                status: response.status().as_u16(),
-                wants_tls: response.status() == StatusCode::BAD_REQUEST
-                    && response.body().as_deref().is_some_and(mentions_https),
-            },
-            WsError::Io(source) if source.kind() == std::io::ErrorKind::UnexpectedEof => {
-                DialError::Dropped { address }
+        match (error, self.dial.greeting.sent_token()) {
+            (WsError::Http(response), Some(sent))
+                if response.status() == StatusCode::UNAUTHORIZED =>
+            {
+                DialError::Token { address, sent }
             }
-            WsError::Io(source) => DialError::Connect { address, source },
-            WsError::Protocol(ProtocolError::HandshakeIncomplete) => DialError::Dropped { address },
-            _ => DialError::NotHttp { address },
+            (error, _) => match error {
+                WsError::Http(response) => DialError::Refused {
+                    address,
+                    status: response.status().as_u16(),
+                    wants_tls: response.status() == StatusCode::BAD_REQUEST
+                        && response.body().as_deref().is_some_and(mentions_https),
+                },
+                WsError::Io(source) if source.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    DialError::Dropped { address }
+                }
+                WsError::Io(source) => DialError::Connect { address, source },
+                WsError::Protocol(ProtocolError::HandshakeIncomplete) => {
+                    DialError::Dropped { address }
+                }
+                _ => DialError::NotHttp { address },
+            },
         }
     }
 }
@@ -383,14 +388,6 @@ async fn race(addresses: Vec<SocketAddr>) -> std::io::Result<TcpStream> {
     }
 }
 
-fn presence(response: &Response) -> Option<bool> {
-    match response.headers().get(PRESENCE_HEADER)?.to_str().ok()? {
-        PRESENCE_ONLINE => Some(true),
-        PRESENCE_OFFLINE => Some(false),
-        _ => None,
-    }
-}
-
 fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
@@ -398,10 +395,6 @@ fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {
 fn mentions_https(body: &[u8]) -> bool {
     let body = String::from_utf8_lossy(body).to_ascii_lowercase();
     body.contains("https") || body.contains("tls") || body.contains("ssl")
-}
-
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

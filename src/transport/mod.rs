@@ -4,10 +4,12 @@
 //! ([`crate::e2ee`]) takes one and gives another: everything above it cannot tell the difference.
 
 pub mod dial;
+mod greeting;
 mod tls;
 pub mod websocket;
 
 pub use dial::{Address, Dial, DialError, Dialed, Step, dial};
+pub use greeting::Greeting;
 pub use tls::TlsSetupError;
 
 pub mod memory;

@@ -115,6 +115,7 @@ impl Peer {
             tls: false,
             server_id: Secret::from("srv_planted1"),
             daemon_key: key.public_key(),
+            token: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Listener, hello, envelopes.
 
 use paseo::daemon::{Config, Daemon, Listen, Password};
-use paseo::transport::{Address, Dial, Frame, TransportError, dial};
+use paseo::transport::{Address, Dial, Frame, Greeting, TransportError, dial};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -200,8 +200,7 @@ async fn a_unix_socket_serves_and_goes_with_the_daemon() {
     let what = Dial {
         address: Address::Unix(path.clone()),
         path: "/ws".into(),
-        bearer: None,
-        ask_presence: false,
+        greeting: Greeting::Daemon { password: None },
         timeout: DEADLINE,
         ca_file: None,
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use paseo::daemon::{Config, Daemon, Listen, Password};
 use paseo::pairing::Home;
 use paseo::secret::Secret;
-use paseo::transport::{Address, Dial, Frame, Transport, TransportError, dial};
+use paseo::transport::{Address, Dial, Frame, Greeting, Transport, TransportError, dial};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -40,6 +40,7 @@ pub(crate) fn config(home: &Path) -> Config {
         relay: None,
         app_url: "https://app.paseo.sh".to_owned(),
         password: None,
+        ca_file: None,
         agents: AGENTS.iter().map(|agent| agent.parse().unwrap()).collect(),
     }
 }
@@ -109,8 +110,9 @@ pub(crate) async fn open(addr: std::net::SocketAddr, bearer: Option<&str>) -> Tr
             tls: false,
         },
         path: "/ws".into(),
-        bearer: bearer.map(Secret::from),
-        ask_presence: false,
+        greeting: Greeting::Daemon {
+            password: bearer.map(Secret::from),
+        },
         timeout: DEADLINE,
         ca_file: None,
     };

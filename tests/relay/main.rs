@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod binary;
 mod conformance;
 mod hostile;
 mod load;
 mod operations;
+mod private;
 mod support;

@@ -71,7 +71,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let enable_relay = relay_switch(context)?;
     let home = super::home(context, args.home.as_ref())?;
     let overrides = Overrides::from(&context.env);
-    let config = home.config(&overrides)?;
+    let mut config = home.config(&overrides)?;
+    config.relay.token = context.relay_token(None)?;
     let asked = ask(context, &home, &config, &overrides, enable_relay)?;
     let pairing = match asked {
         Some(pairing) => pairing,

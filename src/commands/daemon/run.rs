@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::commands::relay_token::TokenSource;
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
 use crate::daemon::{AgentSpec, Config, Daemon, Listen, Password};
@@ -22,6 +23,12 @@ pub struct Args {
     /// then 127.0.0.1:6767)
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<Listen>,
+
+    /// File with the token of a private relay, or - for stdin (default: PASEO_RELAY_TOKEN)
+    ///
+    /// It becomes part of the pairing offer, because clients need it as well.
+    #[arg(long, value_name = "FILE")]
+    pub relay_token: Option<TokenSource>,
 
     /// An agent to offer, beside the built-in `echo`; repeat for more
     ///
@@ -68,6 +75,7 @@ fn config(
                 .hint("name another one with --listen")
         })?,
     };
+    let token = context.relay_token(args.relay_token.as_ref())?;
     let relay = match relay {
         Some(endpoint) => {
             let tls = endpoint.uses_tls(overrides.relay_use_tls);
@@ -77,9 +85,13 @@ fn config(
                 use_tls: tls,
                 public_endpoint: endpoint,
                 public_use_tls: tls,
+                token,
             }
         }
-        None => known.relay,
+        None => RelayConfig {
+            token,
+            ..known.relay
+        },
     };
     let plain = context.env.text(env::PASEO_PASSWORD);
     let plain = plain.map(|password| Password::Plain(password.into()));
@@ -88,6 +100,7 @@ fn config(
         server_id: overrides.server_id.clone(),
         listen: Some(listen),
         relay: Some(relay),
+        ca_file: context.env.path(env::PASEO_CA_FILE),
         app_url: known.app_url,
         password: plain.or(known.password_hash.map(Password::Bcrypt)),
         agents: args.agents.clone(),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::commands::context::run_async;
+use crate::commands::relay_token::TokenSource;
 use crate::commands::{CommandResult, Context, Outcome};
 use crate::env;
 use crate::error::{CommandError, Exit};
@@ -18,9 +19,10 @@ use crate::output::{Cell, Column, Output, Row, Table};
 use crate::protocol::relay::{
     Close, ConnectQuery, ConnectionId, Endpoint, PATH, RelayToDaemon, Seat, ServerId,
 };
-use crate::secret::Secret;
+use crate::secret::{RelayToken, Secret};
 use crate::transport::{
-    self, Address, Closed, Dial, DialError, Dialed, Frame, Step, Transport, TransportError,
+    self, Address, Closed, Dial, DialError, Dialed, Frame, Greeting, Step, Transport,
+    TransportError,
 };
 
 /// Limit for each answer of the relay, and for opening each socket.
@@ -43,6 +45,10 @@ pub struct Args {
     /// How long to be silent; 2m finds proxies that cut idle connections
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
     pub idle: Duration,
+
+    /// File with the token of a private relay, or - for stdin [default: PASEO_RELAY_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    pub relay_token: Option<TokenSource>,
 }
 
 /// Where a relay listens.
@@ -73,6 +79,7 @@ type Checked<T> = Result<T, String>;
 
 struct Check {
     relay: Relay,
+    token: Option<RelayToken>,
     ca_file: Option<std::path::PathBuf>,
     server: ServerId,
     lines: Vec<Line>,
@@ -82,6 +89,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let id = format!("check_{}", uuid::Uuid::new_v4().simple());
     let mut check = Check {
         relay: args.relay.clone(),
+        token: context.relay_token(args.relay_token.as_ref())?,
         ca_file: context.env.path(env::PASEO_CA_FILE),
         server: ServerId::new(&id).expect("it is short and not empty"),
         lines: Vec::new(),
@@ -203,8 +211,10 @@ impl Check {
                 tls: self.relay.tls,
             },
             path: Secret::new(format!("{PATH}?{}", query.encode())),
-            bearer: None,
-            ask_presence: ask,
+            greeting: Greeting::Relay {
+                token: self.token.clone(),
+                ask_presence: ask,
+            },
             timeout: PATIENCE,
             ca_file: self.ca_file.clone(),
         };

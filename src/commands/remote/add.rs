@@ -6,6 +6,7 @@ use serde_json::json;
 use super::check::{Checked, check};
 use super::ls::Listed;
 use super::source::{Source, choose_store};
+use crate::commands::relay_token::TokenSource;
 use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::error::{CommandError, Exit};
@@ -32,6 +33,10 @@ pub struct Args {
     /// Do not connect to see whether it works
     #[arg(long)]
     pub no_check: bool,
+
+    /// File with the token of a private relay, or - for stdin; it is kept with the offer
+    #[arg(long, value_name = "FILE")]
+    pub relay_token: Option<TokenSource>,
 
     /// Where to keep the secret: keyring or file
     #[arg(long, value_name = "STORE", add = complete::words(&["keyring", "file"]))]
@@ -80,7 +85,19 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         return Err(crate::remote::ConfigError::Exists(args.name.clone()).into());
     }
     let store = choose_store(context, args.store)?;
-    let source = Source::given_or_asked(context, args.offer.as_ref())?;
+    let mut source = Source::given_or_asked(context, args.offer.as_ref())?;
+    if let Some(token) = &args.relay_token {
+        let reads_stdin = matches!(token, TokenSource::Stdin)
+            && args
+                .offer
+                .as_ref()
+                .is_some_and(|offer| offer.expose() == "-");
+        if reads_stdin {
+            let message = "offer and token cannot both come from standard input";
+            return Err(CommandError::usage("INVALID_RELAY_TOKEN", message));
+        }
+        source.set_relay_token(token.read()?)?;
+    }
     if let Source::Offer(offer) = &source
         && !args.again
     {

@@ -45,7 +45,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         let message = format!("`{}` is reached straight, and has no offer", remote.name);
         return Err(CommandError::usage("NO_OFFER", message));
     };
-    let Source::Offer(offer) = Source::given_or_asked(context, args.offer.as_ref())? else {
+    let Source::Offer(mut offer) = Source::given_or_asked(context, args.offer.as_ref())? else {
         return Err(CommandError::usage(
             "INVALID_OFFER",
             "this is an address, not a pairing offer",
@@ -54,6 +54,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let found = offer.daemon_key.fingerprint();
     if found != old.fingerprint && !args.yes {
         accept(context, old.fingerprint, found)?;
+    }
+    if offer.relay_token.is_none() && offer.relay == old.endpoint {
+        // The relay is the same. An old secret that cannot be read is what this command is for.
+        let known = remote.offer(&context.stores).ok().flatten();
+        offer.relay_token = known.and_then(|known| known.relay_token);
     }
     let target = crate::remote::offer_target(&offer);
     if !args.no_check {

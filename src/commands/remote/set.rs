@@ -2,10 +2,17 @@
 
 use serde_json::json;
 
+use super::source::no_relay;
+use crate::commands::relay_token::TokenSource;
 use crate::commands::{CommandResult, Context};
 use crate::complete;
+use crate::error::CommandError;
 use crate::output::Output;
-use crate::remote::{RemotesFile, Setting, SettingKey};
+use crate::remote::{RemotesFile, Route, Setting, SettingKey, offer_item};
+use crate::secret::{RelayToken, SecretId};
+
+/// What the report calls the token.
+const TOKEN: &str = "relay token";
 
 /// Arguments of `paseo remote set`
 #[derive(Debug, clap::Args)]
@@ -15,8 +22,12 @@ pub struct Args {
     pub name: String,
 
     /// key=value: description, tags (a,b), url, relay.endpoint, relay.tls, connect_timeout, cwd
-    #[arg(required = true, value_name = "KEY=VALUE", value_parser = str::parse::<Setting>)]
+    #[arg(required_unless_present = "relay_token", value_name = "KEY=VALUE", value_parser = str::parse::<Setting>)]
     pub settings: Vec<Setting>,
+
+    /// File with the token of its private relay, or - for stdin; it is kept with the offer
+    #[arg(long, value_name = "FILE")]
+    pub relay_token: Option<TokenSource>,
 }
 
 /// Arguments of `paseo remote unset`
@@ -27,34 +38,61 @@ pub struct UnsetArgs {
     pub name: String,
 
     /// The settings to take away
-    #[arg(required = true, value_name = "KEY", value_parser = str::parse::<SettingKey>)]
+    #[arg(required_unless_present = "relay_token", value_name = "KEY", value_parser = str::parse::<SettingKey>)]
     pub keys: Vec<SettingKey>,
+
+    /// Forget the token of its relay
+    #[arg(long)]
+    pub relay_token: bool,
 }
 
-/// Sets settings, all of them or none.
+/// Sets settings, all of them or none; the token, which is no setting of the file, first.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let mut keys = Vec::new();
+    if let Some(token) = &args.relay_token {
+        set_token(context, &args.name, Some(token.read()?))?;
+        keys.push(TOKEN);
+    }
     let mut edit = RemotesFile::edit(context.env.config_dir().as_deref())?;
     for setting in &args.settings {
         let value = setting.value().clone();
         edit.set(&args.name, setting.key().as_str(), value)?;
     }
     edit.save()?;
-    let keys = args.settings.iter().map(|setting| setting.key().as_str());
-    Ok(changed(&args.name, keys.collect()).into())
+    keys.extend(args.settings.iter().map(|setting| setting.key().as_str()));
+    Ok(changed(&args.name, keys).into())
 }
 
 /// Takes settings away, all of them or none.
 pub fn unset(context: &Context, args: &UnsetArgs) -> CommandResult {
+    let mut keys = Vec::new();
+    if args.relay_token {
+        set_token(context, &args.name, None)?;
+        keys.push(TOKEN);
+    }
     let mut edit = RemotesFile::edit(context.env.config_dir().as_deref())?;
     for key in &args.keys {
         edit.unset(&args.name, key.as_str())?;
     }
     edit.save()?;
-    Ok(changed(
-        &args.name,
-        args.keys.iter().map(|key| key.as_str()).collect(),
-    )
-    .into())
+    keys.extend(args.keys.iter().map(|key| key.as_str()));
+    Ok(changed(&args.name, keys).into())
+}
+
+/// Changes the token inside the secret. The secret gets a new id: whatever is killed in between leaves
+/// the old one or the new one.
+fn set_token(context: &Context, name: &str, token: Option<RelayToken>) -> Result<(), CommandError> {
+    let file = context.remotes()?;
+    let remote = file.get(name)?;
+    let (Route::Relay(route), Some(mut offer)) = (&remote.route, remote.offer(&context.stores)?)
+    else {
+        return Err(no_relay(&format!("`{name}`")));
+    };
+    offer.relay_token = token;
+    let mut route = route.clone();
+    route.secret.id = SecretId::random();
+    context.keeper().repair(name, &route, &offer_item(&offer))?;
+    Ok(())
 }
 
 fn changed(name: &str, keys: Vec<&str>) -> Output {

@@ -8,7 +8,7 @@ use crate::error::{CommandError, Exit};
 use crate::output;
 use crate::pairing::{Offer, OfferSource};
 use crate::remote::{Address, Host, KeepError, offer_target};
-use crate::secret::{Secret, StoreError, StoreKind};
+use crate::secret::{RelayToken, Secret, StoreError, StoreKind};
 use crate::target::Target;
 
 /// What is to be saved.
@@ -61,6 +61,17 @@ impl Source {
         }
     }
 
+    /// Adds the token of the offer's relay.
+    pub(super) fn set_relay_token(&mut self, token: RelayToken) -> Result<(), CommandError> {
+        match self {
+            Self::Offer(offer) => {
+                offer.relay_token = Some(token);
+                Ok(())
+            }
+            Self::Direct { .. } => Err(no_relay("this address")),
+        }
+    }
+
     pub(super) fn target(&self) -> Target {
         match self {
             Self::Offer(offer) => offer_target(offer),
@@ -101,6 +112,12 @@ fn offer_file(error: &StoreError) -> Result<bool, CommandError> {
     output::note(&error.to_string());
     let question = "Keep the secret in a file that only you can read, not encrypted?";
     output::ask_yes(question).map_err(not_asked)
+}
+
+/// A token was given for something that is not behind a relay.
+pub(super) fn no_relay(what: &str) -> CommandError {
+    let message = format!("{what} is reached straight, without a relay that could want a token");
+    CommandError::usage("NO_RELAY", message)
 }
 
 /// The terminal went away.

@@ -50,7 +50,8 @@ impl Serve for GetPairingOffer {
             let server_id = Secret::new(core.identity.server_id.as_str().to_owned());
             let endpoint = relay.public_endpoint.clone();
             let tls = Some(relay.public_use_tls);
-            let offer = Offer::new(server_id, core.identity.public_key, endpoint, tls);
+            let mut offer = Offer::new(server_id, core.identity.public_key, endpoint, tls);
+            offer.relay_token = relay.token.clone();
             offer.to_link(&core.app_url)
         });
         Ok(PairingOffer {

@@ -1,0 +1,77 @@
+//! The real binary: commands that end, and servers that run until the test does.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+use crate::support::within;
+
+/// A command in a home of its own. Nothing of the machine's settings reaches it.
+pub(crate) fn paseo(home: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paseo"));
+    command
+        .args(args)
+        .env_clear()
+        .env("HOME", home)
+        .env("NO_COLOR", "1")
+        .env("PASEO_BATCH", "1")
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) async fn run(home: &Path, args: &[&str]) -> Output {
+    let mut command = paseo(home, args);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    within("a command", command.output()).await.unwrap()
+}
+
+/// What a command printed, which must have succeeded.
+pub(crate) async fn json(home: &Path, args: &[&str]) -> serde_json::Value {
+    let output = run(home, &[args, &["--json"]].concat()).await;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {stderr}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The error of a command, which must have failed with this exit status.
+pub(crate) async fn error(home: &Path, args: &[&str], exit: i32) -> serde_json::Value {
+    let output = run(home, &[args, &["--json"]].concat()).await;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(exit), "{args:?}: {stderr}");
+    let start = stderr.find('{').unwrap();
+    serde_json::from_str::<serde_json::Value>(&stderr[start..]).unwrap()["error"].take()
+}
+
+/// A server, killed when dropped.
+pub(crate) struct Running {
+    _child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+}
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { _child: child, log }
+    }
+
+    /// Returns the next line of its log that holds these words.
+    pub(crate) async fn says(&mut self, words: &str) -> String {
+        let find = async {
+            loop {
+                let line = self.log.next_line().await.unwrap();
+                let line = line.unwrap_or_else(|| panic!("it ended without {words:?}"));
+                if line.contains(words) {
+                    return line;
+                }
+            }
+        };
+        within(words, find).await
+    }
+}
