@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::absent::arrival;
 use super::session::{CallError, DaemonClient, Opening, Reply, encode};
 use crate::e2ee::{self, PublicKey};
 use crate::protocol::relay::Endpoint;
@@ -46,6 +47,9 @@ pub struct Settings {
     /// Whether hello and the opening request may leave together with the encryption handshake. Only for a
     /// daemon that was last seen at 0.5.0 or newer.
     pub pipelined: bool,
+    /// What tells the user that the relay has no such daemon now, and how long it is waited for: until
+    /// `connect_timeout` is over. `None`: it is not waited for.
+    pub on_absent: Option<fn(&Endpoint, Duration)>,
 }
 
 /// Why there is no session.
@@ -148,20 +152,18 @@ async fn open(
     settings: &Settings,
     ahead: &mut Option<Ahead<'_>>,
 ) -> Result<DaemonClient, ConnectError> {
-    let dialled = dial(&dial_for(target, settings)).await?;
-    let deadline = Instant::now() + settings.handshake_timeout;
+    let connect_deadline = Instant::now() + settings.connect_timeout;
+    let dialed = dial(&dial_for(target, settings)).await?;
     let Target::Relay {
         relay, daemon_key, ..
     } = target
     else {
-        let introduction = introduce(dialled.transport, hello(settings), deadline).await;
+        let deadline = Instant::now() + settings.handshake_timeout;
+        let introduction = introduce(dialed.transport, hello(settings), deadline).await;
         return introduction.on(target, settings);
     };
-    if dialled.daemon_online == Some(false) {
-        return Err(ConnectError::DaemonAbsent {
-            relay: relay.clone(),
-        });
-    }
+    let transport = arrival(dialed, relay, settings, connect_deadline).await?;
+    let deadline = Instant::now() + settings.handshake_timeout;
     let road = Road {
         target,
         settings,
@@ -170,9 +172,9 @@ async fn open(
         deadline,
     };
     if !settings.pipelined {
-        return road.waiting(dialled.transport).await;
+        return road.waiting(transport).await;
     }
-    match road.pipelined(dialled.transport, ahead).await {
+    match road.pipelined(transport, ahead).await {
         Some(result) => result,
         // The daemon turned out to be older than remembered: once more, one step after the other.
         None => {

@@ -4,6 +4,7 @@
 //! request and waits for its reply. Which road the frames take, and whether they are encrypted on it, is
 //! decided in `connect` and unknown everywhere else.
 
+mod absent;
 mod connect;
 mod events;
 mod reader;

@@ -9,6 +9,7 @@ use crate::client::{self, DaemonClient};
 use crate::env::{self, Env};
 use crate::error::CommandError;
 use crate::output::{self, Format};
+use crate::protocol::relay::Endpoint;
 use crate::protocol::session::Request;
 use crate::secret::Stores;
 use crate::state::{ClientId, DaemonState};
@@ -66,6 +67,11 @@ impl Context {
     /// Returns whether nobody is there to answer a prompt.
     pub fn is_batch(&self) -> bool {
         self.global.batch || self.env.is_set(env::PASEO_BATCH) || !std::io::stdin().is_terminal()
+    }
+
+    /// Returns whether somebody sees what is waited for, and can end it.
+    fn may_wait(&self) -> bool {
+        !self.is_batch() && std::io::stderr().is_terminal()
     }
 
     /// Connects to the selected daemon and does something with it.
@@ -136,6 +142,7 @@ impl Context {
             connect_timeout: connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             handshake_timeout: HANDSHAKE_TIMEOUT,
             ca_file: self.env.path(env::PASEO_CA_FILE),
+            on_absent: self.may_wait().then_some(tell_absence),
             pipelined: matches!(target, Target::Relay { .. }) && state.pipelines(),
         };
         Road {
@@ -168,6 +175,14 @@ impl Road {
         daemon.close().await;
         result
     }
+}
+
+fn tell_absence(relay: &Endpoint, patience: Duration) {
+    let seconds = Duration::from_secs(patience.as_secs().max(1));
+    let patience = humantime::format_duration(seconds);
+    output::note(&format!(
+        "the daemon is not connected to the relay {relay}; waiting for it, at most {patience} …"
+    ));
 }
 
 /// Tells a person who waits what for.

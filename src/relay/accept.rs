@@ -41,8 +41,8 @@ pub(super) struct Upgraded<S> {
     /// What the peer sent behind its request.
     pub(super) early: Bytes,
     pub(super) query: ConnectQuery,
-    /// Whether the peer wants to be told when its daemon comes and goes.
-    pub(super) watches: bool,
+    /// Whether the daemon was there, for a peer that wants to be told when it comes and goes.
+    pub(super) told: Option<bool>,
     /// Its entry in the count of addresses.
     pub(super) visit: Option<Visit>,
 }
@@ -51,7 +51,7 @@ pub(super) struct Upgraded<S> {
 struct Accepted {
     upgrade: OnUpgrade,
     query: ConnectQuery,
-    watches: bool,
+    told: Option<bool>,
     visit: Option<Visit>,
 }
 
@@ -107,7 +107,7 @@ where
             false => parts.read_buf,
         },
         query: accepted.query,
-        watches: accepted.watches,
+        told: accepted.told,
         visit: accepted.visit,
     }))
 }
@@ -165,14 +165,15 @@ async fn websocket(
         return Err(Refusal::Claimed);
     }
     let asked = request.headers().get(PRESENCE_HEADER);
-    let watches = asked.is_some_and(|value| value == PRESENCE_ASK);
+    let asks = asked.is_some_and(|value| value == PRESENCE_ASK);
+    let told = asks.then(|| hub.online(&query));
     let mut answer = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(CONNECTION, "Upgrade")
         .header(UPGRADE, "websocket")
         .header(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()));
-    if watches {
-        let presence = match hub.online(&query.server) {
+    if let Some(online) = told {
+        let presence = match online {
             true => PRESENCE_ONLINE,
             false => PRESENCE_OFFLINE,
         };
@@ -184,7 +185,7 @@ async fn websocket(
     let accepted = Accepted {
         upgrade: hyper::upgrade::on(&mut request),
         query,
-        watches,
+        told,
         visit,
     };
     Ok((answer, accepted))

@@ -82,9 +82,9 @@ impl Hub {
         }
     }
 
-    /// Gives an open socket its seat. Others may be closed because of it. A client that `watches` is
-    /// told when its daemon comes and goes.
-    pub(super) fn attach(self: &Arc<Self>, query: ConnectQuery, watches: bool) -> Attached {
+    /// Gives an open socket its seat. Others may be closed because of it. A client that was `told`
+    /// whether its daemon is there is told when that changes.
+    pub(super) fn attach(self: &Arc<Self>, query: ConnectQuery, told: Option<bool>) -> Attached {
         let place = place(query.seat);
         let role = match &place {
             Place::Control => None,
@@ -112,7 +112,7 @@ impl Hub {
             socket,
             server: server.clone(),
             place,
-            watches,
+            told,
         };
         let kind = match (role, self.apply(&mut state, event, &budget)) {
             (Some(role), Some(pipe)) => Kind::Peer(role, pipe),
@@ -128,13 +128,14 @@ impl Hub {
         }
     }
 
-    /// Returns whether a daemon is there, in either version.
-    pub(super) fn online(&self, server: &ServerId) -> bool {
+    /// Returns whether a daemon is there that speaks the version of this query.
+    pub(super) fn online(&self, query: &ConnectQuery) -> bool {
+        let seat = match query.seat {
+            Seat::Legacy(_) => Place::Legacy(Role::Server),
+            _ => Place::Control,
+        };
         let registry = &self.lock().registry;
-        let seats = [Place::Control, Place::Legacy(Role::Server)];
-        seats
-            .iter()
-            .any(|seat| registry.holder(server, seat).is_some())
+        registry.holder(&query.server, &seat).is_some()
     }
 
     /// Returns whether the session has room for one more socket. Sockets that ask at the same time may

@@ -19,7 +19,12 @@ use crate::protocol::relay::{
 /// What a socket does. Sockets are picked by index, modulo how many there are.
 #[derive(Debug, Clone)]
 enum Step {
-    Attach { server: u8, seat: u8, id: u8 },
+    Attach {
+        server: u8,
+        seat: u8,
+        id: u8,
+        told: bool,
+    },
     Detach(usize),
     Send(usize),
     Nudge(usize),
@@ -29,8 +34,8 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        4 => (0..3_u8, 0..5_u8, 0..3_u8)
-            .prop_map(|(server, seat, id)| Step::Attach { server, seat, id }),
+        4 => (0..3_u8, 0..5_u8, 0..3_u8, any::<bool>())
+            .prop_map(|(server, seat, id, told)| Step::Attach { server, seat, id, told }),
         2 => any::<usize>().prop_map(Step::Detach),
         6 => any::<usize>().prop_map(Step::Send),
         1 => any::<usize>().prop_map(Step::Nudge),
@@ -67,7 +72,8 @@ impl World {
         }
     }
 
-    fn attach(&mut self, server: u8, seat: u8, id: u8) {
+    /// What a client was `told` may be out of date when it gets its seat.
+    fn attach(&mut self, server: u8, seat: u8, id: u8, told: bool) {
         let id = ConnectionId::new(&format!("id{id}")).unwrap();
         let seat = match seat {
             0 => Seat::Legacy(Role::Server),
@@ -81,13 +87,13 @@ impl World {
             seat: seat.clone(),
         };
         self.open.push(Socket {
-            attached: self.hub.attach(query, true),
+            attached: self.hub.attach(query, Some(told)),
             server,
             seat,
             sent: 0,
             seen: HashMap::new(),
             told: Vec::new(),
-            online: None,
+            online: Some(told),
         });
     }
 
@@ -181,7 +187,12 @@ impl World {
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         let pick = |index: usize, open: &[Socket]| (!open.is_empty()).then(|| index % open.len());
         match step {
-            Step::Attach { server, seat, id } => self.attach(server, seat, id),
+            Step::Attach {
+                server,
+                seat,
+                id,
+                told,
+            } => self.attach(server, seat, id, told),
             Step::Detach(index) => {
                 if let Some(index) = pick(index, &self.open) {
                     self.open.swap_remove(index);
@@ -250,6 +261,11 @@ proptest! {
         for index in 0..world.open.len() {
             world.read(index)?;
         }
+        for client in world.open.iter().filter(|s| matches!(s.seat, Seat::Client(_))) {
+            let mut daemons = world.open.iter().filter(|s| s.seat == Seat::Control);
+            let online = daemons.any(|daemon| daemon.server == client.server);
+            prop_assert_eq!(client.online, Some(online), "told wrong");
+        }
         world.open.clear();
         prop_assert!(world.hub.is_empty(), "something is left after the last socket");
         prop_assert_eq!(world.hub.gauges().queued_bytes, 0);
@@ -259,7 +275,7 @@ proptest! {
     #[test]
     fn a_control_socket_knows_the_clients(steps in steps()) {
         let mut world = World::new();
-        world.attach(0, 2, 0);
+        world.attach(0, 2, 0, false);
         for step in steps {
             // This control socket stays where it is.
             let keeps = match &step {

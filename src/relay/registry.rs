@@ -34,8 +34,8 @@ pub(super) enum Event {
         socket: SocketId,
         server: ServerId,
         place: Place,
-        /// Whether a client wants to be told of its daemon's presence.
-        watches: bool,
+        /// What a client that wants to be told of its daemon's presence was told last.
+        told: Option<bool>,
     },
     /// A socket is gone, for whatever reason. Unknown ones are ignored: the registry forgets a socket
     /// as soon as it has it closed.
@@ -115,11 +115,16 @@ impl Registry {
                 socket,
                 server,
                 place,
-                watches,
+                told,
             } => {
-                if watches && let Place::Client(_) = place {
+                if let (Some(told), Place::Client(_)) = (told, &place) {
                     let session = self.sessions.entry(server.clone()).or_default();
                     session.watchers.push(socket);
+                    // The daemon may have come or gone since the client was answered.
+                    let online = session.control.is_some();
+                    if online != told {
+                        effects.push(Effect::Presence { socket, online });
+                    }
                 }
                 self.attach(socket, server, place, &mut effects);
             }

@@ -56,12 +56,12 @@ where
         stream,
         early,
         query,
-        watches,
+        told,
         // The peer counts until its connection is gone.
         visit: _visit,
     } = upgraded;
     let wire = Wire::new(stream, early, hub.limits.message_bytes);
-    let mut socket = Socket::new(wire, hub.attach(query, watches));
+    let mut socket = Socket::new(wire, hub.attach(query, told));
     let last = {
         let mut timer = pin!(sleep_until(socket.next_tick()));
         poll_fn(|cx| socket.poll(cx, timer.as_mut())).await

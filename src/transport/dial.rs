@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::http::{StatusCode, header};
 
 use super::greeting::{Greeting, presence};
 use super::tls::{self, TlsSetupError};
-use super::{Transport, websocket};
+use super::{Presence, Transport, websocket};
 use crate::protocol::relay::Endpoint;
 use crate::secret::Secret;
 
@@ -69,7 +69,7 @@ pub struct Dialed {
     /// The frames.
     pub transport: Transport,
     /// Whether a relay says that the daemon is there; `None` when it does not say.
-    pub daemon_online: Option<bool>,
+    pub presence: Option<Presence>,
 }
 
 /// A step on the way to an open WebSocket.
@@ -296,9 +296,10 @@ impl Attempt<'_> {
             Ok((stream, response)) => {
                 let daemon_online = presence(&response);
                 tracing::info!(?daemon_online, "upgraded to WebSocket");
+                let (teller, presence) = daemon_online.map(Presence::new).unzip();
                 Ok(Dialed {
-                    transport: websocket::from_stream(stream),
-                    daemon_online,
+                    transport: websocket::told_by(stream, teller),
+                    presence,
                 })
             }
             Err(error) => Err(self.upgrade_failed(error)),

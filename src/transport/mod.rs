@@ -5,11 +5,13 @@
 
 pub mod dial;
 mod greeting;
+mod presence;
 mod tls;
 pub mod websocket;
 
 pub use dial::{Address, Dial, DialError, Dialed, Step, dial};
 pub use greeting::Greeting;
+pub use presence::Presence;
 pub use tls::TlsSetupError;
 
 pub mod memory;

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::presence::Teller;
 use super::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
 
@@ -32,16 +33,27 @@ pub fn from_stream<S>(stream: WebSocketStream<S>) -> Transport
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    told_by(stream, None)
+}
+
+/// The same, where the other end is a relay that tells whether the daemon is there.
+pub(super) fn told_by<S>(stream: WebSocketStream<S>, teller: Option<Teller>) -> Transport
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (sink, stream) = stream.split();
     Transport {
         sender: Box::new(Sender(sink)),
-        receiver: Box::new(Receiver(stream)),
+        receiver: Box::new(Receiver { stream, teller }),
     }
 }
 
 struct Sender<S>(SplitSink<WebSocketStream<S>, Message>);
 
-struct Receiver<S>(SplitStream<WebSocketStream<S>>);
+struct Receiver<S> {
+    stream: SplitStream<WebSocketStream<S>>,
+    teller: Option<Teller>,
+}
 
 impl<S> FrameSender for Sender<S>
 where
@@ -90,7 +102,7 @@ where
     fn recv(&mut self) -> BoxFuture<'_, Result<Frame, TransportError>> {
         Box::pin(async move {
             loop {
-                match self.0.next().await {
+                match self.stream.next().await {
                     Some(Ok(Message::Text(text))) => {
                         return Ok(Frame::Text(text.as_str().to_owned()));
                     }
@@ -99,7 +111,12 @@ where
                         return Err(TransportError::Closed(frame.into()));
                     }
                     // The library answers pings by itself.
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                    Some(Ok(Message::Ping(payload))) => {
+                        if let Some(teller) = &self.teller {
+                            teller.heard(&payload);
+                        }
+                    }
+                    Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}
                     Some(Err(error)) => return Err(error.into()),
                     None => return Err(TransportError::Closed(Closed::default())),
                 }

@@ -132,6 +132,7 @@ pub(crate) fn settings() -> Settings {
         connect_timeout: Duration::from_secs(5),
         handshake_timeout: Duration::from_secs(3),
         ca_file: None,
+        on_absent: None,
         pipelined: false,
     }
 }

@@ -10,5 +10,6 @@ mod conformance;
 mod hostile;
 mod load;
 mod operations;
+mod presence;
 mod private;
 mod support;

@@ -115,7 +115,7 @@ impl Check {
         }
         let client = self.dial(Seat::Client(None), true);
         let client = self.line("client", client).await?;
-        self.presence(client.daemon_online);
+        self.presence(client.presence.map(|it| it.is_online()));
         let mut client = client.transport;
         let id = match self.line("connected", told(&mut control)).await? {
             RelayToDaemon::Connected { connection_id } => connection_id,
