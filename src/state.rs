@@ -1,5 +1,5 @@
-//! What is remembered of a daemon between commands, and may be lost at any time: its version and the ids
-//! under which we have sessions with it. None of it lets anyone connect.
+//! What is remembered between commands, and may be lost at any time: of a daemon its version and the ids
+//! under which we have sessions with it, and which remote was the default. None of it lets anyone connect.
 //!
 //! `$XDG_STATE_HOME/paseo/daemons/<key>/{version,client-N,client-N.lock}`, where `<key>` is a hash of the
 //! daemon's public key, or of its address for a direct one.
@@ -119,6 +119,39 @@ impl DaemonState {
         if let Some(dir) = &self.dir {
             let _ = files::create_private_dir(dir)
                 .and_then(|()| files::write_private(&dir.join(name), content.as_bytes()));
+        }
+    }
+}
+
+/// The default remote before the present one, for `paseo remote use -`. A name, not a secret.
+#[derive(Debug)]
+pub struct PreviousDefault {
+    path: Option<PathBuf>,
+}
+
+impl PreviousDefault {
+    /// Finds it below the state directory.
+    pub fn new(state_dir: Option<&Path>) -> Self {
+        Self {
+            path: state_dir.map(|dir| dir.join("previous-default")),
+        }
+    }
+
+    /// Returns the name.
+    pub fn get(&self) -> Option<String> {
+        let content = files::read(self.path.as_ref()?, MAX_FILE).ok()??;
+        String::from_utf8(content).ok()
+    }
+
+    /// Remembers a name.
+    pub fn set(&self, name: &str) {
+        if let Some((path, dir)) = self
+            .path
+            .as_ref()
+            .zip(self.path.as_ref().and_then(|path| path.parent()))
+        {
+            let _ = files::create_private_dir(dir)
+                .and_then(|()| files::write_private(path, name.as_bytes()));
         }
     }
 }

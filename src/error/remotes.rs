@@ -85,6 +85,9 @@ impl From<ConfigError> for CommandError {
                 .hint("update paseo"),
             ConfigError::Exists(_) => wrap("REMOTE_EXISTS", Exit::Failed, error)
                 .hint("choose another name, or remove that one with: paseo remote rm"),
+            ConfigError::Included { .. } => wrap("REMOTE_INCLUDED", Exit::Config, error)
+                .at(Hop::Config)
+                .hint("change that file; or save the daemon here too, under a name of its own"),
             ConfigError::Changed(_) => wrap("CONFIG_CHANGED", Exit::Failed, error).at(Hop::Config),
             ConfigError::NoDirectory => wrap("CONFIG_MISSING", Exit::Config, error)
                 .at(Hop::Config)

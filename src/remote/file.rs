@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml_edit::{Document, DocumentMut, Value};
 
 use super::edit;
+use super::include::{Included, Place};
 use super::name::RemoteName;
 use super::problem::{Invalid, Problem, closest};
 use super::profile::{Options, Remote};
@@ -52,6 +53,14 @@ pub enum ConfigError {
     /// The name is taken.
     #[error("there is already a remote `{0}`")]
     Exists(RemoteName),
+    /// The remote is in a file that is only included, and never written.
+    #[error("`{name}` is defined in {}, which is only included and never changed from here", path.display())]
+    Included {
+        /// The remote.
+        name: RemoteName,
+        /// The file.
+        path: PathBuf,
+    },
     /// No directory for settings is known: neither `HOME` nor `PASEO_CONFIG_DIR` is set.
     #[error("no directory for settings is known")]
     NoDirectory,
@@ -72,7 +81,9 @@ pub struct UnknownRemote {
 pub struct RemotesFile {
     path: Option<PathBuf>,
     text: String,
+    /// The included remotes too, as far as none of its own has their name.
     contents: Contents,
+    included: Included,
 }
 
 impl RemotesFile {
@@ -87,22 +98,33 @@ impl RemotesFile {
     }
 
     fn parse(path: Option<PathBuf>, text: String) -> Result<Self, ConfigError> {
-        let contents = read(&text).map_err(|problems| {
+        let mut included = match &path {
+            Some(path) => Included::load(path, &text)?,
+            None => Included::default(),
+        };
+        let names: Vec<&RemoteName> = included.remotes.keys().collect();
+        let mut contents = read(&text, &names).map_err(|problems| {
             let path = path.as_deref().unwrap_or(Path::new(FILE_NAME));
             Invalid::new(path, &text, problems)
         })?;
+        contents.blocked.append(&mut included.blocked);
+        for (name, (remote, place)) in &included.remotes {
+            match contents.remotes.contains_key(name) {
+                true => included.shadowed.push((name.clone(), place.clone())),
+                false => drop(contents.remotes.insert(name.clone(), remote.clone())),
+            }
+        }
         Ok(Self {
             path,
             text,
             contents,
+            included,
         })
     }
 
     /// Returns the text of the file of a settings directory, valid or not.
     pub fn read_text(dir: Option<&Path>) -> Result<String, ConfigError> {
-        let path = dir.ok_or(ConfigError::NoDirectory)?.join(FILE_NAME);
-        let bytes = files::read(&path, MAX_BYTES)?.unwrap_or_default();
-        String::from_utf8(bytes).map_err(|_| ConfigError::NotUtf8(path))
+        read_text(&dir.ok_or(ConfigError::NoDirectory)?.join(FILE_NAME))
     }
 
     /// Replaces the whole text by a valid one, provided that it is still what it was `before`.
@@ -145,7 +167,32 @@ impl RemotesFile {
         self.path.as_deref()
     }
 
-    /// Returns every remote, by name.
+    /// Returns how many files are included.
+    pub fn included_files(&self) -> usize {
+        self.included.files()
+    }
+
+    /// Returns the included remotes that are not used, because one with the same name comes before them.
+    pub fn shadowed(&self) -> &[(RemoteName, Place)] {
+        &self.included.shadowed
+    }
+
+    /// Returns where an included remote is defined; `None` for those of the file itself.
+    pub fn place_of(&self, name: &RemoteName) -> Option<&Place> {
+        if self.contents.spans.contains_key(name) {
+            return None;
+        }
+        self.included.remotes.get(name).map(|(_, place)| place)
+    }
+
+    /// Returns the text of the file that a remote is defined in.
+    pub(super) fn text_with(&self, name: &RemoteName) -> &str {
+        let place = self.place_of(name);
+        let text = place.and_then(|place| self.included.text_of(&place.path));
+        text.unwrap_or(&self.text)
+    }
+
+    /// Returns every remote, by name, the included ones too.
     pub fn remotes(&self) -> impl Iterator<Item = &Remote> {
         self.contents.remotes.values()
     }
@@ -207,21 +254,28 @@ impl RemotesFile {
     }
 
     /// Returns the line of a byte, counted from 1.
-    pub(super) fn line(&self, at: usize) -> usize {
-        let before = self.text.get(..at).unwrap_or_default();
-        before.matches('\n').count() + 1
+    fn line(&self, at: usize) -> usize {
+        line_of(&self.text, at)
     }
 }
 
-fn read(text: &str) -> Result<Contents, Vec<Problem>> {
+fn read(text: &str, included: &[&RemoteName]) -> Result<Contents, Vec<Problem>> {
     match Document::parse(text) {
-        Ok(document) => schema::read(document.as_table()),
-        Err(error) => {
-            let span = error.span().unwrap_or_default();
-            // Its messages name what is expected, never what is there.
-            Err(vec![Problem::new(error.message(), span)])
-        }
+        Ok(document) => schema::read(document.as_table(), included),
+        Err(error) => Err(vec![Problem::from_toml(&error)]),
     }
+}
+
+/// Returns the line of a byte, counted from 1.
+pub(super) fn line_of(text: &str, at: usize) -> usize {
+    let before = text.get(..at).unwrap_or_default();
+    before.matches('\n').count() + 1
+}
+
+/// Reads a settings file; one that is not there is empty.
+pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let bytes = files::read(path, MAX_BYTES)?.unwrap_or_default();
+    String::from_utf8(bytes).map_err(|_| ConfigError::NotUtf8(path.to_owned()))
 }
 
 /// The file, locked for a change. Nothing is written before [`Edit::save`].
@@ -240,7 +294,7 @@ impl Edit {
 
     /// Adds a remote.
     pub fn insert(&mut self, remote: &Remote) -> Result<(), ConfigError> {
-        if self.file.contents.spans.contains_key(&remote.name) {
+        if self.file.contents.remotes.contains_key(&remote.name) {
             return Err(ConfigError::Exists(remote.name.clone()));
         }
         self.change(|document| edit::insert(document, remote))
@@ -248,7 +302,7 @@ impl Edit {
 
     /// Removes a remote and returns it. When it was the default, the default is the local daemon.
     pub fn remove(&mut self, name: &str) -> Result<Remote, ConfigError> {
-        let remote = self.file.get(name)?.clone();
+        let remote = self.own(name)?.clone();
         // One place at a time, so that no line between the two is touched.
         if self.is_default(&remote.name) {
             self.set_default(RemoteName::LOCAL)?;
@@ -259,8 +313,8 @@ impl Edit {
 
     /// Gives a remote another name; the default follows.
     pub fn rename(&mut self, from: &str, to: &RemoteName) -> Result<(), ConfigError> {
-        let from = self.file.get(from)?.name.clone();
-        if self.file.contents.spans.contains_key(to) {
+        let from = self.own(from)?.name.clone();
+        if self.file.contents.remotes.contains_key(to) {
             return Err(ConfigError::Exists(to.clone()));
         }
         let default = self.is_default(&from);
@@ -284,13 +338,13 @@ impl Edit {
 
     /// Sets a key of a remote, or one inside a table of it (`relay.tls`).
     pub fn set(&mut self, name: &str, key: &str, value: Value) -> Result<(), ConfigError> {
-        let name = self.file.get(name)?.name.clone();
+        let name = self.own(name)?.name.clone();
         self.change(|document| edit::set(document, &name, key, value))
     }
 
     /// Removes a key of a remote, or one inside a table of it.
     pub fn unset(&mut self, name: &str, key: &str) -> Result<(), ConfigError> {
-        let name = self.file.get(name)?.name.clone();
+        let name = self.own(name)?.name.clone();
         self.change(|document| edit::unset(document, &name, key))
     }
 
@@ -302,6 +356,18 @@ impl Edit {
             files::write_private(path, self.file.text.as_bytes())?;
         }
         Ok(self.file)
+    }
+
+    /// Returns a remote of this file; one of an included file cannot be changed.
+    fn own(&self, name: &str) -> Result<&Remote, ConfigError> {
+        let remote = self.file.get(name)?;
+        match self.file.place_of(&remote.name) {
+            None => Ok(remote),
+            Some(place) => Err(ConfigError::Included {
+                name: remote.name.clone(),
+                path: place.path.clone(),
+            }),
+        }
     }
 
     fn is_default(&self, name: &RemoteName) -> bool {

@@ -3,6 +3,7 @@
 mod edit;
 mod file;
 mod host;
+mod include;
 mod item;
 mod keeping;
 mod local;
@@ -19,6 +20,7 @@ mod written;
 
 pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
 pub use host::{Address, Host, HostError};
+pub use include::Place;
 pub use item::{ResolveError, offer_item, offer_target, password_item};
 pub use keeping::{KeepError, Keeper};
 pub use local::LocalHints;

@@ -32,6 +32,11 @@ impl Problem {
         }
     }
 
+    /// What `toml_edit` says: its messages name what is expected, never what is there.
+    pub(super) fn from_toml(error: &toml_edit::TomlError) -> Self {
+        Self::new(error.message(), error.span().unwrap_or_default())
+    }
+
     /// An unknown key, with the known one that is most like it.
     pub(super) fn unknown_key(key: &str, known: &[&str], span: Range<usize>) -> Self {
         let named = if looks_like_key(key) {

@@ -19,7 +19,13 @@ pub(super) const VERSION: i64 = 1;
 /// Longest time that a setting may name.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
-const ROOT: &[&str] = &["version", "default", "defaults", "remotes"];
+const ROOT: &[&str] = &[
+    "version", "default", "defaults", "include", "blocked", "remotes",
+];
+/// What an included file may say: nothing that holds for the remotes of other files.
+const INCLUDED: &[&str] = &["version", "include", "blocked", "remotes"];
+/// What only the user's own file may say.
+const OWN: &[&str] = &["default", "defaults"];
 const DEFAULTS: &[&str] = &["connect_timeout", "cwd"];
 const REMOTE: &[&str] = &[
     "description",
@@ -56,19 +62,63 @@ pub(super) struct Contents {
     pub(super) remotes: BTreeMap<RemoteName, Remote>,
     /// The bytes of each remote's name, where it is defined.
     pub(super) spans: BTreeMap<RemoteName, Range<usize>>,
+    /// Files that belong to it.
+    pub(super) includes: Vec<Include>,
+    /// Keys that no connection is made to.
+    pub(super) blocked: Vec<Fingerprint>,
 }
 
-/// Reads a whole file.
-pub(super) fn read(root: &dyn TableLike) -> Result<Contents, Vec<Problem>> {
+/// Files that a file includes: a path, perhaps with wildcards, and the bytes that name it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Include {
+    pub(super) pattern: String,
+    pub(super) span: Range<usize>,
+}
+
+/// Reads the user's own file. `included` are the names of the remotes in the files that it includes.
+pub(super) fn read(
+    root: &dyn TableLike,
+    included: &[&RemoteName],
+) -> Result<Contents, Vec<Problem>> {
+    read_root(root, ROOT, included)
+}
+
+/// Reads an included file.
+pub(super) fn read_included(root: &dyn TableLike) -> Result<Contents, Vec<Problem>> {
+    read_root(root, INCLUDED, &[])
+}
+
+/// Returns what a file includes, as far as that can be told.
+pub(super) fn includes(root: &dyn TableLike) -> Vec<Include> {
+    let problems = Problems::default();
+    read_includes(&Reader::new(root, None, &[], true, &problems))
+}
+
+fn read_root(
+    root: &dyn TableLike,
+    known: &[&str],
+    included: &[&RemoteName],
+) -> Result<Contents, Vec<Problem>> {
     let problems = Problems::default();
     let version = Reader::new(root, None, ROOT, true, &problems).number("version");
     let newer = version.is_some_and(|version| version > VERSION);
-    let root = Reader::new(root, None, if newer { &[] } else { ROOT }, newer, &problems);
+    let root = Reader::new(root, None, ROOT, newer, &problems);
     if version.is_some_and(|version| version < 1) {
         root.reject("version", format!("must be {VERSION}"));
     }
+    for key in OWN
+        .iter()
+        .filter(|key| !known.contains(key) && root.has(key))
+    {
+        root.reject(
+            key,
+            "belongs in remotes.toml itself, not in an included file",
+        );
+    }
     let mut contents = Contents {
         version: version.unwrap_or(VERSION),
+        includes: read_includes(&root),
+        blocked: fingerprints(&root, "blocked"),
         ..Contents::default()
     };
     if let Some(defaults) = root.table("defaults", DEFAULTS, newer) {
@@ -78,7 +128,7 @@ pub(super) fn read(root: &dyn TableLike) -> Result<Contents, Vec<Problem>> {
     if let Some(remotes) = root.table("remotes", &[], true) {
         read_remotes(&remotes, newer, &problems, &mut contents);
     }
-    read_default(&root, &mut contents);
+    read_default(&root, included, &mut contents);
     let problems = problems.into_vec();
     if problems.is_empty() {
         Ok(contents)
@@ -108,17 +158,33 @@ fn read_remotes(remotes: &Reader<'_>, newer: bool, problems: &Problems, contents
     }
 }
 
+fn read_includes(root: &Reader<'_>) -> Vec<Include> {
+    let span = root.key_span("include");
+    let patterns = root.texts("include").into_iter();
+    let include = |pattern| Include {
+        pattern,
+        span: span.clone(),
+    };
+    patterns.map(include).collect()
+}
+
+fn fingerprints(table: &Reader<'_>, key: &str) -> Vec<Fingerprint> {
+    let parse = |text: String| text.parse().map_err(|why| table.reject(key, why)).ok();
+    table.texts(key).into_iter().filter_map(parse).collect()
+}
+
 /// The default must name a remote, or be `local`, which is the same as none.
-fn read_default(root: &Reader<'_>, contents: &mut Contents) {
+fn read_default(root: &Reader<'_>, included: &[&RemoteName], contents: &mut Contents) {
     let Some(text) = root.text("default") else {
         return;
     };
     if text == RemoteName::LOCAL {
         return;
     }
-    let known: Vec<&str> = contents.spans.keys().map(RemoteName::as_str).collect();
+    let known = contents.spans.keys().chain(included.iter().copied());
+    let known: Vec<&str> = known.map(RemoteName::as_str).collect();
     match text.parse::<RemoteName>() {
-        Ok(name) if contents.spans.contains_key(&name) => {
+        Ok(name) if known.contains(&name.as_str()) => {
             contents.default = Some((name, root.key_span("default")));
         }
         Ok(_) => {

@@ -2,7 +2,7 @@
 
 use toml_edit::{Document, Item, TableLike};
 
-use super::file::RemotesFile;
+use super::file::{RemotesFile, line_of};
 use super::name::RemoteName;
 
 /// A key of the file with its value.
@@ -19,49 +19,49 @@ pub struct Written {
 impl RemotesFile {
     /// Returns the keys of a remote, in the order of the file.
     pub fn written(&self, name: &RemoteName) -> Vec<Written> {
-        self.keys_of(&["remotes", name.as_str()])
+        keys_of(self.text_with(name), &["remotes", name.as_str()])
     }
 
     /// Returns the keys of `[defaults]`, in the order of the file.
     pub fn written_defaults(&self) -> Vec<Written> {
-        self.keys_of(&["defaults"])
+        keys_of(self.text(), &["defaults"])
     }
+}
 
-    fn keys_of(&self, path: &[&str]) -> Vec<Written> {
-        let mut found = Vec::new();
-        // The text has been read before, so it parses.
-        let Ok(document) = Document::parse(self.text()) else {
-            return found;
+fn keys_of(text: &str, path: &[&str]) -> Vec<Written> {
+    let mut found = Vec::new();
+    // The text has been read before, so it parses.
+    let Ok(document) = Document::parse(text) else {
+        return found;
+    };
+    let mut table: &dyn TableLike = document.as_table();
+    for key in path {
+        match table.get(key).and_then(Item::as_table_like) {
+            Some(inner) => table = inner,
+            None => return found,
+        }
+    }
+    collect(text, table, "", &mut found);
+    found.sort_by_key(|written| written.line);
+    found
+}
+
+fn collect(text: &str, table: &dyn TableLike, prefix: &str, found: &mut Vec<Written>) {
+    for (key, item) in table.iter() {
+        let path = format!("{prefix}{key}");
+        if let Some(inner) = item.as_table_like() {
+            collect(text, inner, &format!("{path}."), found);
+            continue;
+        }
+        let span = table.key(key).and_then(|key| key.span());
+        let value = match item.as_str() {
+            Some(text) => text.to_owned(),
+            None => item.to_string().trim().to_owned(),
         };
-        let mut table: &dyn TableLike = document.as_table();
-        for key in path {
-            match table.get(key).and_then(Item::as_table_like) {
-                Some(inner) => table = inner,
-                None => return found,
-            }
-        }
-        self.collect(table, "", &mut found);
-        found.sort_by_key(|written| written.line);
-        found
-    }
-
-    fn collect(&self, table: &dyn TableLike, prefix: &str, found: &mut Vec<Written>) {
-        for (key, item) in table.iter() {
-            let path = format!("{prefix}{key}");
-            if let Some(inner) = item.as_table_like() {
-                self.collect(inner, &format!("{path}."), found);
-                continue;
-            }
-            let span = table.key(key).and_then(|key| key.span());
-            let text = match item.as_str() {
-                Some(text) => text.to_owned(),
-                None => item.to_string().trim().to_owned(),
-            };
-            found.push(Written {
-                key: path,
-                value: text,
-                line: self.line(span.unwrap_or_default().start),
-            });
-        }
+        found.push(Written {
+            key: path,
+            value,
+            line: line_of(text, span.unwrap_or_default().start),
+        });
     }
 }

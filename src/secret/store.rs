@@ -56,15 +56,38 @@ impl fmt::Display for StoreKind {
 
 /// No store has this name. It is not repeated: it may be a secret in the wrong place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a secret store is `keyring` or `file`")]
-pub struct StoreKindError;
+#[error("a secret store is {}{}", names(), did_you_mean(*suggestion))]
+pub struct StoreKindError {
+    /// The store with the most similar name.
+    pub suggestion: Option<StoreKind>,
+}
+
+fn names() -> String {
+    let names = StoreKind::ALL.map(|kind| format!("`{kind}`"));
+    match names.split_last() {
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn did_you_mean(suggestion: Option<StoreKind>) -> String {
+    suggestion.map_or_else(String::new, |kind| format!("; did you mean `{kind}`?"))
+}
 
 impl FromStr for StoreKind {
     type Err = StoreKindError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        found.ok_or(StoreKindError)
+        /// More letters that are wrong make another word.
+        const MOST_WRONG: usize = 2;
+        let wrong = |kind: &Self| strsim::damerau_levenshtein(&text.to_lowercase(), kind.as_str());
+        let nearest = Self::ALL.into_iter().min_by_key(wrong);
+        match nearest {
+            Some(kind) if kind.as_str() == text => Ok(kind),
+            nearest => Err(StoreKindError {
+                suggestion: nearest.filter(|kind| wrong(kind) <= MOST_WRONG),
+            }),
+        }
     }
 }
 

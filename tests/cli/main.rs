@@ -10,6 +10,7 @@ mod fake_daemon;
 mod remotes;
 mod remotes_crash;
 mod remotes_edit;
+mod remotes_more;
 mod remotes_terminal;
 #[path = "../support/replay.rs"]
 mod replay;

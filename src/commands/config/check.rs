@@ -36,13 +36,21 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     if context.output.format == Format::Table {
         lines.iter().for_each(|line| output::note(line));
     }
-    let text = match &path {
-        Some(path) => format!("{path}: valid, {count} remotes"),
-        None => "no directory for settings is known, so there are no remotes".to_owned(),
+    let included = file.included_files();
+    let text = match (&path, included) {
+        (Some(path), 0) => format!("{path}: valid, {count} remotes"),
+        (Some(path), _) => format!("{path}: valid, {count} remotes, {included} files included"),
+        (None, _) => "no directory for settings is known, so there are no remotes".to_owned(),
     };
     Ok(Output::Text {
         text,
-        json: json!({ "path": path, "valid": true, "remotes": count, "warnings": warnings }),
+        json: json!({
+            "path": path,
+            "valid": true,
+            "remotes": count,
+            "included": included,
+            "warnings": warnings,
+        }),
     }
     .into())
 }

@@ -26,18 +26,17 @@ pub(in crate::commands) fn lint(context: &Context, file: &RemotesFile) -> Vec<Wa
         let message = "a newer program wrote this file: what it added is not known here";
         add(0, message.to_owned());
     }
-    let (mut ids, mut daemons) = (BTreeMap::new(), BTreeMap::new());
+    for (name, place) in file.shadowed() {
+        let (path, line) = (place.path.display(), place.line);
+        let message = format!("`{name}` in {path}:{line} is not used: another one comes before it");
+        add(0, message);
+    }
+    let mut daemons = BTreeMap::new();
     for remote in file.remotes() {
         let name = &remote.name;
         let line = file.line_of(name).unwrap_or_default();
         for message in weak(remote) {
             add(line, format!("`{name}`: {message}"));
-        }
-        if let Some(secret) = remote.secret()
-            && let Some(other) = ids.insert(secret.id.as_str().to_owned(), name)
-        {
-            let message = "have one secret: when one is removed, the other loses it";
-            add(line, format!("`{other}` and `{name}` {message}"));
         }
         if let Some(fingerprint) = remote.fingerprint()
             && let Some(other) = daemons.insert(fingerprint.to_string(), name)

@@ -13,8 +13,8 @@ use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
 use crate::pairing::{Offer, OfferSource};
 use crate::remote::{
-    DirectRoute, Options, RelayRoute, Remote, RemoteName, RemotesFile, Route, SecretRef,
-    offer_item, password_item,
+    DirectRoute, RelayRoute, Remote, RemoteName, RemotesFile, Route, SecretRef, offer_item,
+    password_item,
 };
 use crate::secret::{Secret, SecretId, StoreKind};
 
@@ -61,6 +61,10 @@ pub struct Args {
     /// Save a daemon that is already saved under another name
     #[arg(long)]
     pub again: bool,
+
+    /// Take the settings of another remote, and its daemon too unless an offer is given
+    #[arg(long, value_name = "OTHER", add = complete::remotes())]
+    pub from: Option<String>,
 }
 
 fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
@@ -83,6 +87,14 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             return Ok(Output::Nothing.into());
         }
         return Err(crate::remote::ConfigError::Exists(args.name.clone()).into());
+    }
+    let from = args
+        .from
+        .as_deref()
+        .map(|name| file.get(name))
+        .transpose()?;
+    if let (Some(from), None) = (from, &args.offer) {
+        return copy(context, args, from);
     }
     let store = choose_store(context, args.store)?;
     let mut source = Source::given_or_asked(context, args.offer.as_ref())?;
@@ -107,7 +119,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         true => None,
         false => Some(check(context, source.target())?),
     };
-    let (remote, item) = remote(source, args, store);
+    let (remote, item) = remote(source, args, from, store);
     let file = context
         .keeper()
         .add(&remote, item.as_ref(), |edit| match args.default {
@@ -118,7 +130,45 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     Ok(report(&remote, checked.as_ref(), args.default))
 }
 
-fn remote(source: Source, args: &Args, store: StoreKind) -> (Remote, Option<Secret<Vec<u8>>>) {
+/// Saves a remote under a second name. Both then have the same secret, which stays until neither needs it.
+fn copy(context: &Context, args: &Args, from: &Remote) -> CommandResult {
+    if args.store.is_some() {
+        let message = "a copy has the secret of the other remote, and no --store of its own";
+        return Err(CommandError::usage("INVALID_ARGUMENT", message)
+            .hint("afterwards: paseo keystore migrate --to STORE NAME"));
+    }
+    let remote = with_settings_of(Some(from), args, from.route.clone());
+    context
+        .keeper()
+        .add(&remote, None, |edit| match args.default {
+            true => edit.set_default(args.name.as_str()),
+            false => Ok(()),
+        })?;
+    Ok(report(&remote, None, args.default))
+}
+
+/// Makes a remote of what is given, and for the rest of another one.
+fn with_settings_of(from: Option<&Remote>, args: &Args, route: Route) -> Remote {
+    let tags = from.filter(|_| args.tags.is_empty()).map(|from| &from.tags);
+    let description = args.description.as_ref();
+    let description = description.or_else(|| from.and_then(|from| from.description.as_ref()));
+    Remote {
+        name: args.name.clone(),
+        description: description.cloned(),
+        tags: tags.unwrap_or(&args.tags).clone(),
+        route,
+        options: from.map(|from| from.options.clone()).unwrap_or_default(),
+        dirs: from.map(|from| from.dirs.clone()).unwrap_or_default(),
+        added: Some(Timestamp::now()),
+    }
+}
+
+fn remote(
+    source: Source,
+    args: &Args,
+    from: Option<&Remote>,
+    store: StoreKind,
+) -> (Remote, Option<Secret<Vec<u8>>>) {
     let secret = SecretRef {
         store,
         id: SecretId::random(),
@@ -139,16 +189,7 @@ fn remote(source: Source, args: &Args, store: StoreKind) -> (Remote, Option<Secr
             (Route::Direct(DirectRoute { address, secret }), item)
         }
     };
-    let remote = Remote {
-        name: args.name.clone(),
-        description: args.description.clone(),
-        tags: args.tags.clone(),
-        route,
-        options: Options::default(),
-        dirs: Vec::new(),
-        added: Some(Timestamp::now()),
-    };
-    (remote, item)
+    (with_settings_of(from, args, route), item)
 }
 
 fn refuse_twice(file: &RemotesFile, offer: &Offer) -> Result<(), CommandError> {

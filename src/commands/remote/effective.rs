@@ -49,8 +49,13 @@ pub(super) fn show(context: &Context, file: &RemotesFile, remote: &Remote) -> Co
 }
 
 fn settings(context: &Context, file: &RemotesFile, remote: &Remote) -> Vec<Effective> {
-    let path = file.path();
-    let in_file = |written: &Written| Effective {
+    let own = file.path();
+    let found = file.place_of(&remote.name);
+    // That of an included remote is another one.
+    let path = found.map_or(own, |found| Some(found.path.as_path()));
+    let line = found.map(|found| found.line);
+    let line = line.or_else(|| file.line_of(&remote.name));
+    let in_file = |path, written: &Written| Effective {
         key: written.key.clone(),
         value: written.value.clone(),
         origin: "file",
@@ -60,12 +65,13 @@ fn settings(context: &Context, file: &RemotesFile, remote: &Remote) -> Vec<Effec
         key: "name".to_owned(),
         value: remote.name.to_string(),
         origin: "file",
-        from: file.line_of(&remote.name).map(|line| place(path, line)),
+        from: line.map(|line| place(path, line)),
     }];
-    rows.extend(file.written(&remote.name).iter().map(in_file));
+    let written = file.written(&remote.name);
+    rows.extend(written.iter().map(|written| in_file(path, written)));
     for written in file.written_defaults() {
         if !rows.iter().any(|row| row.key == written.key) {
-            rows.push(in_file(&written));
+            rows.push(in_file(own, &written));
         }
     }
     for layered in layers(context, remote) {

@@ -66,12 +66,18 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         add("dir", Some(format!("{} = {}", dir.local, dir.remote)));
     }
     add("added", listed.added.clone());
+    let place = file.place_of(&remote.name);
+    let place = place.map(|place| format!("{}:{}", place.path.display(), place.line));
+    add("included from", place.clone());
     let mut data = serde_json::to_value(&listed).expect("a struct with string keys");
     data["connectTimeout"] = json!(timeout.map(|t| humantime::format_duration(t).to_string()));
     data["cwd"] = json!(options.cwd);
     let dirs = remote.dirs.iter();
     let dirs = dirs.map(|dir| json!({ "local": dir.local, "remote": dir.remote }));
     data["dirs"] = json!(dirs.collect::<Vec<_>>());
+    if let Some(place) = place {
+        data["includedFrom"] = json!(place);
+    }
     Ok(Output::Record {
         rows: rows
             .into_iter()
