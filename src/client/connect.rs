@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::absent::arrival;
-use super::session::{CallError, DaemonClient, Opening, Reply, encode};
+use super::session::{DaemonClient, EarlyReply, Opening, encode};
 use crate::e2ee::{self, PublicKey};
 use crate::protocol::relay::Endpoint;
 use crate::protocol::session::{
@@ -101,57 +101,48 @@ pub enum ConnectError {
     /// The connection ended before the session was open.
     #[error("the connection ended before the session was open")]
     Ended(#[source] Arc<TransportError>),
-    /// The session is open, and the first request could not be sent.
-    #[error(transparent)]
-    Call(CallError),
+}
+
+/// A reading request that may leave before the daemon has introduced itself.
+#[derive(Debug)]
+pub struct Early {
+    id: String,
+    text: String,
+}
+
+impl Early {
+    /// Writes the request.
+    pub fn new<R: Request>(request: &R) -> Self {
+        debug_assert!(
+            !R::MUTATES,
+            "a change must not leave before the daemon is known"
+        );
+        let (id, text) = encode(request);
+        Self { id, text }
+    }
 }
 
 /// Connects, and returns the session once the daemon has introduced itself.
 pub async fn connect(target: &Target, settings: &Settings) -> Result<DaemonClient, ConnectError> {
-    open(target, settings, &mut None).await
+    Ok(connect_early(target, settings, None).await?.0)
 }
 
-/// Connects, and sends a reading request as early as the daemon allows; its reply is on its way when this
-/// returns.
-pub async fn connect_and_call<R: Request>(
+/// The same, and sends a request as early as the daemon allows. Its reply is on its way when this returns;
+/// `None` means that the request could not leave early and was not sent.
+pub async fn connect_early(
     target: &Target,
     settings: &Settings,
-    request: &R,
-) -> Result<(DaemonClient, Reply<R>), ConnectError> {
-    debug_assert!(
-        !R::MUTATES,
-        "a change must not leave before the daemon is known"
-    );
-    let (id, text) = encode(request);
-    let mut reply = None;
-    let mut expect = |opening: &Opening| reply = Some(opening.expect(&id));
-    let daemon = open(
-        target,
-        settings,
-        &mut Some(Ahead {
-            text,
-            expect: &mut expect,
-        }),
-    )
-    .await?;
-    let reply = match reply {
-        Some(reply) => reply,
-        None => daemon.start(request).await.map_err(ConnectError::Call)?,
-    };
-    Ok((daemon, reply))
-}
-
-/// A request that may leave before the daemon has introduced itself, and how to await its reply.
-struct Ahead<'a> {
-    text: String,
-    expect: &'a mut dyn FnMut(&Opening),
+    early: Option<&Early>,
+) -> Result<(DaemonClient, Option<EarlyReply>), ConnectError> {
+    // Boxed: the states of the whole way would otherwise be part of every command's future.
+    Box::pin(open(target, settings, early)).await
 }
 
 async fn open(
     target: &Target,
     settings: &Settings,
-    ahead: &mut Option<Ahead<'_>>,
-) -> Result<DaemonClient, ConnectError> {
+    early: Option<&Early>,
+) -> Result<(DaemonClient, Option<EarlyReply>), ConnectError> {
     let connect_deadline = Instant::now() + settings.connect_timeout;
     let dialed = dial(&dial_for(target, settings)).await?;
     let Target::Relay {
@@ -160,7 +151,7 @@ async fn open(
     else {
         let deadline = Instant::now() + settings.handshake_timeout;
         let introduction = introduce(dialed.transport, hello(settings), deadline).await;
-        return introduction.on(target, settings);
+        return Ok((introduction.on(target, settings)?, None));
     };
     let transport = arrival(dialed, relay, settings, connect_deadline).await?;
     let deadline = Instant::now() + settings.handshake_timeout;
@@ -172,14 +163,14 @@ async fn open(
         deadline,
     };
     if !settings.pipelined {
-        return road.waiting(transport).await;
+        return Ok((road.waiting(transport).await?, None));
     }
-    match road.pipelined(transport, ahead).await {
+    match road.pipelined(transport, early).await {
         Some(result) => result,
         // The daemon turned out to be older than remembered: once more, one step after the other.
         None => {
-            road.waiting(dial(&dial_for(target, settings)).await?.transport)
-                .await
+            let dialled = dial(&dial_for(target, settings)).await?;
+            Ok((road.waiting(dialled.transport).await?, None))
         }
     }
 }
@@ -198,10 +189,10 @@ impl Road<'_> {
     async fn pipelined(
         &self,
         transport: Transport,
-        ahead: &mut Option<Ahead<'_>>,
-    ) -> Option<Result<DaemonClient, ConnectError>> {
+        early: Option<&Early>,
+    ) -> Option<Result<(DaemonClient, Option<EarlyReply>), ConnectError>> {
         let mut texts = vec![hello(self.settings)];
-        texts.extend(ahead.as_ref().map(|ahead| ahead.text.clone()));
+        texts.extend(early.map(|early| early.text.clone()));
         let channel = match e2ee::connect_pipelined(
             transport,
             self.daemon_key,
@@ -216,13 +207,14 @@ impl Road<'_> {
         };
         tracing::info!(binary = channel.binary, "encryption ready, pipelined");
         let opening = Opening::new(channel.transport);
-        if let Some(ahead) = ahead {
-            (ahead.expect)(&opening);
-        }
+        let reply = early.map(|early| opening.expect(&early.id));
         let soon = self.deadline.min(Instant::now() + INTRODUCTION_AFTER_READY);
         match wait(opening, soon).await {
             Introduction::Late if !channel.proof.is_given() => None,
-            introduction => Some(self.outcome(introduction, &channel.proof)),
+            introduction => {
+                let daemon = self.outcome(introduction, &channel.proof);
+                Some(daemon.map(|daemon| (daemon, reply)))
+            }
         }
     }
 

@@ -10,6 +10,6 @@ mod events;
 mod reader;
 mod session;
 
-pub use connect::{ConnectError, Settings, connect, connect_and_call};
+pub use connect::{ConnectError, Early, Settings, connect, connect_early};
 pub use events::{Event, Events};
-pub use session::{CallError, DaemonClient, REPLY_TIMEOUT, Reply};
+pub use session::{CallError, DaemonClient, EarlyReply, REPLY_TIMEOUT, Reply};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::task::AbortHandle;
 
@@ -92,37 +93,51 @@ pub struct Reply<R: Request> {
 impl<R: Request> Reply<R> {
     /// Waits for the reply, as long as `limit` allows; `None` waits for ever.
     pub async fn wait(self, limit: Option<Duration>) -> Result<R::Reply, CallError> {
-        let reply = match limit {
-            Some(limit) => tokio::time::timeout(limit, self.receiver)
-                .await
-                .map_err(|_| CallError::Timeout {
-                    limit,
-                    mutates: R::MUTATES,
-                })?,
-            None => self.receiver.await,
-        };
-        // The reader answers every pending request before it ends, so a dropped channel means that this
-        // side is shutting down.
-        let payload = reply.unwrap_or_else(|_| {
-            let closed = TransportError::Closed(Closed::default());
-            Err(CallError::Lost {
-                source: Arc::new(closed),
-                mutates: R::MUTATES,
-            })
-        });
-        let payload = payload.map_err(|error| match error {
-            CallError::Lost { source, .. } => CallError::Lost {
-                source,
-                mutates: R::MUTATES,
-            },
-            other => other,
-        })?;
+        let payload = receive(self.receiver, limit, R::MUTATES).await?;
         serde_json::from_str(payload.get()).map_err(|error| CallError::Malformed {
             request: R::TYPE,
             line: error.line(),
             column: error.column(),
         })
     }
+}
+
+/// The reply to a request that left before the session was open.
+#[must_use = "the reply is lost otherwise"]
+#[derive(Debug)]
+pub struct EarlyReply(oneshot::Receiver<RawReply>);
+
+impl EarlyReply {
+    /// Says which request it is the reply to.
+    pub fn to<R: Request>(self, _request: &R) -> Reply<R> {
+        Reply {
+            receiver: self.0,
+            request: PhantomData,
+        }
+    }
+}
+
+async fn receive(
+    receiver: oneshot::Receiver<RawReply>,
+    limit: Option<Duration>,
+    mutates: bool,
+) -> Result<Box<RawValue>, CallError> {
+    let reply = match limit {
+        Some(limit) => tokio::time::timeout(limit, receiver)
+            .await
+            .map_err(|_| CallError::Timeout { limit, mutates })?,
+        None => receiver.await,
+    };
+    // The reader answers every pending request before it ends, so a dropped channel means that this
+    // side is shutting down.
+    let payload = reply.unwrap_or_else(|_| {
+        let source = Arc::new(TransportError::Closed(Closed::default()));
+        Err(CallError::Lost { source, mutates })
+    });
+    payload.map_err(|error| match error {
+        CallError::Lost { source, .. } => CallError::Lost { source, mutates },
+        other => other,
+    })
 }
 
 /// A session before `server_info`: frames flow, but only the opening request may be on its way.
@@ -154,8 +169,8 @@ impl Opening {
     }
 
     /// Expects the reply to a request that was written with [`encode`].
-    pub(super) fn expect<R: Request>(&self, id: &str) -> Reply<R> {
-        expect(&self.shared, id)
+    pub(super) fn expect(&self, id: &str) -> EarlyReply {
+        EarlyReply(expect(&self.shared, id))
     }
 
     /// Sends a frame.
@@ -203,18 +218,22 @@ impl DaemonClient {
     /// Sends a request; its reply can be waited for later.
     pub async fn start<R: Request>(&self, request: &R) -> Result<Reply<R>, CallError> {
         let (id, text) = encode(request);
-        let reply = expect(&self.shared, &id);
-        self.send(Frame::Text(text), R::MUTATES).await?;
-        Ok(reply)
+        self.start_text(&id, text).await
     }
 
     /// The same with a given id, where the protocol says which: the answer to a permission request carries
     /// that of the request.
     pub async fn start_as<R: Request>(&self, id: &str, request: &R) -> Result<Reply<R>, CallError> {
-        let text = encode_as(id, request);
-        let reply = expect(&self.shared, id);
+        self.start_text(id, encode_as(id, request)).await
+    }
+
+    async fn start_text<R: Request>(&self, id: &str, text: String) -> Result<Reply<R>, CallError> {
+        let receiver = expect(&self.shared, id);
         self.send(Frame::Text(text), R::MUTATES).await?;
-        Ok(reply)
+        Ok(Reply {
+            receiver,
+            request: PhantomData,
+        })
     }
 
     /// Sends a message that has no reply.
@@ -318,20 +337,17 @@ fn encode_as<R: Request>(id: &str, request: &R) -> String {
     .expect("requests are structs with string keys")
 }
 
-fn expect<R: Request>(shared: &Mutex<Shared>, id: &str) -> Reply<R> {
+fn expect(shared: &Mutex<Shared>, id: &str) -> oneshot::Receiver<RawReply> {
     let (sender, receiver) = oneshot::channel();
     let mut shared = lock(shared);
     match &shared.ended {
         Some(source) => {
             let _ = sender.send(Err(CallError::Lost {
                 source: Arc::clone(source),
-                mutates: R::MUTATES,
+                mutates: false, // whoever receives it knows
             }));
         }
         None => drop(shared.pending.insert(id.to_owned(), sender)),
     }
-    Reply {
-        receiver,
-        request: PhantomData,
-    }
+    receiver
 }

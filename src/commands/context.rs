@@ -1,6 +1,7 @@
 //! What every command works with, and the one place where all parts meet.
 
 use std::io::IsTerminal;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use super::selection::{self, Resolved};
@@ -81,8 +82,7 @@ impl Context {
     ) -> Result<T, CommandError> {
         let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
-            let connect = async |road: &Road| client::connect(&road.target, &road.settings).await;
-            let (road, daemon) = self.first(resolved, connect).await?;
+            let (road, daemon, _) = self.connect(resolved, None).await?;
             road.finish(daemon, work).await
         })
     }
@@ -96,13 +96,14 @@ impl Context {
     ) -> Result<T, CommandError> {
         let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
-            let connect = async |road: &Road| {
-                client::connect_and_call(&road.target, &road.settings, opening).await
-            };
-            let (road, (daemon, reply)) = self.first(resolved, connect).await?;
+            let early = client::Early::new(opening);
+            let (road, daemon, reply) = self.connect(resolved, Some(&early)).await?;
             road.finish(daemon, async |daemon: &DaemonClient| {
-                let reply = reply.wait(Some(client::REPLY_TIMEOUT)).await?;
-                work(daemon, reply).await
+                let reply = match reply {
+                    Some(reply) => reply.to(opening),
+                    None => daemon.start(opening).await?,
+                };
+                work(daemon, reply.wait(Some(client::REPLY_TIMEOUT)).await?).await
             })
             .await
         })
@@ -110,16 +111,17 @@ impl Context {
 
     /// Connects to the first target that can be dialled. When none can, the first one's error counts:
     /// the others are guesses.
-    async fn first<T>(
+    async fn connect(
         &self,
         resolved: Resolved,
-        connect: impl AsyncFn(&Road) -> Result<T, client::ConnectError>,
-    ) -> Result<(Road, T), CommandError> {
+        early: Option<&client::Early>,
+    ) -> Result<(Road, DaemonClient, Option<client::EarlyReply>), CommandError> {
         let mut first = None;
         for target in resolved.targets {
             let road = self.road(target, resolved.options.connect_timeout);
-            match patiently(&road.target, connect(&road)).await {
-                Ok(connected) => return Ok((road, connected)),
+            let connecting = client::connect_early(&road.target, &road.settings, early);
+            match patiently(&road.target, connecting).await {
+                Ok((daemon, reply)) => return Ok((road, daemon, reply)),
                 Err(client::ConnectError::Dial(error)) => {
                     first.get_or_insert(error);
                 }
@@ -201,14 +203,22 @@ async fn patiently<T>(target: &Target, connecting: impl Future<Output = T>) -> T
 pub(super) fn run_async<T>(
     work: impl Future<Output = Result<T, CommandError>>,
 ) -> Result<T, CommandError> {
+    let mut result = None;
+    drive(&mut pin!(async { result = Some(work.await) }))?;
+    result.unwrap_or_else(|| Err(CommandError::internal("the runtime ended early")))
+}
+
+/// The part of [`run_async`] that is the same for every command. The runtime's loop would otherwise be
+/// compiled once for each of them.
+fn drive(work: &mut Pin<&mut dyn Future<Output = ()>>) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| {
             CommandError::internal("the asynchronous runtime cannot start").because(error)
         })?;
-    let result = runtime.block_on(work);
+    runtime.block_on(work);
     // A name lookup that hangs would hold up an ordinary shutdown.
     runtime.shutdown_background();
-    result
+    Ok(())
 }

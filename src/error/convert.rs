@@ -171,7 +171,6 @@ impl From<ConnectError> for CommandError {
                     .because(source)
                     .retryable()
             }
-            ConnectError::Call(error) => error.into(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use paseo::client::{self, CallError, ConnectError, Event};
 use paseo::protocol::agents::FetchAgents;
+use paseo::target::Target;
 use paseo::transport::{Closed, Frame};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
@@ -15,6 +16,23 @@ use crate::peer::{
 
 fn empty_page() -> Value {
     json!({ "entries": [], "pageInfo": { "nextCursor": null, "prevCursor": null, "hasMore": false } })
+}
+
+/// As `Context::with_daemon_and` does it.
+async fn connect_and_call(
+    target: &Target,
+    settings: &client::Settings,
+) -> (client::DaemonClient, client::Reply<FetchAgents>) {
+    let request = FetchAgents::default();
+    let early = client::Early::new(&request);
+    let (daemon, reply) = client::connect_early(target, settings, Some(&early))
+        .await
+        .unwrap();
+    let reply = match reply {
+        Some(reply) => reply.to(&request),
+        None => daemon.start(&request).await.unwrap(),
+    };
+    (daemon, reply)
 }
 
 /// Without a recent `appVersion` a daemon hides agents of custom providers; without
@@ -225,9 +243,7 @@ async fn a_downgraded_daemon_costs_one_reconnect() {
         ..settings()
     };
     let target = peer.relay(&key());
-    let (_daemon, reply) = client::connect_and_call(&target, &settings, &FetchAgents::default())
-        .await
-        .unwrap();
+    let (_daemon, reply) = connect_and_call(&target, &settings).await;
     assert!(reply.wait(Some(Duration::from_secs(5))).await.is_ok());
 }
 
@@ -251,9 +267,7 @@ async fn a_known_daemon_gets_everything_in_one_flight() {
         ..settings()
     };
     let target = peer.relay(&key());
-    let (_daemon, reply) = client::connect_and_call(&target, &settings, &FetchAgents::default())
-        .await
-        .unwrap();
+    let (_daemon, reply) = connect_and_call(&target, &settings).await;
     assert!(reply.wait(Some(Duration::from_secs(5))).await.is_ok());
 }
 
