@@ -3,24 +3,33 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts to print what happens. `filter` is in the syntax of `tracing` (`PASEO_LOG`), and beats `verbose`;
-/// `server` makes the steps the default. Called once, before anything happens.
+/// Starts to print what happens. `filter` (`PASEO_LOG`) is a level, or pairs of a module and its level such as
+/// `paseo::relay=debug,paseo=info`, and beats `verbose`; `server` makes the steps the default. A filter that is
+/// none counts as `verbose`. Called once, before anything happens.
 pub fn start(filter: Option<&str>, verbose: u8, server: bool) {
-    let level = match (filter, verbose) {
-        (Some(filter), _) => filter,
-        (None, 0) if server => "paseo=info",
-        (None, 0) => return,
-        (None, 1) => "paseo=info",
-        (None, 2) => "paseo=debug",
-        (None, _) => "paseo=trace",
+    let level = match verbose {
+        0 if server => Some("paseo=info"),
+        0 => None,
+        1 => Some("paseo=info"),
+        2 => Some("paseo=debug"),
+        _ => Some("paseo=trace"),
     };
-    // A second call, in tests, changes nothing.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+    let targets = filter.and_then(|filter| filter.parse::<Targets>().ok());
+    let Some(targets) = targets.or_else(|| level?.parse().ok()) else {
+        return;
+    };
+    let lines = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(verbose > 2)
+        .with_target(verbose > 2);
+    // A second call, in tests, changes nothing.
+    let _ = tracing_subscriber::registry()
+        .with(targets)
+        .with(lines)
         .try_init();
 }

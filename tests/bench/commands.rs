@@ -1,17 +1,20 @@
-//! Whole commands, from start to the end of the process: `cargo bench --bench commands`.
+//! Whole commands, from start to the end of the process: `cargo bench --bench commands`. `ls` goes through our relay to
+//! our daemon. Prints the peak memory of `ls` (with GNU time) and the size of the binary, too.
 //!
-//! With `PASEO_BENCH_OFFICIAL` naming an official `paseo` and `PASEO_BENCH_OFFER` a file with an offer, the same is
-//! measured against that daemon, and the official CLI beside it.
+//! With `PASEO_BENCH_OFFER` naming a file with an offer, `ls` is measured against that daemon; with
+//! `PASEO_BENCH_OFFICIAL` naming an official `paseo`, that one is measured beside.
 
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
+    clippy::print_stdout,
     missing_docs,
-    reason = "a bench stops at the first surprise, and is told by variables what is there"
+    reason = "a bench stops at the first surprise, prints, and is told by variables what is there"
 )]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -37,13 +40,83 @@ fn paseo(home: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn succeed(mut command: Command) {
+fn succeed(mut command: Command) -> String {
     let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    told
+}
+
+/// A relay and a daemon of ours, for as long as the bench runs.
+struct World(Vec<Child>);
+
+impl World {
+    /// Starts both; the daemon's offer is in `offer.json` below `home`.
+    fn start(home: &Path) -> Self {
+        let mut world = Self(Vec::new());
+        let relay = ["relay", "serve", "--listen", "127.0.0.1:0"];
+        let listening = world.serve(paseo(home, &relay), "listening");
+        let address = listening.split("address=").nth(1).unwrap();
+        let address = address.split_whitespace().next().unwrap();
+        let daemon = [
+            "daemon",
+            "run",
+            "--listen",
+            "127.0.0.1:0",
+            "--relay",
+            address,
+        ];
+        world.serve(paseo(home, &daemon), "connected to the relay");
+        let offer = home.join("offer.json");
+        let pair = ["daemon", "pair", "--save", offer.to_str().unwrap()];
+        succeed(paseo(home, &pair));
+        world
+    }
+
+    /// Waits for the line of a server's log that holds a word.
+    fn serve(&mut self, mut command: Command, word: &str) -> String {
+        let piped = command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = piped.env("NO_COLOR", "1").spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        self.0.push(child);
+        let line = lines.find_map(|line| line.ok().filter(|line| line.contains(word)));
+        std::thread::spawn(move || lines.for_each(drop)); // a full pipe would stop the server
+        line.expect("the server says that it is ready")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Prints what is a size, not a time.
+fn report_sizes(home: &Path, ls: &[&str]) {
+    let binary = std::fs::metadata(env!("CARGO_BIN_EXE_paseo")).unwrap();
+    println!(
+        "size of the binary: {:.2} MiB",
+        binary.len() as f64 / 1024.0 / 1024.0
     );
+    let mut time = Command::new("/usr/bin/time");
+    time.args(["-f", "%M", env!("CARGO_BIN_EXE_paseo")]);
+    let ours = paseo(home, ls);
+    time.args(ours.get_args()).env_clear();
+    for (name, value) in ours.get_envs() {
+        time.env(name, value.unwrap());
+    }
+    match time.output() {
+        Err(_) => println!("peak memory of ls: skipped, /usr/bin/time is not installed"),
+        Ok(output) => {
+            assert!(output.status.success());
+            let told = String::from_utf8_lossy(&output.stderr);
+            let kib: f64 = told.trim().parse().unwrap();
+            println!("peak memory of ls: {:.1} MiB", kib / 1024.0);
+        }
+    }
 }
 
 fn commands(c: &mut Criterion) {
@@ -60,34 +133,38 @@ fn commands(c: &mut Criterion) {
         b.iter(|| succeed(paseo(home.path(), &["remote", "ls"])))
     });
 
-    let offer = std::env::var("PASEO_BENCH_OFFER").ok();
-    if let Some(offer) = &offer {
-        let ls = ["ls", "--relay", offer.as_str()];
-        group.bench_function("ls through a relay", |b| {
-            b.iter(|| succeed(paseo(home.path(), &ls)))
-        });
-    }
+    let own = home.path().join("offer.json");
+    let (offer, _world) = match std::env::var("PASEO_BENCH_OFFER") {
+        Ok(offer) => (offer, None),
+        Err(_) => {
+            let world = World::start(home.path());
+            (own.to_str().unwrap().to_owned(), Some(world))
+        }
+    };
+    let ls = ["ls", "--relay", offer.as_str()];
+    group.bench_function("ls through a relay", |b| {
+        b.iter(|| succeed(paseo(home.path(), &ls)))
+    });
+    report_sizes(home.path(), &ls);
     if let Ok(official) = std::env::var("PASEO_BENCH_OFFICIAL") {
         group.sample_size(10);
         let version = || succeed_official(&official, home.path(), &["--version"]);
         group.bench_function("official --version", |b| b.iter(version));
-        if let Some(offer) = &offer {
-            let link = std::fs::read_to_string(offer).unwrap();
-            let ls = || succeed_official(&official, home.path(), &["ls", "--host", link.trim()]);
-            group.bench_function("official ls through a relay", |b| b.iter(ls));
-        }
+        let link = std::fs::read_to_string(&offer).unwrap();
+        let ls = || succeed_official(&official, home.path(), &["ls", "--host", link.trim()]);
+        group.bench_function("official ls through a relay", |b| b.iter(ls));
     }
     group.finish();
 }
 
-fn succeed_official(program: &str, home: &Path, args: &[&str]) {
+fn succeed_official(program: &str, home: &Path, args: &[&str]) -> String {
     let mut command = Command::new(program);
     command
         .args(args)
         .env("HOME", home)
         .env("PASEO_HOME", home)
         .stdin(Stdio::null());
-    succeed(command);
+    succeed(command)
 }
 
 criterion_group!(benches, commands);
