@@ -169,8 +169,8 @@ async fn open(
         Some(result) => result,
         // The daemon turned out to be older than remembered: once more, one step after the other.
         None => {
-            let dialled = dial(&dial_for(target, settings)).await?;
-            Ok((road.waiting(dialled.transport).await?, None))
+            let dialed = dial(&dial_for(target, settings)).await?;
+            Ok((road.waiting(dialed.transport).await?, None))
         }
     }
 }
