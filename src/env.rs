@@ -32,6 +32,8 @@ pub const PASEO_KEYSTORE_TIMEOUT: &str = "PASEO_KEYSTORE_TIMEOUT";
 pub const PASEO_CONNECT_TIMEOUT: &str = "PASEO_CONNECT_TIMEOUT";
 /// Set by the shell that asks for completions, to its name.
 pub const PASEO_COMPLETE: &str = "PASEO_COMPLETE";
+/// Set for a command that is handed to the official CLI: by which process, and to which program.
+pub const PASEO_HANDED_OVER: &str = "PASEO_HANDED_OVER";
 /// When set, nothing prompts.
 pub const PASEO_BATCH: &str = "PASEO_BATCH";
 /// `official` restores the exit codes of the official CLI (0 or 1).

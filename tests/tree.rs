@@ -67,7 +67,7 @@ fn the_official_commands_are_there() {
         workspace create ls rename archive; worktree ls create archive; script ls start stop; \
         schedule create ls inspect logs pause resume run-once update delete; \
         heartbeat create update delete; terminal ls create capture send-keys kill; \
-        daemon pair reload start set-password; onboard; start; plugin; hub; speech; hooks";
+        daemon pair reload start status stop restart set-password; onboard; start; status; restart; plugin; hub; speech; hooks";
     for group in official.split(';').map(str::trim) {
         let mut words = group.split_whitespace();
         let first = words.next().unwrap();

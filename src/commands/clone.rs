@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{CommandResult, Context, feature, refusal};
+use super::{CommandResult, Context, failure, feature};
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::CloneRepository;
@@ -48,12 +48,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             feature::require(daemon, "projectGithubClone", "UNSUPPORTED_BY_HOST", "clone")?;
             Ok(daemon.call_within(&request, Some(PATIENCE)).await?)
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     let (None, Some(project), Some(path)) = (&reply.error, reply.project, reply.checkout_path)
     else {
         let why = reply.error.as_deref().unwrap_or("no project returned");
         let message = format!("the daemon cloned nothing: {why}");
-        return Err(refusal::says(CODE, Some(message)));
+        return Err(failure::says(CODE, Some(message)));
     };
     let cloned = Cloned {
         repo: reply.repo,

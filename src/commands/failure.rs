@@ -1,4 +1,5 @@
-//! What a command was doing when it failed, in the words of the official CLI.
+//! What a command was doing when the daemon refused: the error code of the official CLI, and the exit that
+//! the daemon's sentence tells. The protocol has no codes for what is unknown or ambiguous.
 
 use crate::client::CallError;
 use crate::error::{CommandError, Exit, Hop};
@@ -13,20 +14,9 @@ pub(super) struct Doing {
 }
 
 impl Doing {
-    /// Makes the error out of the daemon's sentence. That sentence is all there is to tell an unknown id
-    /// from an ambiguous one: the protocol has no code for them.
+    /// Makes the error out of the daemon's sentence.
     pub(super) fn refused(self, why: &str) -> CommandError {
-        let Self { code, what } = self;
-        let message = format!("{what}: {why}");
-        if why.starts_with("Agent not found") {
-            CommandError::new(code, Exit::NotFound, message)
-                .hint("see the agents with: paseo ls -ag")
-        } else if why.contains(" is ambiguous (") {
-            CommandError::new("AMBIGUOUS", Exit::Ambiguous, message).hint("type more of the id")
-        } else {
-            CommandError::new(code, Exit::Failed, message)
-        }
-        .at(Hop::Daemon)
+        judged(self.code, format!("{}: {why}", self.what), why)
     }
 
     /// Makes the error out of a call that gave no reply. A code of the daemon's own beats that of the
@@ -35,25 +25,66 @@ impl Doing {
         let CallError::Refused(refusal) = error else {
             return error.into();
         };
-        let mut made = self.refused(&refusal.error);
-        match refusal.code {
-            Some(code) if code == "unknown_schema" => {
-                made.code = code.into();
-                made.exit = Exit::Incompatible;
-                made.hint("the daemon may be too old for this command: update it")
+        if refusal.code.is_some() {
+            let message = format!("{}: {}", self.what, refusal.error);
+            let mut made = CommandError::from(CallError::Refused(refusal));
+            if made.exit == Exit::Failed {
+                made.exit = exit(&message);
             }
-            Some(code) => {
-                made.code = code.into();
-                made
-            }
-            None => made,
+            made.message = message;
+            return made;
         }
+        self.refused(&refusal.error)
+    }
+}
+
+/// Makes an error out of the sentence inside a reply.
+pub(super) fn says(code: &'static str, sentence: Option<String>) -> CommandError {
+    let sentence = sentence.unwrap_or_else(|| "the daemon did not say why".to_owned());
+    judged(code, sentence.clone(), &sentence)
+}
+
+/// Gives an error of the daemon the code of this command, unless it has one.
+pub(super) fn of(code: &'static str) -> impl Fn(CommandError) -> CommandError {
+    move |error| {
+        let mut error = error.or_code(code);
+        if error.exit == Exit::Failed {
+            error.exit = exit(&error.message);
+        }
+        error
+    }
+}
+
+fn judged(code: &'static str, message: String, why: &str) -> CommandError {
+    let exit = exit(why);
+    let code = match exit {
+        Exit::Ambiguous => "AMBIGUOUS",
+        _ => code,
+    };
+    let made = CommandError::new(code, exit, message).at(Hop::Daemon);
+    match exit {
+        Exit::Ambiguous => made.hint("type more of the id"),
+        Exit::NotFound if why.starts_with("Agent not found") => {
+            made.hint("see the agents with: paseo ls -ag")
+        }
+        _ => made,
+    }
+}
+
+fn exit(why: &str) -> Exit {
+    if why.contains(" is ambiguous (") {
+        Exit::Ambiguous
+    } else if why.to_lowercase().contains(" not found") {
+        Exit::NotFound
+    } else {
+        Exit::Failed
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::session::RpcError;
 
     const DOING: Doing = Doing {
         code: "INSPECT_FAILED",
@@ -77,5 +108,39 @@ mod tests {
             ("AMBIGUOUS", Exit::Ambiguous)
         );
         assert_eq!(DOING.refused("no").exit, Exit::Failed);
+    }
+
+    #[test]
+    fn what_is_unknown_has_its_exit() {
+        let unknown = says("X_FAILED", Some("Workspace not found: wks_1".to_owned()));
+        assert_eq!(
+            (unknown.code.as_ref(), unknown.exit),
+            ("X_FAILED", Exit::NotFound)
+        );
+        assert_eq!(says("X_FAILED", Some("no".to_owned())).exit, Exit::Failed);
+        assert_eq!(says("X_FAILED", None).exit, Exit::Failed);
+    }
+
+    #[test]
+    fn a_code_of_the_daemon_is_kept() {
+        let refusal = |code: &str| {
+            CallError::Refused(RpcError {
+                request_id: String::new(),
+                request_type: None,
+                error: "no".to_owned(),
+                code: Some(code.to_owned()),
+            })
+        };
+        let made = DOING.error(refusal("handler_error"));
+        assert_eq!(
+            (made.code.as_ref(), made.exit),
+            ("handler_error", Exit::Failed)
+        );
+        assert_eq!(made.message, "Failed to inspect agent: no");
+        let made = of("X_FAILED")(refusal("unknown_schema").into());
+        assert_eq!(
+            (made.code.as_ref(), made.exit),
+            ("unknown_schema", Exit::Incompatible)
+        );
     }
 }

@@ -10,7 +10,7 @@ use crate::env::{self, Env};
 use crate::error::{CommandError, Exit};
 
 /// Anything: what is passed on are the arguments of this process, global ones and their order included
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 #[command(disable_help_flag = true)]
 pub struct Args {
     /// Passed on as they are
@@ -34,6 +34,7 @@ pub fn run(context: &Context, words: &[&str], _: &Args) -> CommandResult {
     command.args(std::env::args_os().skip(1));
     // A remote's offer is ours alone. What the official CLI reads itself stays.
     command.env_remove(env::PASEO_RELAY_OFFER);
+    command.env(env::PASEO_HANDED_OVER, marker(&official));
     replace(command).map_err(|error| {
         let message = format!("{} cannot be run", official.display());
         CommandError::new("OFFICIAL_CLI_FAILED", Exit::Failed, message).because(error)
@@ -59,26 +60,63 @@ fn replace(mut command: Command) -> Result<Outcome, std::io::Error> {
     })
 }
 
-/// Finds the first `paseo` on PATH that is not this program, under whatever name or link.
+/// Finds the first `paseo` on PATH that is not this program, under whatever name or link. A script of that
+/// name that only calls this program again comes back here: then the search goes on behind it.
 fn official(env: &Env) -> Option<PathBuf> {
     let ours = std::env::current_exe().ok()?.canonicalize().ok()?;
     let path = env.path(env::PATH)?;
-    std::env::split_paths(&path)
+    let tried = tried(env);
+    let mut candidates: Vec<PathBuf> = std::env::split_paths(&path)
         .filter(|dir| dir.is_absolute())
         .map(|dir| dir.join(if cfg!(windows) { "paseo.cmd" } else { "paseo" }))
-        .find(|candidate| {
+        .filter(|candidate| {
             is_program(candidate) && candidate.canonicalize().is_ok_and(|file| file != ours)
         })
+        .collect();
+    if let Some(at) = tried.and_then(|tried| candidates.iter().rposition(|it| *it == tried)) {
+        candidates.drain(..=at);
+    }
+    candidates.into_iter().next()
+}
+
+/// Says which program was handed the command, and by which process: what a daemon starts later inherits
+/// it, and is not concerned.
+fn marker(official: &Path) -> OsString {
+    let mut marker = OsString::from(format!("{}:", std::process::id()));
+    marker.push(official);
+    marker
+}
+
+/// Returns the program that this process, or the script that called it, was handed to before.
+fn tried(env: &Env) -> Option<PathBuf> {
+    let marker = env.path(env::PASEO_HANDED_OVER)?;
+    let (pid, tried) = marker.to_str()?.split_once(':')?;
+    let concerned = [Some(std::process::id()), parent()];
+    let pid: u32 = pid.parse().ok()?;
+    concerned.contains(&Some(pid)).then(|| PathBuf::from(tried))
 }
 
 #[cfg(unix)]
-fn is_program(path: &Path) -> bool {
+fn parent() -> Option<u32> {
+    let parent = rustix::process::getppid()?;
+    u32::try_from(parent.as_raw_nonzero().get()).ok()
+}
+
+#[cfg(not(unix))]
+fn parent() -> Option<u32> {
+    None
+}
+
+/// Returns whether a file can be run.
+#[cfg(unix)]
+pub(super) fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     path.metadata()
         .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
+/// Returns whether a file can be run.
 #[cfg(not(unix))]
-fn is_program(path: &Path) -> bool {
+pub(super) fn is_program(path: &Path) -> bool {
     path.is_file()
 }

@@ -19,7 +19,6 @@ pub mod permit;
 mod place;
 pub mod project;
 pub mod provider;
-mod refusal;
 pub mod relay;
 pub mod relay_token;
 pub mod remote;
@@ -112,6 +111,10 @@ pub enum Command {
     /// Manage the worktrees that a daemon made
     #[command(subcommand, hide = true)]
     Worktree(worktree::Command),
+    /// Show how a daemon is
+    Status(daemon::status::Args),
+    /// Let a daemon start anew
+    Restart(Box<daemon::restart::Args>),
     /// Read the daemon's configuration again
     Reload(daemon::reload::Args),
     /// Set the official daemon up (official CLI)
@@ -195,6 +198,8 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Schedule(command) => schedule::dispatch(context, command),
         Command::Heartbeat(command) => heartbeat::dispatch(context, command),
         Command::Worktree(command) => worktree::dispatch(context, command),
+        Command::Status(args) => daemon::status::run(context, args),
+        Command::Restart(args) => daemon::restart::run(context, args),
         Command::Reload(args) => daemon::reload::run(context, args),
         Command::Onboard(args) => handover::run(context, &["onboard"], args),
         Command::Start(args) => handover::run(context, &["start"], args),

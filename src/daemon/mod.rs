@@ -152,6 +152,7 @@ impl Daemon {
             hostname: machine(),
             uid: uid(),
             listen: None,
+            desktop_managed: false,
         })?;
         let secret = config.home.secret_key()?;
         let server_id = config.home.server_id(config.server_id.as_ref())?;

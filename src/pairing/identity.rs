@@ -43,6 +43,11 @@ impl Home {
         Ok(Secret::new(id))
     }
 
+    /// Returns the server id of a daemon that has run in this home. Makes none.
+    pub fn known_server_id(&self) -> Result<Option<Secret<String>>, HomeError> {
+        Ok(self.line(&self.file("server-id"))?.map(Secret::new))
+    }
+
     /// Returns the daemon's key from `daemon-keypair.json`, which is made when absent.
     pub fn secret_key(&self) -> Result<SecretKey, HomeError> {
         let path = self.file("daemon-keypair.json");

@@ -29,6 +29,9 @@ pub struct PidFile {
     /// `host:port` or the path of a socket; `None` while the daemon starts.
     #[serde(default)]
     pub listen: Option<String>,
+    /// Whether the desktop app looks after the daemon.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub desktop_managed: bool,
 }
 
 impl PidFile {
@@ -43,12 +46,22 @@ impl PidFile {
             let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
             // A process of another user may not be signalled, but it is there.
             pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
+                && !is_zombie(self.pid)
         }
         #[cfg(not(unix))]
         {
             true
         }
     }
+}
+
+/// Returns whether a process has ended and only its parent has not noticed, where `/proc` tells it.
+#[cfg(unix)]
+fn is_zombie(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name of the program, which may hold anything, ends with the last parenthesis.
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
 /// The claim of a running daemon on its home; dropping it removes the file.
@@ -75,6 +88,17 @@ impl Home {
         // Official daemons know no lock: this step alone decides between them and us.
         files::create_private(&path, &json(&content))?;
         Ok(PidGuard { path, content })
+    }
+}
+
+impl Home {
+    /// Removes the file of a process that has gone.
+    pub fn forget_dead(&self) -> Result<(), ClaimError> {
+        let _lock = Lock::acquire(&self.file(".paseo.pid.lock"), LOCK_PATIENCE)?;
+        if self.pid()?.is_some_and(|pid| !pid.is_alive()) {
+            files::remove(&self.file(PidFile::NAME))?;
+        }
+        Ok(())
     }
 }
 
@@ -124,6 +148,7 @@ mod tests {
             hostname: "vm".into(),
             uid: 0,
             listen: None,
+            desktop_managed: false,
         }
     }
 

@@ -220,7 +220,7 @@ fn a_running_daemon_is_asked() {
 fn a_running_daemon_of_another_home_is_not_taken_for_this_one() {
     let (sandbox, daemon) = running("srv_somebody_else", &["daemonStatusRpc"], official);
     let ran = sandbox.run(&["daemon", "pair"]);
-    ran.failed(10, "belongs to another home");
+    ran.failed(10, "belongs to a different Paseo home");
     ran.says_none_of(&[SERVER_ID, "srv_somebody_else"]);
     assert_eq!(daemon.requests(), [] as [Value; 0]);
 }
@@ -260,6 +260,9 @@ fn relay_with_an_offer_or_a_remote_is_a_mistake() {
         ran.failed(2, "on its own machine");
         ran.says_none_of(&["eyJ2Ijoy"]);
     }
+    // A relay that is on already needs no daemon to turn it on.
+    assert_eq!(sandbox.run(&["daemon", "pair", "--relay"]).status, 0);
+    configure(&sandbox, "127.0.0.1:1", false);
     sandbox
         .run(&["daemon", "pair", "--relay"])
         .failed(7, "does not run");

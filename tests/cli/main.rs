@@ -4,6 +4,7 @@
 
 mod agents;
 mod completion;
+mod daemon_control;
 mod daemon_pair;
 mod effective;
 mod fake_daemon;

@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(value_name = "id")]
     pub id: String,
 
-    /// Longest time to wait, such as 90, 30s or 1h30m; no limit without it
+    /// Longest time to wait, such as 90, 30s or 1h30m [default: no limit]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub timeout: Option<String>,
 }

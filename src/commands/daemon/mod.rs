@@ -1,8 +1,14 @@
-//! `paseo daemon …`: the daemon of this machine.
+//! `paseo daemon …`: the daemon of this machine, and how a selected one is, ends and starts anew.
 
+mod far;
+mod local;
 pub mod pair;
+mod process;
 pub mod reload;
+pub mod restart;
 pub mod run;
+pub mod status;
+pub mod stop;
 
 use std::path::PathBuf;
 
@@ -23,10 +29,15 @@ pub enum Command {
     ///
     /// It listens, and dials the relay when there is one: `--relay HOST:PORT`, else the home's config.json.
     Run(run::Args),
+    /// Show how a daemon is
+    Status(status::Args),
+    /// End a daemon
+    Stop(stop::Args),
+    /// Let a daemon start anew
+    Restart(Box<restart::Args>),
     /// Read the daemon's configuration again
     Reload(reload::Args),
     /// Start the official daemon (official CLI)
-    #[command(hide = true)]
     Start(handover::Args),
     /// Set the password of the official daemon (official CLI)
     #[command(hide = true)]
@@ -43,6 +54,9 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Pair(args) => pair::run(context, args),
         Command::Run(args) => run::run(context, args),
+        Command::Status(args) => status::run(context, args),
+        Command::Stop(args) => stop::run(context, args),
+        Command::Restart(args) => restart::run(context, args),
         Command::Reload(args) => reload::run(context, args),
         Command::Start(args) => handover::run(context, &["daemon", "start"], args),
         Command::SetPassword(args) => handover::run(context, &["daemon", "set-password"], args),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::local;
 use crate::client::{self, DaemonClient};
 use crate::commands::context::run_async;
 use crate::commands::{CommandResult, Context};
@@ -17,9 +18,7 @@ use crate::files::{self, FileError};
 use crate::output::{self, Output, qr};
 use crate::pairing::{DaemonConfig, Home, Offer, Overrides};
 use crate::protocol::daemon::{GetPairingOffer, SetConfig};
-use crate::remote::Host;
 use crate::secret::Secret;
-use crate::target::Target;
 
 /// A daemon on this machine answers at once, or it does not run.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -76,7 +75,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let asked = ask(context, &home, &config, &overrides, enable_relay)?;
     let pairing = match asked {
         Some(pairing) => pairing,
-        None if enable_relay => return Err(not_running()),
+        None if enable_relay && !config.relay.enabled => return Err(not_running()),
         None if !config.relay.enabled => return Err(relay_disabled(context)),
         None => {
             let offer = home.offer(&config, &overrides)?;
@@ -120,7 +119,7 @@ fn ask(
     let pid = home.pid()?;
     let alive = pid.as_ref().is_some_and(|pid| pid.is_alive());
     let listen = pid.and_then(|pid| pid.listen).filter(|_| alive);
-    let target = target(context, listen.as_deref().unwrap_or(&config.listen))?;
+    let target = local::target(context, listen.as_deref().unwrap_or(&config.listen))?;
     let server_id = home.server_id(overrides.server_id.as_ref())?;
     let road = context.road(target, Some(CONNECT_TIMEOUT));
     let answer = run_async(async {
@@ -182,20 +181,6 @@ async fn offer_of(
         offer,
         link: Secret::new(answer.url),
     }))
-}
-
-fn target(context: &Context, listen: &str) -> Result<Target, CommandError> {
-    let password = context.env.text(env::PASEO_PASSWORD).map(Secret::from);
-    match listen.parse() {
-        Ok(Host::Daemon { address, .. }) => Ok(address.target(password)),
-        _ => Err(CommandError::new(
-            "LISTEN_INVALID",
-            Exit::Config,
-            "the address where the daemon listens cannot be used",
-        )
-        .at(Hop::Config)
-        .hint("check daemon.listen in the home's config.json, and PASEO_LISTEN")),
-    }
 }
 
 impl Pairing {
@@ -335,7 +320,7 @@ fn other_home() -> CommandError {
     CommandError::new(
         "DAEMON_OF_OTHER_HOME",
         Exit::Config,
-        "the daemon that answers belongs to another home",
+        "the daemon that answers belongs to a different Paseo home",
     )
     .hint("check --home, PASEO_HOME, and where the daemon of this home listens")
 }

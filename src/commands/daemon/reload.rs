@@ -1,6 +1,6 @@
 //! `paseo daemon reload`, `paseo reload`: read the configuration again.
 
-use crate::commands::{CommandResult, Context, feature, refusal};
+use crate::commands::{CommandResult, Context, failure, feature};
 use crate::output::Output;
 use crate::protocol::daemon::{ReloadConfig, ReloadedConfig};
 
@@ -21,7 +21,7 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
             )?;
             Ok(daemon.call(&ReloadConfig {}).await?)
         })
-        .map_err(refusal::of("DAEMON_RELOAD_FAILED"))?;
+        .map_err(failure::of("DAEMON_RELOAD_FAILED"))?;
     Ok(Output::Text {
         text: match context.output.quiet {
             true => "daemon-config".to_owned(),

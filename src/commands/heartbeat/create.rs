@@ -1,7 +1,7 @@
 //! `paseo heartbeat create`: prompt this agent by the clock.
 
 use crate::commands::schedule::{expires_at, max_runs, show};
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::error::CommandError;
 use crate::protocol::schedules::{Cadence, CreateSchedule, ScheduleTarget};
 
@@ -67,6 +67,6 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         .with_daemon(async |daemon| {
             show::found(daemon.call(&request).await?, CODE, "create heartbeat")
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     Ok(show::line(&schedule).into())
 }

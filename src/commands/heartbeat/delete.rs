@@ -1,7 +1,7 @@
 //! `paseo heartbeat delete`: no more prompts.
 
 use crate::commands::schedule::one;
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::protocol::schedules::{DeleteSchedule, InspectSchedule};
 
 /// Arguments of `paseo heartbeat delete`
@@ -24,9 +24,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             let schedule_id = args.id.clone();
             Ok(daemon.call(&DeleteSchedule { schedule_id }).await?)
         })
-        .map_err(refusal::of(DOING.0))?;
+        .map_err(failure::of(DOING.0))?;
     match reply.error {
         None => Ok(one::deleted(reply.schedule_id, [0, 0]).into()),
-        error => Err(refusal::says(DOING.0, error)),
+        error => Err(failure::says(DOING.0, error)),
     }
 }

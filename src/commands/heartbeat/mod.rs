@@ -6,7 +6,7 @@ pub mod update;
 
 use clap::Subcommand;
 
-use super::{CommandResult, Context, refusal};
+use super::{CommandResult, Context, failure};
 use crate::env;
 use crate::error::CommandError;
 use crate::protocol::schedules::{OneSchedule, ScheduleTarget};
@@ -60,7 +60,7 @@ fn owned(
     let schedule = super::schedule::show::found(reply, code, what)?;
     match schedule.target {
         ScheduleTarget::Agent { agent_id } if agent_id == agent => Ok(()),
-        _ => Err(refusal::says(
+        _ => Err(failure::says(
             code,
             Some(format!("Failed to {what}: {id} is no heartbeat of {agent}")),
         )),

@@ -1,7 +1,7 @@
 //! `paseo heartbeat update`: change when a heartbeat comes.
 
 use crate::commands::schedule::show;
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::protocol::schedules::{Cadence, InspectSchedule, UpdateSchedule};
 
 /// Arguments of `paseo heartbeat update`
@@ -45,6 +45,6 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             super::owned(reply, &args.id, &agent, DOING)?;
             show::found(daemon.call(&request).await?, DOING.0, DOING.1)
         })
-        .map_err(refusal::of(DOING.0))?;
+        .map_err(failure::of(DOING.0))?;
     Ok(show::line(&schedule).into())
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::RemoveProject;
 
@@ -22,9 +22,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call(&request).await?))
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     if !reply.accepted {
-        return Err(refusal::says(CODE, reply.error));
+        return Err(failure::says(CODE, reply.error));
     }
     let removed = reply.removed_workspace_ids;
     let json = json!({ "projectId": request.project_id, "removedWorkspaceIds": removed });

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commands::{CommandResult, Context, refusal, rename};
+use crate::commands::{CommandResult, Context, failure, rename};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::RenameProject;
 
@@ -39,9 +39,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call(&request).await?))
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     if !reply.accepted {
-        return Err(refusal::says(CODE, reply.error));
+        return Err(failure::says(CODE, reply.error));
     }
     let name = reply.custom_name;
     let json = json!({ "projectId": request.project_id, "name": name });

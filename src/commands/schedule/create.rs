@@ -1,7 +1,7 @@
 //! `paseo schedule create`: run a prompt by the clock.
 
 use super::{cadence, show};
-use crate::commands::{CommandResult, Context, model, place, refusal};
+use crate::commands::{CommandResult, Context, failure, model, place};
 use crate::env;
 use crate::error::CommandError;
 use crate::protocol::lifecycle::AgentConfig;
@@ -71,7 +71,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         .with_daemon(async |daemon| {
             show::found(daemon.call(&request).await?, CODE, "create schedule")
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     Ok(show::line(&schedule).into())
 }
 
@@ -148,7 +148,7 @@ impl Args {
             }
             Some(_) if new_agent => Err(CommandError::usage(
                 "INVALID_TARGET",
-                "--provider, --mode and --thinking are for schedules that make an agent each time",
+                "--provider, --mode and --thinking can only be used with a new-agent target",
             )
             .hint("leave --target out, or make it new-agent")),
             Some("self") => match context.env.text(env::PASEO_AGENT_ID) {

@@ -1,7 +1,7 @@
 //! `paseo schedule inspect`: all about a schedule.
 
 use super::{one, show};
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 
 const CODE: &str = "SCHEDULE_INSPECT_FAILED";
 
@@ -11,6 +11,6 @@ pub fn run(context: &Context, args: &one::Args) -> CommandResult {
         .with_daemon_and(&args.inspect(), async |_, reply| {
             one::new_agents(reply, &args.id, CODE, "inspect schedule")
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     Ok(show::record(&schedule).into())
 }

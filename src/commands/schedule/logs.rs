@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::one;
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::schedules::{ScheduleLogs, ScheduleRun};
 
@@ -26,9 +26,9 @@ pub fn run(context: &Context, args: &one::Args) -> CommandResult {
             let schedule_id = args.id.clone();
             Ok(daemon.call(&ScheduleLogs { schedule_id }).await?)
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     if reply.error.is_some() {
-        return Err(refusal::says(CODE, reply.error));
+        return Err(failure::says(CODE, reply.error));
     }
     Ok(Output::List(Table {
         columns: COLUMNS.to_vec(),

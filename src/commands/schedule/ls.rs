@@ -1,7 +1,7 @@
 //! `paseo schedule ls`: the schedules of a daemon.
 
 use super::show;
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::protocol::schedules::{ListSchedules, ScheduleTarget};
 
 /// Arguments of `paseo schedule ls`
@@ -14,9 +14,9 @@ const CODE: &str = "SCHEDULE_LIST_FAILED";
 pub fn run(context: &Context, _: &Args) -> CommandResult {
     let reply = context
         .with_daemon_and(&ListSchedules {}, async |_, reply| Ok(reply))
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     if reply.error.is_some() {
-        return Err(refusal::says(CODE, reply.error));
+        return Err(failure::says(CODE, reply.error));
     }
     let mine = reply
         .schedules

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::show;
 use crate::client::DaemonClient;
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::schedules::{
@@ -52,7 +52,7 @@ fn change<R: Request<Reply = OneSchedule>>(
             new_agents(reply, &args.id, code, what)?;
             show::found(daemon.call_within(request, None).await?, code, what)
         })
-        .map_err(refusal::of(code))?;
+        .map_err(failure::of(code))?;
     Ok(show::line(&schedule).into())
 }
 
@@ -74,7 +74,7 @@ pub(super) fn new_agents(
     let schedule = show::found(reply, code, what)?;
     match schedule.target {
         ScheduleTarget::NewAgent { .. } => Ok(schedule),
-        _ => Err(refusal::says(
+        _ => Err(failure::says(
             code,
             Some(format!("Failed to {what}: Schedule not found: {id}")),
         )),
@@ -89,9 +89,9 @@ pub fn delete(context: &Context, args: &Args) -> CommandResult {
     };
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call(&request).await?))
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     if reply.error.is_some() {
-        return Err(refusal::says(CODE, reply.error));
+        return Err(failure::says(CODE, reply.error));
     }
     Ok(deleted(reply.schedule_id, [10, 12]).into())
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::commands::refusal;
+use crate::commands::failure;
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::schedules::{Cadence, OneSchedule, Schedule, ScheduleTarget};
@@ -110,7 +110,7 @@ pub(in crate::commands) fn found(
             .error
             .as_deref()
             .unwrap_or("the daemon did not say why");
-        refusal::says(code, Some(format!("Failed to {what}: {why}")))
+        failure::says(code, Some(format!("Failed to {what}: {why}")))
     })
 }
 

@@ -1,7 +1,7 @@
 //! `paseo schedule update`: change a schedule.
 
 use super::{cadence, one, show};
-use crate::commands::{CommandResult, Context, model, refusal};
+use crate::commands::{CommandResult, Context, failure, model};
 use crate::error::CommandError;
 use crate::protocol::schedules::{AgentConfigPatch, InspectSchedule, UpdateSchedule};
 
@@ -77,7 +77,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             one::new_agents(reply, &args.id, CODE, "update schedule")?;
             show::found(daemon.call(&request).await?, CODE, "update schedule")
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     Ok(show::record(&schedule).into())
 }
 

@@ -1,7 +1,7 @@
 //! `paseo script ls`: the scripts of a workspace.
 
 use super::{COLUMNS, row, workspace};
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::output::{Output, Table};
 use crate::protocol::scripts::ListScripts;
 
@@ -23,10 +23,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             let workspace_id = wanted.id(daemon).await?;
             Ok(daemon.call(&ListScripts { workspace_id }).await?)
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     if let Some(error) = reply.error {
         let message = format!("no list of scripts: {error}");
-        return Err(refusal::says(CODE, Some(message)));
+        return Err(failure::says(CODE, Some(message)));
     }
     Ok(Output::List(Table {
         columns: COLUMNS.to_vec(),

@@ -1,7 +1,7 @@
 //! `paseo script stop`: stop a script of a workspace.
 
 use super::{one, workspace};
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::protocol::scripts::StopScript;
 
 /// Arguments of `paseo script stop`
@@ -28,9 +28,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             };
             Ok(daemon.call(&request).await?)
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     match (reply.error, reply.script) {
         (None, Some(script)) => Ok(one(&script).into()),
-        (error, _) => Err(refusal::says(CODE, error)),
+        (error, _) => Err(failure::says(CODE, error)),
     }
 }

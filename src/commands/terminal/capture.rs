@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::resolve;
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::protocol::terminals::{CaptureTerminal, ListTerminals};
@@ -49,7 +49,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             };
             Ok(daemon.call(&request).await?)
         })
-        .map_err(refusal::of("TERMINAL_CAPTURE_FAILED"))?;
+        .map_err(failure::of("TERMINAL_CAPTURE_FAILED"))?;
     let text = captured.lines.join("\n");
     let json = json!({
         "terminalId": captured.terminal_id,

@@ -2,7 +2,7 @@
 
 use super::{COLUMNS, row};
 use crate::client::DaemonClient;
-use crate::commands::{CommandResult, Context, place, refusal};
+use crate::commands::{CommandResult, Context, failure, place};
 use crate::error::CommandError;
 use crate::output::{Output, Table};
 use crate::protocol::terminals::{CreateTerminal, Size, Terminal};
@@ -48,10 +48,10 @@ pub(super) async fn start(
     let opened = daemon
         .call(&open)
         .await
-        .map_err(|error| refusal::of("WORKSPACE_OPEN_FAILED")(error.into()))?;
+        .map_err(|error| failure::of("WORKSPACE_OPEN_FAILED")(error.into()))?;
     let workspace = opened
         .workspace
-        .ok_or_else(|| refusal::says("WORKSPACE_OPEN_FAILED", opened.error))?;
+        .ok_or_else(|| failure::says("WORKSPACE_OPEN_FAILED", opened.error))?;
     let create = CreateTerminal {
         cwd: cwd.to_owned(),
         workspace_id: Some(workspace.id),
@@ -62,8 +62,8 @@ pub(super) async fn start(
     let created = daemon
         .call(&create)
         .await
-        .map_err(|error| refusal::of(CODE)(error.into()))?;
+        .map_err(|error| failure::of(CODE)(error.into()))?;
     created
         .terminal
-        .ok_or_else(|| refusal::says(CODE, created.error))
+        .ok_or_else(|| failure::says(CODE, created.error))
 }

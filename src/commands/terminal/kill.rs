@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{resolve, short};
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::terminals::{KillTerminal, ListTerminals};
 
@@ -23,7 +23,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
                 .clone();
             Ok(daemon.call(&KillTerminal { terminal_id }).await?)
         })
-        .map_err(refusal::of("TERMINAL_KILL_FAILED"))?;
+        .map_err(failure::of("TERMINAL_KILL_FAILED"))?;
     let id = killed.terminal_id;
     let json = json!({ "terminalId": id, "success": killed.success });
     let cells = vec![short(&id).into(), killed.success.to_string().into()];

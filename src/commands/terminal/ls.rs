@@ -1,7 +1,7 @@
 //! `paseo terminal ls`: the terminals of a daemon.
 
 use super::{COLUMNS, row};
-use crate::commands::{CommandResult, Context, place, refusal};
+use crate::commands::{CommandResult, Context, failure, place};
 use crate::output::{Output, Table};
 use crate::protocol::terminals::ListTerminals;
 
@@ -30,7 +30,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let reply = context
         .with_daemon_and(&request, async |_, reply| Ok(reply))
-        .map_err(refusal::of("TERMINAL_LIST_FAILED"))?;
+        .map_err(failure::of("TERMINAL_LIST_FAILED"))?;
     let cwd = reply.cwd.as_deref().or(request.cwd.as_deref());
     let rows = reply.terminals.iter();
     let rows = rows.map(|terminal| row(&terminal.id, &terminal.name, cwd.unwrap_or("-")));

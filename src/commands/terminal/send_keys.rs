@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::resolve;
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::output::{Format, Output};
 use crate::protocol::session::Ping;
 use crate::protocol::terminals::{InputMessage, ListTerminals, TerminalInput};
@@ -49,7 +49,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             daemon.call(&Ping::default()).await?;
             Ok(terminal_id)
         })
-        .map_err(refusal::of("TERMINAL_SEND_KEYS_FAILED"))?;
+        .map_err(failure::of("TERMINAL_SEND_KEYS_FAILED"))?;
     let output = match context.output.format {
         Format::Table => Output::Nothing,
         Format::Json | Format::Yaml => Output::Text {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::ArchiveWorkspace;
 
@@ -22,10 +22,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call(&request).await?))
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     let archived_at = reply
         .archived_at
-        .ok_or_else(|| refusal::says(CODE, reply.error))?;
+        .ok_or_else(|| failure::says(CODE, reply.error))?;
     let id = reply.workspace_id;
     let json = json!({ "workspaceId": id, "status": "archived", "archivedAt": archived_at });
     let cells = vec![id.as_str().into(), "archived".into(), archived_at.into()];

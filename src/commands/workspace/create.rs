@@ -2,7 +2,7 @@
 
 use super::{COLUMNS, row};
 use crate::commands::isolation::WorktreeFlags;
-use crate::commands::{CommandResult, Context, place, refusal};
+use crate::commands::{CommandResult, Context, failure, place};
 use crate::error::CommandError;
 use crate::output::{Output, Table};
 use crate::protocol::workspaces::{CreateWorkspace, WorkspaceSource};
@@ -46,10 +46,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call(&request).await?))
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     let workspace = reply
         .workspace
-        .ok_or_else(|| refusal::says(CODE, reply.error))?;
+        .ok_or_else(|| failure::says(CODE, reply.error))?;
     Ok(Output::Item(Table {
         columns: COLUMNS.to_vec(),
         rows: vec![row(&workspace)],

@@ -2,7 +2,7 @@
 
 use super::{COLUMNS, row};
 use crate::client::{CallError, DaemonClient};
-use crate::commands::{CommandResult, Context, refusal};
+use crate::commands::{CommandResult, Context, failure};
 use crate::output::{Output, Table};
 use crate::protocol::agents::{MAX_PAGE, Page};
 use crate::protocol::workspaces::{FetchWorkspaces, Workspace, WorkspacePage};
@@ -20,7 +20,7 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
         .with_daemon_and(&first_page(), async |daemon, first| {
             Ok(with_the_rest(daemon, first).await?)
         })
-        .map_err(refusal::of("WORKSPACE_LIST_FAILED"))?;
+        .map_err(failure::of("WORKSPACE_LIST_FAILED"))?;
     Ok(Output::List(Table {
         columns: COLUMNS.to_vec(),
         rows: workspaces.iter().map(row).collect(),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::ls;
-use crate::commands::{CommandResult, Context, place, refusal};
+use crate::commands::{CommandResult, Context, failure, place};
 use crate::error::{CommandError, Exit};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::{ArchiveWorktree, ListWorktrees};
@@ -12,6 +12,7 @@ use crate::protocol::workspaces::{ArchiveWorktree, ListWorktrees};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its directory's name, or its branch
+    #[arg(value_name = "name")]
     pub name: String,
 
     /// A directory in the repository; the current one when absent
@@ -37,7 +38,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         .with_daemon_and(&list, async |daemon, listed| {
             if let Some(error) = listed.error {
                 let message = format!("Failed to list worktrees: {}", error.message);
-                return Err(refusal::says(ls::CODE, Some(message)));
+                return Err(failure::says(ls::CODE, Some(message)));
             }
             let path = listed
                 .worktrees
@@ -55,10 +56,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             };
             Ok((path, daemon.call(&request).await?))
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     if let Some(error) = reply.error {
         let message = format!("Failed to archive worktree: {}", error.message);
-        return Err(refusal::says(CODE, Some(message)));
+        return Err(failure::says(CODE, Some(message)));
     }
     let name = super::name(&path);
     let removed = reply.removed_agents;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commands::{CommandResult, Context, place, refusal};
+use crate::commands::{CommandResult, Context, failure, place};
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::CreateWorktree;
@@ -43,12 +43,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     request.cwd = place::named(context, args.cwd.as_deref(), "worktree create …", "--cwd")?;
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call(&request).await?))
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     let made = reply.workspace.filter(|_| reply.error.is_none());
     let Some((name, Some(path))) = made.map(|made| (made.name, made.workspace_directory)) else {
         let why = reply.error.as_deref().unwrap_or("no workspace returned");
         let message = format!("Failed to create worktree: {why}");
-        return Err(refusal::says(CODE, Some(message)));
+        return Err(failure::says(CODE, Some(message)));
     };
     let short = super::name(&path);
     let json = json!({ "name": short, "branchName": name, "worktreePath": path });

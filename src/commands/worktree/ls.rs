@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::commands::agent::directory;
-use crate::commands::{CommandResult, Context, place, refusal};
+use crate::commands::{CommandResult, Context, failure, place};
 use crate::env;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::agents::{AgentFilter, AgentSnapshot, FetchAgents};
@@ -44,10 +44,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             };
             Ok((reply, directory::all(daemon, everybody).await?))
         })
-        .map_err(refusal::of(CODE))?;
+        .map_err(failure::of(CODE))?;
     if let Some(error) = reply.error {
         let message = format!("Failed to list worktrees: {}", error.message);
-        return Err(refusal::says(CODE, Some(message)));
+        return Err(failure::says(CODE, Some(message)));
     }
     let home = context.env.text(env::HOME).unwrap_or_default();
     let rows = reply.worktrees.iter();

@@ -94,7 +94,7 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     pub label: Vec<String>,
 
-    /// Longest time to wait, such as 30s, 5m or 1h; no limit without it
+    /// Longest time to wait, such as 30s, 5m or 1h [default: no limit]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub wait_timeout: Option<String>,
 

@@ -1,0 +1,166 @@
+//! The status of the daemon of this machine: its files, and what it says itself when it answers.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::show::{Near, Status};
+use super::{programs, shown_relay, told};
+use crate::client::DaemonClient;
+use crate::commands::Context;
+use crate::commands::context::run_async;
+use crate::commands::daemon::local::{Answer, Local};
+use crate::error::CommandError;
+use crate::protocol::daemon::DaemonStatus;
+
+/// How long a process that runs may need until it listens.
+const STARTING: Duration = Duration::from_millis(2500);
+
+/// How long to wait before the next try.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+/// Looks at the files, and asks whoever answers there. A daemon that does not run is no failure.
+pub(super) fn status(context: &Context, local: &Local) -> Result<Status, CommandError> {
+    let mut status = from_files(local)?;
+    let answer = run_async(async {
+        Ok(match patiently(context, local).await? {
+            Answer::Ours(road, daemon) => Told::By(road.finish(daemon, details).await?, true),
+            Answer::Foreign(road, daemon) => Told::By(road.finish(daemon, details).await?, false),
+            Answer::Locked { sent } => Told::Locked { sent },
+            Answer::Nobody => Told::Nobody,
+            Answer::NoAddress => Told::NoAddress,
+        })
+    })?;
+    let at = local.listen();
+    let near = status.near.as_mut().expect("it was made of files");
+    let running = local.alive().is_some();
+    let mut details = None;
+    let mut notes: Vec<String> = status.note.take().into_iter().collect();
+    match answer {
+        Told::By(daemon, ours) => {
+            let (version, told) = *daemon;
+            status.connected_daemon = "reachable";
+            status.daemon_version = version;
+            if !ours {
+                notes.push(format!(
+                    "the daemon at {at} belongs to a different Paseo home"
+                ));
+            } else if !running {
+                notes.push(format!(
+                    "the daemon at {at} runs without a living process of its own in the pid file"
+                ));
+            } else if told.is_none() {
+                notes.push("the daemon gives no details: it is too old, or too slow".to_owned());
+            }
+            details = told;
+        }
+        Told::Locked { sent: false } => {
+            status.connected_daemon = "auth_required";
+            notes.push(format!(
+                "the daemon at {at} requires a password: set PASEO_PASSWORD"
+            ));
+        }
+        Told::Locked { sent: true } => {
+            status.connected_daemon = "auth_failed";
+            notes.push(format!(
+                "at {at} the password was rejected: check PASEO_PASSWORD"
+            ));
+        }
+        Told::Nobody => {
+            status.connected_daemon = "unreachable";
+            if running {
+                near.local_daemon = "unresponsive";
+                notes.push(format!("its process runs, but nothing answers at {at}"));
+            }
+        }
+        Told::NoAddress => status.connected_daemon = "not_probed",
+    }
+    status.note = (!notes.is_empty()).then(|| notes.join("; "));
+    let mut status = status.told(details);
+    if status.providers.is_none() {
+        status.providers = Some(run_async(async { Ok(programs::look(&context.env).await) })?);
+    }
+    Ok(status)
+}
+
+/// Asks once more, and again, while the process runs: one that has just been started does not listen yet.
+async fn patiently(context: &Context, local: &Local) -> Result<Answer, CommandError> {
+    let deadline = Instant::now() + STARTING;
+    loop {
+        match local.ask(context).await? {
+            Answer::Nobody if local.alive().is_some() && Instant::now() < deadline => {
+                sleep(RETRY_AFTER).await;
+            }
+            answer => return Ok(answer),
+        }
+    }
+}
+
+/// How asking ended.
+enum Told {
+    /// By a daemon, and whether it is that of the home.
+    By(Box<Details>, bool),
+    Locked {
+        sent: bool,
+    },
+    Nobody,
+    NoAddress,
+}
+
+/// The version of a daemon, and what it told.
+type Details = (Option<String>, Option<DaemonStatus>);
+
+async fn details(daemon: &DaemonClient) -> Result<Box<Details>, CommandError> {
+    // A daemon that answers and tells nothing is there all the same.
+    let told = told(daemon).await.unwrap_or_default();
+    Ok(Box::new((daemon.server().version.clone(), told)))
+}
+
+fn from_files(local: &Local) -> Result<Status, CommandError> {
+    let home = local.home.dir();
+    let relay = &local.config.relay;
+    let pid = local.pid.as_ref();
+    let known = |text: &String| (!text.is_empty()).then(|| text.clone());
+    let (local_daemon, note) = match (local.alive(), pid) {
+        (Some(_), _) => ("running", None),
+        (None, Some(pid)) => {
+            let note = format!("the pid file names process {}, which is gone", pid.pid);
+            ("stale_pid", Some(note))
+        }
+        (None, None) => ("stopped", None),
+    };
+    Ok(Status {
+        near: Some(Near {
+            // Scripts of the official CLI read it; whoever sees the home knows it anyway.
+            server_id: local.home.server_id(None)?.expose().clone(),
+            local_daemon,
+            home: home.display().to_string(),
+            owner: pid.map(|pid| {
+                let hostname = known(&pid.hostname);
+                format!(
+                    "{}@{}",
+                    pid.uid,
+                    hostname.as_deref().unwrap_or("unknown-host")
+                )
+            }),
+            log_path: home.join("daemon.log").display().to_string(),
+            desktop_managed: pid.is_some_and(|pid| pid.desktop_managed),
+        }),
+        listen: Some(local.listen().to_owned()),
+        relay: Some(shown_relay(
+            relay.enabled,
+            relay.public_use_tls,
+            &relay.public_endpoint.to_string(),
+        )),
+        hostname: pid.and_then(|pid| known(&pid.hostname)),
+        pid: pid.map(|pid| pid.pid),
+        started_at: pid.and_then(|pid| known(&pid.started_at)),
+        daemon_node: Some(
+            local
+                .alive()
+                .map_or_else(|| "-".to_owned(), programs::of_process),
+        ),
+        note,
+        ..Status::default()
+    })
+}

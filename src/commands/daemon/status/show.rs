@@ -1,0 +1,194 @@
+//! The status of a daemon as the official CLI shows it: names, order and colours are its own.
+
+use anstyle::AnsiColor;
+use serde_json::{Map, Value, json};
+
+use crate::output::{Cell, Column, Output, Row, Table};
+
+/// Version of this program.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// How a daemon is. Fields of the machine are absent for a daemon on another one.
+#[derive(Debug, Default)]
+pub(super) struct Status {
+    /// The name of a saved remote.
+    pub(super) remote: Option<String>,
+    pub(super) near: Option<Near>,
+    pub(super) connected_daemon: &'static str,
+    pub(super) listen: Option<String>,
+    pub(super) relay: Option<String>,
+    pub(super) hostname: Option<String>,
+    pub(super) pid: Option<u32>,
+    pub(super) started_at: Option<String>,
+    pub(super) daemon_node: Option<String>,
+    pub(super) daemon_version: Option<String>,
+    /// `None`: nobody knows.
+    pub(super) providers: Option<Vec<Provider>>,
+    pub(super) note: Option<String>,
+}
+
+/// What can only be said of the daemon of this machine.
+#[derive(Debug)]
+pub(super) struct Near {
+    pub(super) server_id: String,
+    pub(super) local_daemon: &'static str,
+    pub(super) home: String,
+    pub(super) owner: Option<String>,
+    pub(super) log_path: String,
+    pub(super) desktop_managed: bool,
+}
+
+/// Something that runs agents.
+#[derive(Debug)]
+pub(super) struct Provider {
+    pub(super) label: String,
+    pub(super) path: Option<String>,
+    pub(super) version: Option<String>,
+    /// `daemon` when the daemon said it; absent when it was looked for here.
+    pub(super) source: Option<&'static str>,
+}
+
+impl Status {
+    /// Makes the output.
+    pub(super) fn output(self) -> Output {
+        let program = std::env::current_exe().unwrap_or_default();
+        let program = program.display().to_string();
+        let row = |(key, value): (String, Cell)| Row {
+            id: key.clone(),
+            cells: vec![key.into(), value],
+            json: Value::Null,
+        };
+        let mut rows: Vec<Row> = self.rows(&program).into_iter().map(row).collect();
+        // The data is one object, however many rows show it.
+        if let Some(first) = rows.first_mut() {
+            first.json = self.data(&program);
+        }
+        Output::Item(Table {
+            columns: vec![Column("KEY", 0), Column("VALUE", 0)],
+            rows,
+        })
+    }
+
+    fn data(&self, program: &str) -> Value {
+        let mut data = Map::new();
+        let mut put = |key: &str, value: Value| drop(data.insert(key.to_owned(), value));
+        if let Some(remote) = &self.remote {
+            put("remote", json!(remote));
+        }
+        if let Some(near) = &self.near {
+            put("serverId", json!(near.server_id));
+            put("localDaemon", json!(near.local_daemon));
+        }
+        put("connectedDaemon", json!(self.connected_daemon));
+        if let Some(near) = &self.near {
+            put("home", json!(near.home));
+        }
+        put("listen", json!(self.listen));
+        put("relay", json!(self.relay));
+        put("hostname", json!(self.hostname));
+        put("pid", json!(self.pid));
+        put("startedAt", json!(self.started_at));
+        if let Some(near) = &self.near {
+            put("owner", json!(near.owner));
+            put("logPath", json!(near.log_path));
+        }
+        put("daemonNode", json!(self.daemon_node));
+        put("cliNode", json!(program));
+        put("cliVersion", json!(VERSION));
+        put("daemonVersion", json!(self.daemon_version));
+        if let Some(near) = &self.near {
+            put("desktopManaged", json!(near.desktop_managed));
+        }
+        if let Some(providers) = &self.providers {
+            put("providers", providers.iter().map(Provider::data).collect());
+        }
+        if let Some(note) = &self.note {
+            put("note", json!(note));
+        }
+        data.into()
+    }
+
+    fn rows(&self, program: &str) -> Vec<(String, Cell)> {
+        let text = |value: &Option<String>| Cell::from(value.as_deref().unwrap_or("-"));
+        let mut rows = Vec::new();
+        let mut row = |key: &str, value: Cell| rows.push((key.to_owned(), value));
+        if let Some(remote) = &self.remote {
+            row("Remote", remote.as_str().into());
+        }
+        if let Some(near) = &self.near {
+            row("Server ID", near.server_id.as_str().into());
+            let color = match near.local_daemon {
+                "running" => AnsiColor::Green,
+                "unresponsive" => AnsiColor::Yellow,
+                _ => AnsiColor::Red,
+            };
+            row("Local Daemon", Cell::colored(near.local_daemon, color));
+        }
+        let color = match self.connected_daemon {
+            "reachable" => AnsiColor::Green,
+            "not_probed" | "auth_required" => AnsiColor::Yellow,
+            _ => AnsiColor::Red,
+        };
+        row(
+            "Connected Daemon",
+            Cell::colored(self.connected_daemon, color),
+        );
+        if let Some(near) = &self.near {
+            row("Home", near.home.as_str().into());
+        }
+        row("Listen", text(&self.listen));
+        row("Relay", text(&self.relay));
+        row("Hostname", text(&self.hostname));
+        row("PID", text(&self.pid.map(|pid| pid.to_string())));
+        row("Started", text(&self.started_at));
+        if let Some(near) = &self.near {
+            row("Owner", text(&near.owner));
+            row("Logs", near.log_path.as_str().into());
+        }
+        row("Daemon Node", text(&self.daemon_node));
+        row("CLI Node", program.into());
+        row("CLI", VERSION.into());
+        row("Daemon Version", text(&self.daemon_version));
+        if let Some(note) = &self.note {
+            row("Note", note.as_str().into());
+        }
+        if let Some(providers) = &self.providers {
+            row("", "".into());
+            row("Providers", "".into());
+            for provider in providers {
+                row(&format!("  {}", provider.label), provider.cell());
+            }
+        }
+        rows
+    }
+}
+
+impl Provider {
+    fn data(&self) -> Value {
+        let mut data = json!({ "label": self.label, "path": self.path, "version": self.version });
+        if let Some(source) = self.source {
+            data["source"] = json!(source);
+        }
+        data
+    }
+
+    fn cell(&self) -> Cell {
+        let by = if self.source.is_some() {
+            " (daemon)"
+        } else {
+            ""
+        };
+        match (&self.path, &self.version) {
+            (None, _) => Cell::colored(format!("not found{by}"), AnsiColor::Red),
+            (Some(path), _) if self.source.is_some() => {
+                Cell::colored(format!("{path}{by}"), AnsiColor::Green)
+            }
+            (Some(path), Some(version)) => {
+                Cell::colored(format!("{path} ({version})"), AnsiColor::Green)
+            }
+            (Some(path), None) => {
+                Cell::colored(format!("{path} (--version failed)"), AnsiColor::Yellow)
+            }
+        }
+    }
+}
