@@ -1,8 +1,9 @@
 //! The command line: the arguments that every command takes, and the tree of commands.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, CommandFactory, Parser};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
 use crate::complete;
@@ -29,6 +30,20 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Parses a command line; beside it, the words of the command that it names: `agent ls`.
+    pub fn parse_words(argv: &[OsString]) -> Result<(Self, String), clap::Error> {
+        let mut tree = Self::command();
+        let matches = tree.try_get_matches_from_mut(argv)?;
+        let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut tree))?;
+        let mut words: Vec<&str> = Vec::new();
+        let mut next = matches.subcommand();
+        while let Some((word, below)) = next {
+            words.push(word);
+            next = below.subcommand();
+        }
+        Ok((cli, words.join(" ")))
+    }
+
     /// Returns the clap command, for the generators of completions and documents.
     pub fn command_tree() -> clap::Command {
         Self::command()
@@ -80,6 +95,10 @@ pub struct GlobalArgs {
     /// Never prompt
     #[arg(long, global = true)]
     pub batch: bool,
+
+    /// Do not ask before a change on a protected remote
+    #[arg(long, global = true)]
+    pub yes: bool,
 
     /// Tell what happens, on stderr; repeat for more. Without a command: print the version
     #[arg(short, long, global = true, action = ArgAction::Count)]

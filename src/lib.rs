@@ -45,7 +45,6 @@ pub mod transport;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::cli::Cli;
@@ -60,8 +59,8 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let official = env.text(env::PASEO_COMPAT) == Some("official");
-    let cli = match Cli::try_parse_from(&argv) {
-        Ok(cli) => cli,
+    let (cli, words) = match Cli::parse_words(&argv) {
+        Ok(parsed) => parsed,
         Err(error) => return explain(&error, &argv, official),
     };
     let Some(command) = cli.command.as_ref().filter(|_| !cli.global.version) else {
@@ -72,7 +71,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
         cli.global.verbose,
         command.is_server(),
     );
-    let context = Context::new(env, &cli.global);
+    let context = Context::new(env, &cli.global, commands::effect::of(&words));
     match commands::dispatch(&context, command).and_then(|outcome| print(outcome, &context)) {
         // The official CLI tells nothing of the agent by its exit code; a signal is the shell's matter.
         Ok(exit) if official && exit != Exit::Interrupted => ExitCode::SUCCESS,

@@ -83,3 +83,17 @@ fn the_official_commands_are_there() {
         }
     }
 }
+
+/// What a command does to a daemon is told in one table, for every command and for no other.
+#[test]
+fn every_command_says_what_it_does_to_a_daemon() {
+    let table = paseo::commands::effect::EFFECTS;
+    let mut told: Vec<String> = table.iter().map(|(words, _)| (*words).to_owned()).collect();
+    let mut there = Vec::new();
+    each_leaf(&tree(), "", &mut |words, _| {
+        there.push(words.trim_start().to_owned());
+    });
+    told.sort();
+    there.sort();
+    assert_eq!(told, there);
+}

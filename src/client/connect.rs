@@ -44,6 +44,8 @@ pub struct Settings {
     pub handshake_timeout: Duration,
     /// PEM file of authorities that are trusted beside the platform's.
     pub ca_file: Option<PathBuf>,
+    /// Whether requests that change something are refused, here already.
+    pub read_only: bool,
     /// Whether hello and the opening request may leave together with the encryption handshake. Only for a
     /// daemon that was last seen at 0.5.0 or newer.
     pub pipelined: bool,
@@ -135,7 +137,8 @@ pub async fn connect_early(
     early: Option<&Early>,
 ) -> Result<(DaemonClient, Option<EarlyReply>), ConnectError> {
     // Boxed: the states of the whole way would otherwise be part of every command's future.
-    Box::pin(open(target, settings, early)).await
+    let (daemon, reply) = Box::pin(open(target, settings, early)).await?;
+    Ok((daemon.restricted(settings.read_only), reply))
 }
 
 async fn open(

@@ -42,6 +42,9 @@ pub enum CallError {
         /// Whether the request changes anything.
         mutates: bool,
     },
+    /// The session is for reading; nothing was sent.
+    #[error("this remote is read-only, and the command would change something there")]
+    ReadOnly,
     /// The request does not fit into one message; nothing was sent.
     #[error("the message is too large: on this connection it may have {limit} bytes")]
     TooLarge {
@@ -66,6 +69,7 @@ pub struct DaemonClient {
     shared: Arc<Mutex<Shared>>,
     reader: AbortHandle,
     server: ServerInfo,
+    read_only: bool,
 }
 
 impl std::fmt::Debug for DaemonClient {
@@ -186,6 +190,7 @@ impl Opening {
                 shared: self.shared,
                 reader: self.reader,
                 server,
+                read_only: false,
             }),
             Err(_) => Err(lock(&self.shared)
                 .ended
@@ -196,6 +201,12 @@ impl Opening {
 }
 
 impl DaemonClient {
+    /// From here on refuses, with `read_only`, every request that changes something.
+    pub(super) fn restricted(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
     /// Returns what the daemon said of itself.
     pub fn server(&self) -> &ServerInfo {
         &self.server
@@ -289,6 +300,9 @@ impl DaemonClient {
     }
 
     async fn send(&self, frame: Frame, mutates: bool) -> Result<(), CallError> {
+        if self.read_only && mutates {
+            return Err(CallError::ReadOnly);
+        }
         self.sender
             .lock()
             .await

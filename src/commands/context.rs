@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use super::effect::Effect;
 use super::selection::{self, Resolved};
 use crate::cli::GlobalArgs;
 use crate::client::{self, DaemonClient};
@@ -36,11 +37,13 @@ pub struct Context {
     pub output: output::Settings,
     /// Where secrets are.
     pub stores: Stores,
+    /// What the command does to its daemon.
+    pub effect: Effect,
 }
 
 impl Context {
     /// Puts together what every command works with. Reads nothing but its arguments.
-    pub fn new(env: &Env, global: &GlobalArgs) -> Self {
+    pub fn new(env: &Env, global: &GlobalArgs, effect: Effect) -> Self {
         let terminal = std::io::stdout().is_terminal();
         let format = if global.json {
             Format::Json
@@ -62,6 +65,7 @@ impl Context {
             global: global.clone(),
             output,
             stores: selection::stores(env),
+            effect,
         }
     }
 
@@ -118,7 +122,8 @@ impl Context {
     ) -> Result<(Road, DaemonClient, Option<client::EarlyReply>), CommandError> {
         let mut first = None;
         for target in resolved.targets {
-            let road = self.road(target, resolved.options.connect_timeout);
+            let mut road = self.road(target, resolved.options.connect_timeout);
+            road.settings.read_only = resolved.read_only;
             let connecting = client::connect_early(&road.target, &road.settings, early);
             match patiently(&road.target, connecting).await {
                 Ok((daemon, reply)) => return Ok((road, daemon, reply)),
@@ -145,6 +150,7 @@ impl Context {
             handshake_timeout: HANDSHAKE_TIMEOUT,
             ca_file: self.env.path(env::PASEO_CA_FILE),
             on_absent: self.may_wait().then_some(tell_absence),
+            read_only: false,
             pipelined: matches!(target, Target::Relay { .. }) && state.pipelines(),
         };
         Road {

@@ -41,6 +41,8 @@ pub(super) struct Resolved {
     pub(super) targets: Vec<Target>,
     /// The settings of the remote, if it is one.
     pub(super) options: Options,
+    /// Whether nothing may be changed there.
+    pub(super) read_only: bool,
 }
 
 impl Context {
@@ -71,14 +73,19 @@ impl Context {
 
     /// Looks a selection up: reads the secret of a remote, or an offer.
     pub(super) fn resolve(&self, selection: &Selection) -> Result<Resolved, CommandError> {
-        let mut options = Options::default();
+        let (mut options, mut read_only) = (Options::default(), false);
         let targets = match &selection.choice {
             Choice::Remote(remote) => {
-                options = self.remotes()?.options(remote);
+                let file = self.remotes()?;
+                self.admit(&file, remote)?;
+                options = file.options(remote);
+                read_only = remote.guard.readonly;
                 vec![remote.resolve(&self.stores)?]
             }
-            Choice::Offer(text) => vec![offer_target(&read_offer(text)?)],
-            Choice::Host(Host::Offer(link)) => vec![offer_target(&Offer::parse(link.expose())?)],
+            Choice::Offer(text) => vec![self.offered(&read_offer(text)?)?],
+            Choice::Host(Host::Offer(link)) => {
+                vec![self.offered(&Offer::parse(link.expose())?)?]
+            }
             Choice::Host(Host::Daemon { address, password }) => {
                 let password = password.clone().or_else(|| self.password());
                 vec![address.target(password)]
@@ -96,7 +103,17 @@ impl Context {
                 CommandError::usage("INVALID_TIMEOUT", message)
             })?);
         }
-        Ok(Resolved { targets, options })
+        Ok(Resolved {
+            targets,
+            options,
+            read_only,
+        })
+    }
+
+    /// Returns where an offer leads, unless its key is blocked.
+    fn offered(&self, offer: &Offer) -> Result<Target, CommandError> {
+        self.admit_key(offer.daemon_key.fingerprint())?;
+        Ok(offer_target(offer))
     }
 
     /// Returns where the daemon of this machine may listen, in the order of trying.

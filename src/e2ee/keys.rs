@@ -165,6 +165,27 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// How many words stand for a fingerprint: 66 bits of it.
+const WORDS: usize = 6;
+/// Bits of a word: the list has 2048.
+const WORD_BITS: usize = 11;
+
+impl Fingerprint {
+    /// Returns the first 66 bits as six English words of BIP-39, to be compared by eye or read aloud.
+    /// Who makes keys until the words agree needs some 2^66 of them, so it is the whole fingerprint that
+    /// is checked by machines.
+    pub fn words(&self) -> String {
+        let list = bip39::Language::English.word_list();
+        let bit = |at: usize| usize::from(self.0[at / 8] >> (7 - at % 8) & 1);
+        let number = |word: usize| {
+            let bits = word * WORD_BITS..(word + 1) * WORD_BITS;
+            bits.fold(0, |number, at| number << 1 | bit(at))
+        };
+        let words: Vec<&str> = (0..WORDS).map(|word| list[number(word)]).collect();
+        words.join(" ")
+    }
+}
+
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -207,6 +228,24 @@ mod tests {
         assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
         assert_eq!("SHA256:short".parse::<Fingerprint>(), Err(FingerprintError));
         assert_eq!("MD5:0000".parse::<Fingerprint>(), Err(FingerprintError));
+    }
+
+    /// Checked with another program: `printf %s "$key" | base64 -d | sha256sum`, cut into 11 bits.
+    #[test]
+    fn words_are_the_first_bits() {
+        let zero = Fingerprint([0; 32]);
+        assert_eq!(
+            zero.words(),
+            "abandon abandon abandon abandon abandon abandon"
+        );
+        assert_eq!(Fingerprint([0xff; 32]).words(), "zoo zoo zoo zoo zoo zoo");
+        let mut one = [0; 32];
+        // The last bit of the second word and the first of the third.
+        one[2] = 0b0000_0110;
+        assert_eq!(
+            Fingerprint(one).words(),
+            "abandon ability length abandon abandon abandon"
+        );
     }
 
     #[test]

@@ -218,6 +218,9 @@ impl From<CallError> for CommandError {
                     made.retryable()
                 }
             }
+            CallError::ReadOnly => Self::new("REMOTE_READ_ONLY", Exit::Failed, error.to_string())
+                .at(Hop::Config)
+                .hint("to allow it: paseo remote unset NAME readonly"),
             CallError::TooLarge { .. } => {
                 Self::new("MESSAGE_TOO_LARGE", Exit::Usage, error.to_string())
                     .hint("send less at once: fewer or smaller images, a shorter prompt")

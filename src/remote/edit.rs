@@ -3,11 +3,13 @@
 //! `toml_edit` keeps comments, order and spacing, but writes line ends its own way. So of what it
 //! writes only the lines that a change touches are taken; before and after them the original stays.
 
-use toml_edit::{DocumentMut, InlineTable, Item, RawString, Table, TableLike, Value, value};
+use jiff::Timestamp;
+use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, TableLike, Value, value};
 
 use super::name::RemoteName;
 use super::profile::{Options, Remote, Route, SecretRef};
 use super::schema::VERSION;
+use crate::e2ee::Fingerprint;
 
 /// How a new file begins.
 const HEADER: &str =
@@ -106,6 +108,25 @@ pub(super) fn rename(document: &mut DocumentMut, from: &RemoteName, to: &RemoteN
 /// Names the default remote.
 pub(super) fn set_default(document: &mut DocumentMut, name: &str) {
     replace(document.as_table_mut(), "default", name.into());
+}
+
+/// Adds a key to those that no connection is made to.
+pub(super) fn block(document: &mut DocumentMut, fingerprint: Fingerprint) {
+    let blocked = document.entry("blocked").or_insert(value(Array::new()));
+    if let Some(blocked) = blocked.as_array_mut() {
+        blocked.push(fingerprint.to_string());
+    }
+}
+
+/// Takes a key from them again.
+pub(super) fn unblock(document: &mut DocumentMut, fingerprint: Fingerprint) {
+    let text = fingerprint.to_string();
+    if let Some(blocked) = document.get_mut("blocked").and_then(Item::as_array_mut) {
+        blocked.retain(|value| value.as_str() != Some(text.as_str()));
+        if blocked.is_empty() {
+            document.remove("blocked");
+        }
+    }
 }
 
 /// Sets a key of a remote, or one inside a table of it (`relay.tls`).
@@ -208,10 +229,7 @@ fn table(remote: &Remote) -> Table {
         table.insert("description", value(description));
     }
     if !remote.tags.is_empty() {
-        table.insert(
-            "tags",
-            value(remote.tags.iter().collect::<toml_edit::Array>()),
-        );
+        table.insert("tags", value(remote.tags.iter().collect::<Array>()));
     }
     match &remote.route {
         Route::Relay(route) => {
@@ -235,18 +253,31 @@ fn table(remote: &Remote) -> Table {
             .dirs
             .iter()
             .map(|dir| InlineTable::from_iter([("local", &dir.local), ("remote", &dir.remote)]));
-        table.insert("dirs", value(dirs.collect::<toml_edit::Array>()));
+        table.insert("dirs", value(dirs.collect::<Array>()));
     }
+    for (key, set) in [
+        ("readonly", remote.guard.readonly),
+        ("protected", remote.guard.protected),
+    ] {
+        if set {
+            table.insert(key, value(true));
+        }
+    }
+    insert_moment(&mut table, "expires", remote.guard.expires);
+    insert_moment(&mut table, "added", remote.added);
+    table
+}
+
+fn insert_moment(table: &mut Table, key: &str, moment: Option<Timestamp>) {
     // `Z` times of both crates look the same; seconds are enough.
-    if let Some(added) = remote.added
-        && let Ok(added) = added
+    if let Some(moment) = moment
+        && let Ok(moment) = moment
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string()
             .parse::<toml_edit::Datetime>()
     {
-        table.insert("added", value(added));
+        table.insert(key, value(moment));
     }
-    table
 }
 
 fn secret_table(secret: &SecretRef) -> InlineTable {

@@ -226,6 +226,11 @@ impl RemotesFile {
             .find(|remote| remote.fingerprint() == Some(fingerprint))
     }
 
+    /// Returns whether no connection may be made to the daemon with a key.
+    pub fn is_blocked(&self, fingerprint: Fingerprint) -> bool {
+        self.contents.blocked.contains(&fingerprint)
+    }
+
     /// Returns the default remote and the line that names it, counted from 1.
     pub fn default(&self) -> Option<(&RemoteName, usize)> {
         let (name, span) = self.contents.default.as_ref()?;
@@ -334,6 +339,22 @@ impl Edit {
             self.file.get(name)?;
         }
         self.change(|document| edit::set_default(document, name))
+    }
+
+    /// Lets nobody connect to the daemon with a key; returns whether that is new.
+    pub fn block(&mut self, fingerprint: Fingerprint) -> Result<bool, ConfigError> {
+        let new = !self.file.is_blocked(fingerprint);
+        if new {
+            self.change(|document| edit::block(document, fingerprint))?;
+        }
+        Ok(new)
+    }
+
+    /// Takes that back; returns whether it was so. What an included file says stays.
+    pub fn unblock(&mut self, fingerprint: Fingerprint) -> Result<bool, ConfigError> {
+        let blocked = self.file.is_blocked(fingerprint);
+        self.change(|document| edit::unblock(document, fingerprint))?;
+        Ok(blocked && !self.file.is_blocked(fingerprint))
     }
 
     /// Sets a key of a remote, or one inside a table of it (`relay.tls`).

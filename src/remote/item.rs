@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
     use crate::e2ee::SecretKey;
-    use crate::remote::DirectRoute;
+    use crate::remote::{DirectRoute, Guard};
     use crate::secret::SecretId;
 
     const UNKNOWN: &str = r#"{"v":2,"serverId":"srv_x","daemonPublicKeyB64":"KEY","relay":{"endpoint":"old:1","zone":"eu"},"invite":{"id":7}}"#;
@@ -192,6 +192,7 @@ mod tests {
             route,
             options: crate::remote::Options::default(),
             dirs: Vec::new(),
+            guard: Guard::default(),
             added: None,
         }
     }

@@ -218,7 +218,7 @@ mod tests {
     use crate::e2ee::SecretKey;
     use crate::pairing::Offer;
     use crate::remote::{
-        Address, DirectRoute, Options, RelayRoute, Route, offer_item, password_item,
+        Address, DirectRoute, Guard, Options, RelayRoute, Route, offer_item, password_item,
     };
 
     /// Every byte below a directory, names of files included.
@@ -293,6 +293,7 @@ mod tests {
                     route,
                     options: Options::default(),
                     dirs: Vec::new(),
+                    guard: Guard::default(),
                     added: None,
                 };
                 keeper.note(remote.secret().unwrap());

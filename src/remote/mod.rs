@@ -26,7 +26,7 @@ pub use keeping::{KeepError, Keeper};
 pub use local::LocalHints;
 pub use name::{NameError, RemoteName};
 pub use problem::Invalid;
-pub use profile::{DirMapping, DirectRoute, Options, RelayRoute, Remote, Route, SecretRef};
+pub use profile::{DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef};
 pub use select::{Asked, Choice, Rule, SelectError, Selection, Selector};
 pub use setting::{Setting, SettingError, SettingKey};
 pub use written::Written;

@@ -25,6 +25,8 @@ pub struct Remote {
     pub options: Options,
     /// Directories here and their counterparts there.
     pub dirs: Vec<DirMapping>,
+    /// What it may be used for, and until when.
+    pub guard: Guard,
     /// When it was added.
     pub added: Option<Timestamp>,
 }
@@ -85,6 +87,17 @@ pub struct SecretRef {
     pub store: StoreKind,
     /// The item in it.
     pub id: SecretId,
+}
+
+/// What a remote may be used for, and until when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Guard {
+    /// Nothing is changed on its daemon.
+    pub readonly: bool,
+    /// Whoever changes something on its daemon is asked first.
+    pub protected: bool,
+    /// From when on it is not used any more.
+    pub expires: Option<Timestamp>,
 }
 
 /// Settings that `[defaults]` and each remote may have.

@@ -9,7 +9,9 @@ use toml_edit::TableLike;
 
 use super::name::RemoteName;
 use super::problem::{Problem, closest, did_you_mean};
-use super::profile::{DirMapping, DirectRoute, Options, RelayRoute, Remote, Route, SecretRef};
+use super::profile::{
+    DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef,
+};
 use super::reader::{Problems, Reader};
 use crate::e2ee::Fingerprint;
 use crate::protocol::relay::Endpoint;
@@ -37,6 +39,9 @@ const REMOTE: &[&str] = &[
     "connect_timeout",
     "cwd",
     "dirs",
+    "readonly",
+    "protected",
+    "expires",
     "added",
 ];
 const RELAY: &[&str] = &["endpoint", "tls"];
@@ -203,6 +208,11 @@ fn read_remote(name: RemoteName, table: &Reader<'_>, newer: bool) -> Option<Remo
         tags: tags(table),
         options: options(table),
         dirs: dirs.iter().filter_map(dir_mapping).collect(),
+        guard: Guard {
+            readonly: table.flag("readonly").unwrap_or_default(),
+            protected: table.flag("protected").unwrap_or_default(),
+            expires: end_of(table, "expires"),
+        },
         added: timestamp(table, "added"),
         route: route(table, newer)?,
     };
@@ -297,6 +307,25 @@ fn duration(table: &Reader<'_>, key: &str) -> Option<Duration> {
             None
         }
     }
+}
+
+/// Reads a moment; a date is its end, in UTC.
+fn end_of(table: &Reader<'_>, key: &str) -> Option<Timestamp> {
+    let text = table.moment(key)?;
+    let end_of_day = |date: jiff::civil::Date| {
+        let next = date.tomorrow().ok()?;
+        Some(next.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    };
+    let moment = text.parse().ok();
+    let is_date = !text.contains([':', ' ']);
+    let moment = moment.or_else(|| end_of_day(text.parse().ok().filter(|_| is_date)?));
+    if moment.is_none() {
+        table.reject(
+            key,
+            "must be a date, or a time with a zone: 2026-12-01, 2026-12-01T12:00:00Z",
+        );
+    }
+    moment
 }
 
 fn timestamp(table: &Reader<'_>, key: &str) -> Option<Timestamp> {

@@ -12,6 +12,7 @@ enum Kind {
     Text,
     Flag,
     List,
+    Moment,
 }
 
 /// The settings that may be changed one by one. What belongs to the pairing is not among them: key,
@@ -24,6 +25,9 @@ const SETTINGS: &[(&str, Kind)] = &[
     ("relay.tls", Kind::Flag),
     ("connect_timeout", Kind::Text),
     ("cwd", Kind::Text),
+    ("readonly", Kind::Flag),
+    ("protected", Kind::Flag),
+    ("expires", Kind::Moment),
 ];
 
 /// The key of a setting.
@@ -52,6 +56,9 @@ pub enum SettingError {
     /// Neither true nor false.
     #[error("`{0}` is true or false")]
     Flag(&'static str),
+    /// No date.
+    #[error("`{0}` is a date such as 2026-12-01, or a time such as 2026-12-01T12:00:00Z")]
+    Moment(&'static str),
 }
 
 impl SettingKey {
@@ -105,6 +112,10 @@ impl FromStr for Setting {
                 "false" => false.into(),
                 _ => return Err(SettingError::Flag(key.name)),
             },
+            Kind::Moment => {
+                let moment: Result<toml_edit::Datetime, _> = value.trim().parse();
+                moment.map_err(|_| SettingError::Moment(key.name))?.into()
+            }
             Kind::List => {
                 let words = value
                     .split(',')
@@ -128,6 +139,7 @@ mod tests {
             ("relay.tls=true", "true"),
             ("tags=a, b,", "[\"a\", \"b\"]"),
             ("tags=", "[]"),
+            ("expires=2026-12-01", "2026-12-01"),
         ] {
             let setting: Setting = text.parse().unwrap();
             assert_eq!(setting.value().to_string().trim(), toml);
@@ -141,6 +153,7 @@ mod tests {
             ("tag=x", SettingError::Unknown(Some("tags"))),
             ("fingerprint=SHA256:x", SettingError::Unknown(None)),
             ("secret.id=r_1", SettingError::Unknown(None)),
+            ("expires=soon", SettingError::Moment("expires")),
             ("relay.tls=yes", SettingError::Flag("relay.tls")),
         ] {
             assert_eq!(text.parse::<Setting>().err(), Some(error), "{text}");

@@ -45,6 +45,11 @@ fn remote(name: &str) -> Remote {
             local: "~/src".to_owned(),
             remote: "/home/me/src".to_owned(),
         }],
+        guard: Guard {
+            readonly: true,
+            protected: true,
+            expires: Some("2026-12-01T00:00:00Z".parse().unwrap()),
+        },
         added: Some("2026-11-22T13:30:00Z".parse().unwrap()),
     }
 }

@@ -49,7 +49,16 @@ fn the_offer_is_made_of_the_files_of_the_home() {
     let json = sandbox.run(&["daemon", "pair", "--json"]).json();
     let key = public_key(&sandbox);
     let keys: Vec<_> = json.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["relayEnabled", "url", "qr", "fingerprint"]);
+    assert_eq!(
+        keys,
+        [
+            "relayEnabled",
+            "url",
+            "qr",
+            "fingerprint",
+            "fingerprintWords"
+        ]
+    );
     assert_eq!(json["relayEnabled"], true);
     let offer = Offer::parse(json["url"].as_str().unwrap()).unwrap();
     let expected = format!(

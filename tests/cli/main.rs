@@ -18,3 +18,4 @@ mod replay;
 mod sandbox;
 mod secrets;
 mod terminal;
+mod trust;

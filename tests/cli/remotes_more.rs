@@ -117,7 +117,10 @@ fn what_cannot_be_included_is_shown_with_its_place() {
         sandbox.run(&["remote", "ls"]).failed(10, said);
     }
     // What matches nothing includes nothing, and a file that is named twice is read once.
-    sandbox.write(&format!("{dir}/d.toml"), "[remotes.lab]\nurl = 'l:1'\n");
+    sandbox.write(
+        &format!("{dir}/d.toml"),
+        "[remotes.lab]\nurl = 'tcp://127.0.0.1:1'\n",
+    );
     sandbox.write(FILE, "include = ['no*.toml', 'd.toml', './d.toml']\n");
     assert_eq!(ran(&sandbox, &["remote", "ls", "-q"]), "lab\n");
     assert_eq!(sandbox.run(&["config", "check", "--strict"]).status, 0);

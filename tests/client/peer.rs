@@ -133,6 +133,7 @@ pub(crate) fn settings() -> Settings {
         handshake_timeout: Duration::from_secs(3),
         ca_file: None,
         on_absent: None,
+        read_only: false,
         pipelined: false,
     }
 }

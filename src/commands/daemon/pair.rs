@@ -186,7 +186,8 @@ async fn offer_of(
 impl Pairing {
     /// Writes the files. The link then appears nowhere else.
     fn write(&self, args: &Args) -> CommandResult {
-        let fingerprint = self.offer.daemon_key.fingerprint().to_string();
+        let key = self.offer.daemon_key.fingerprint();
+        let (fingerprint, words) = (key.to_string(), key.words());
         let mut rows = Vec::new();
         let mut json = json!({ "relayEnabled": true });
         let mut write = |key: &str, path: &Path, content: &[u8]| {
@@ -205,7 +206,9 @@ impl Pairing {
             write("picture", &picture.path, &(picture.draw)(&code))?;
         }
         json["fingerprint"] = json!(fingerprint);
+        json["fingerprintWords"] = json!(words);
         rows.push(("fingerprint".to_owned(), fingerprint));
+        rows.push(("in words".to_owned(), words));
         Ok(Output::Record { rows, json }.into())
     }
 
@@ -220,13 +223,15 @@ impl Pairing {
             "url": link,
             "qr": always,
             "fingerprint": fingerprint.to_string(),
+            "fingerprintWords": fingerprint.words(),
         });
         let mut text = String::new();
         if context.output.terminal {
             text = format!("\nScan to pair:\n{}\n", scan(context, code.as_ref()));
         }
         text.push_str(&format!(
-            "Pairing link:\n{link}\n\nFingerprint, which the other side must show too:\n{fingerprint}\n"
+            "Pairing link:\n{link}\n\nFingerprint, which the other side must show too:\n{fingerprint}\n{}\n",
+            fingerprint.words()
         ));
         if context.output.terminal && !context.output.quiet {
             text.push_str(

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::check::{Checked, check};
 use super::ls::Listed;
 use super::source::{Source, choose_store};
+use crate::commands::guard::refuse_blocked;
 use crate::commands::relay_token::TokenSource;
 use crate::commands::{CommandResult, Context};
 use crate::complete;
@@ -110,10 +111,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         }
         source.set_relay_token(token.read()?)?;
     }
-    if let Source::Offer(offer) = &source
-        && !args.again
-    {
-        refuse_twice(&file, offer)?;
+    if let Source::Offer(offer) = &source {
+        refuse_blocked(&file, offer.daemon_key.fingerprint())?;
+        if !args.again {
+            refuse_twice(&file, offer)?;
+        }
     }
     let checked = match args.no_check {
         true => None,
@@ -159,6 +161,7 @@ fn with_settings_of(from: Option<&Remote>, args: &Args, route: Route) -> Remote 
         route,
         options: from.map(|from| from.options.clone()).unwrap_or_default(),
         dirs: from.map(|from| from.dirs.clone()).unwrap_or_default(),
+        guard: from.map(|from| from.guard.clone()).unwrap_or_default(),
         added: Some(Timestamp::now()),
     }
 }
@@ -233,6 +236,9 @@ fn report(remote: &Remote, checked: Option<&Checked>, default: bool) -> crate::c
     let mut rows = vec![("name", listed.name.clone()), ("via", listed.way())];
     if let Some(fingerprint) = &listed.fingerprint {
         rows.push(("fingerprint", fingerprint.clone()));
+    }
+    if let Some(words) = &listed.fingerprint_words {
+        rows.push(("in words", words.clone()));
     }
     if let Some(checked) = checked {
         let millis = checked.round_trip.as_secs_f64() * 1000.0;

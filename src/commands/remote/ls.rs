@@ -54,6 +54,8 @@ pub(super) struct Listed {
     pub(super) tls: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fingerprint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fingerprint_words: Option<String>,
     pub(super) tags: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) store: Option<&'static str>,
@@ -75,6 +77,7 @@ impl Listed {
             address,
             tls,
             fingerprint: remote.fingerprint().map(|f| f.to_string()),
+            fingerprint_words: remote.fingerprint().map(|f| f.words()),
             tags: remote.tags.clone(),
             store: remote.secret().map(|secret| secret.store.as_str()),
             added: remote.added.map(|added| added.to_string()),

@@ -1,6 +1,7 @@
 //! `paseo remote …`: saved remotes.
 
 pub mod add;
+pub mod block;
 mod check;
 pub mod edit;
 mod effective;
@@ -41,6 +42,10 @@ pub enum Command {
     Rename(rename::Args),
     /// Give a remote a new pairing offer
     Repair(repair::Args),
+    /// Refuse every connection to a daemon, by its key
+    Block(block::Args),
+    /// Take that back
+    Unblock(block::Args),
     /// Open the file of remotes in your editor, and check it before it is taken over
     Edit(edit::Args),
 }
@@ -56,6 +61,8 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Unset(args) => set::unset(context, args),
         Command::Rename(args) => rename::run(context, args),
         Command::Repair(args) => repair::run(context, args),
+        Command::Block(args) => block::run(context, args),
+        Command::Unblock(args) => block::unblock(context, args),
         Command::Edit(args) => edit::run(context, args),
     }
 }

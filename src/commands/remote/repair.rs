@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::check::check;
 use super::source::{Source, not_asked};
+use crate::commands::guard::refuse_blocked;
 use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::e2ee::Fingerprint;
@@ -52,6 +53,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         ));
     };
     let found = offer.daemon_key.fingerprint();
+    refuse_blocked(&file, found)?;
     if found != old.fingerprint && !args.yes {
         accept(context, old.fingerprint, found)?;
     }
@@ -78,19 +80,23 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         .repair(&args.name, &new, &offer_item(&offer))?;
     let text = if found == old.fingerprint {
         format!(
-            "`{}` has the new offer; the key is the same, {found}",
-            remote.name
+            "`{}` has the new offer; the key is the same, {found} ({})",
+            remote.name,
+            found.words()
         )
     } else {
         format!(
-            "`{}` has the new offer and the new key {found}",
-            remote.name
+            "`{}` has the new offer and the new key {found} ({})",
+            remote.name,
+            found.words()
         )
     };
     let json = json!({
         "name": remote.name.as_str(),
         "fingerprint": found.to_string(),
+        "fingerprintWords": found.words(),
         "oldFingerprint": old.fingerprint.to_string(),
+        "oldFingerprintWords": old.fingerprint.words(),
     });
     Ok(Output::Text { text, json }.into())
 }
@@ -99,6 +105,8 @@ fn accept(context: &Context, old: Fingerprint, new: Fingerprint) -> Result<(), C
     let changed = format!("the offer is of another key: {new}, not {old}");
     if !context.is_batch() {
         output::note(&changed);
+        output::note(&format!("old key in words: {}", old.words()));
+        output::note(&format!("new key in words: {}", new.words()));
         output::note("compare it with what `paseo daemon pair` shows on the daemon's machine");
         if output::ask_yes("Trust the new key?").map_err(not_asked)? {
             return Ok(());

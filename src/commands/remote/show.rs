@@ -54,6 +54,16 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     };
     add("description", listed.description.clone());
     add("fingerprint", listed.fingerprint.clone());
+    add("in words", listed.fingerprint_words.clone());
+    let blocked = remote.fingerprint().is_some_and(|key| file.is_blocked(key));
+    add(
+        "blocked",
+        blocked.then(|| "yes: nothing connects to it".to_owned()),
+    );
+    let guard = &remote.guard;
+    add("readonly", guard.readonly.then(|| "yes".to_owned()));
+    add("protected", guard.protected.then(|| "yes".to_owned()));
+    add("expires", guard.expires.map(|at| at.to_string()));
     add("tags", Some(listed.tags.join(", ")));
     add("store", Some(listed.store_words().to_owned()));
     let timeout = options.connect_timeout;
@@ -72,6 +82,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let mut data = serde_json::to_value(&listed).expect("a struct with string keys");
     data["connectTimeout"] = json!(timeout.map(|t| humantime::format_duration(t).to_string()));
     data["cwd"] = json!(options.cwd);
+    data["blocked"] = json!(blocked);
+    data["readonly"] = json!(guard.readonly);
+    data["protected"] = json!(guard.protected);
+    data["expires"] = json!(guard.expires.map(|at| at.to_string()));
     let dirs = remote.dirs.iter();
     let dirs = dirs.map(|dir| json!({ "local": dir.local, "remote": dir.remote }));
     data["dirs"] = json!(dirs.collect::<Vec<_>>());
