@@ -155,6 +155,8 @@ async fn open(home: PathBuf) -> Result<(relay::Server, Daemon), CommandError> {
         app_url: "https://app.paseo.sh".to_owned(),
         password: None,
         agents: Vec::new(),
+        guard: Vec::new(),
+        hidden: &env::SECRETS,
     };
     Ok((relay, Daemon::start(config).await?))
 }

@@ -119,13 +119,13 @@ pub(super) async fn session(
     table! {
         at_once:
             Ping,
-            FetchAgents, FetchAgent, CreateAgent, ImportAgent, UpdateAgent, SetMode, SetThinking,
+            FetchAgents, FetchAgent, CreateAgent, UpdateAgent, SetMode, SetThinking,
             DetachAgent, ClearAttention, FetchTimeline, SubscribeTimelines, AnswerPermission,
-            GetProviders, ListModels, DiagnoseProvider,
             FetchWorkspaces, OpenProject, RenameWorkspace, ListProjects, AddProject,
             RenameProject, RemoveProject, ListWorktrees,
             GetStatus, GetPairingOffer, ReloadConfig, GetConfig, SetConfig, Restart, Shutdown;
         slowly:
+            GetProviders, ListModels, DiagnoseProvider, ImportAgent,
             WaitForFinish, SendMessage, CancelAgent, ArchiveAgent, DeleteAgent, RefreshAgent,
             CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;
     }

@@ -15,11 +15,13 @@ mod listener;
 mod outbox;
 mod paging;
 mod password;
+mod processes;
 mod providers;
 mod store;
 mod timeline;
 mod workspaces;
 
+use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,6 +33,7 @@ use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 pub use password::Password;
+pub use processes::guard;
 pub use providers::{AgentKind, AgentSpec, AgentSpecError};
 
 use self::core::{Core, Parts};
@@ -43,6 +46,7 @@ use crate::protocol::session::APP_VERSION;
 use crate::secret::Secret;
 use crate::transport::Transport;
 use listener::{Listener, SocketFile};
+use processes::Processes;
 use store::{Store, lock};
 
 /// How long turns may take to end when the daemon does.
@@ -67,6 +71,11 @@ pub struct Config {
     pub password: Option<Password>,
     /// What it runs, beside the built-in `echo`.
     pub agents: Vec<AgentSpec>,
+    /// Program and arguments of a process that runs [`guard`] on its standard input; it ends the agents'
+    /// processes when this one is killed. Empty for none.
+    pub guard: Vec<OsString>,
+    /// Environment variables that agents do not inherit, because they hold secrets.
+    pub hidden: &'static [&'static str],
 }
 
 /// Where to listen.
@@ -163,7 +172,8 @@ impl Daemon {
             server_id: server_id.clone(),
             public_key: secret.public_key(),
         };
-        let providers = providers::all(config.agents)?;
+        let providers =
+            providers::all(config.agents, &Processes::new(config.guard, config.hidden))?;
         let core = Core::new(Parts {
             store: Store::open(config.home.dir())?,
             home: config.home.dir().to_owned(),

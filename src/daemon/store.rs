@@ -2,13 +2,16 @@
 //!
 //! Records are replaced whole, in one step, by a thread of their own; a record that changes faster
 //! than the disk takes it is written with its latest content. Timelines are appended to before their
-//! rows are shown to anybody, so that no kill can take back what a client has seen.
+//! rows are shown to anybody, so that no kill can take back what a client has seen. Against a power
+//! failure rows are forced to the disk once in [`SYNC_EVERY`], and before any record that is written
+//! after them: a record that says that a turn is over never stands without the turn.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +23,8 @@ use crate::files::{self, FileError};
 const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;
 /// Longest line of a timeline, in bytes: one item.
 pub(super) const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
+/// How long a row may wait for the disk.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
 
 /// The files of one daemon.
 #[derive(Debug, Clone)]
@@ -40,6 +45,9 @@ struct Shared {
 struct Queue {
     /// Newest content by file; `None` removes it.
     pending: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    /// Timelines with rows that the disk may not have, and since when the first of them.
+    unsynced: BTreeMap<PathBuf, Arc<File>>,
+    since: Option<Instant>,
     waiting: Vec<oneshot::Sender<()>>,
     ended: bool,
 }
@@ -146,7 +154,7 @@ impl Store {
     /// Opens the rows of an agent; `each` gets every whole line. A line that a kill cut off is
     /// removed.
     pub(super) fn rows(&self, agent: &str, each: impl FnMut(&[u8])) -> std::io::Result<RowFile> {
-        RowFile::open(&self.row_path(agent), each)
+        RowFile::open(self.row_path(agent), Arc::clone(&self.shared), each)
     }
 
     /// Removes the rows of an agent.
@@ -170,25 +178,25 @@ impl Store {
     }
 }
 
+/// What the writer does next.
+#[derive(Default)]
+struct Work {
+    unsynced: BTreeMap<PathBuf, Arc<File>>,
+    pending: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    waiting: Vec<oneshot::Sender<()>>,
+    ended: bool,
+}
+
 impl Shared {
     fn run(&self) {
         loop {
-            let (pending, waiting, ended) = {
-                let mut queue = lock(&self.queue);
-                while queue.pending.is_empty() && queue.waiting.is_empty() && !queue.ended {
-                    queue = self
-                        .wake
-                        .wait(queue)
-                        .unwrap_or_else(PoisonError::into_inner);
+            let work = self.next();
+            for (path, file) in work.unsynced {
+                if let Err(error) = file.sync_data() {
+                    tracing::error!(path = %path.display(), %error, "a timeline is not on the disk");
                 }
-                let queue = &mut *queue;
-                (
-                    std::mem::take(&mut queue.pending),
-                    std::mem::take(&mut queue.waiting),
-                    queue.ended,
-                )
-            };
-            for (path, content) in pending {
+            }
+            for (path, content) in work.pending {
                 let done = match content {
                     Some(content) => files::write_private(&path, &content),
                     None => files::remove(&path).map(|_| ()),
@@ -197,28 +205,67 @@ impl Shared {
                     tracing::error!(%error, "a record cannot be written");
                 }
             }
-            for waiter in waiting {
+            for waiter in work.waiting {
                 // Who no longer waits need not be told.
                 let _ = waiter.send(());
             }
-            if ended {
+            if work.ended {
                 return;
             }
+        }
+    }
+
+    /// Waits until there is something to do.
+    fn next(&self) -> Work {
+        let mut queue = lock(&self.queue);
+        loop {
+            let due = queue.since.map(|since| since + SYNC_EVERY);
+            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
+            let urgent = !queue.pending.is_empty() || !queue.waiting.is_empty() || queue.ended;
+            if urgent || left.is_some_and(|left| left.is_zero()) {
+                break;
+            }
+            // A holder of the lock that panicked left nothing half done.
+            queue = match left {
+                Some(left) => {
+                    let waited = self.wake.wait_timeout(queue, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let waited = self.wake.wait(queue);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+        }
+        queue.since = None;
+        Work {
+            unsynced: std::mem::take(&mut queue.unsynced),
+            pending: std::mem::take(&mut queue.pending),
+            waiting: std::mem::take(&mut queue.waiting),
+            ended: queue.ended,
         }
     }
 }
 
 /// The rows of one agent on disk: one JSON object a line.
 #[derive(Debug)]
-pub(super) struct RowFile(File);
+pub(super) struct RowFile {
+    path: PathBuf,
+    file: Arc<File>,
+    shared: Arc<Shared>,
+}
 
 impl RowFile {
-    fn open(path: &Path, mut each: impl FnMut(&[u8])) -> std::io::Result<Self> {
+    fn open(
+        path: PathBuf,
+        shared: Arc<Shared>,
+        mut each: impl FnMut(&[u8]),
+    ) -> std::io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
+        let file = options.open(&path)?;
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
         let mut whole = 0;
@@ -234,12 +281,23 @@ impl RowFile {
         }
         file.set_len(whole)?;
         (&file).seek(SeekFrom::End(0))?;
-        Ok(Self(file))
+        let file = Arc::new(file);
+        Ok(Self { path, file, shared })
     }
 
     /// Appends one row, a line of JSON without line break.
     pub(super) fn append(&mut self, mut line: Vec<u8>) -> std::io::Result<()> {
         line.push(b'\n');
-        self.0.write_all(&line)
+        (&*self.file).write_all(&line)?;
+        let mut queue = lock(&self.shared.queue);
+        if !queue.unsynced.contains_key(&self.path) {
+            let file = Arc::clone(&self.file);
+            queue.unsynced.insert(self.path.clone(), file);
+        }
+        if queue.since.is_none() {
+            queue.since = Some(Instant::now());
+            self.shared.wake.notify_one();
+        }
+        Ok(())
     }
 }

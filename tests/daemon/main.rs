@@ -2,11 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod acp;
+mod acp_agent;
 mod agents;
 mod direct;
 mod directory;
 mod hostile;
+#[cfg(unix)]
+mod kill;
 mod restart;
 mod support;
 mod timeline;
 mod workspaces;
+#[cfg(unix)]
+mod world;

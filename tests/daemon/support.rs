@@ -42,6 +42,8 @@ pub(crate) fn config(home: &Path) -> Config {
         password: None,
         ca_file: None,
         agents: AGENTS.iter().map(|agent| agent.parse().unwrap()).collect(),
+        guard: Vec::new(),
+        hidden: &[],
     }
 }
 

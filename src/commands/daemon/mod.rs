@@ -1,6 +1,7 @@
 //! `paseo daemon …`: the daemon of this machine, and how a selected one is, ends and starts anew.
 
 mod far;
+pub mod guard;
 mod local;
 pub mod pair;
 mod process;
@@ -35,6 +36,9 @@ pub enum Command {
     Stop(stop::Args),
     /// Let a daemon start anew
     Restart(Box<restart::Args>),
+    /// Ends the agents of a daemon that was killed; `daemon run` starts it
+    #[command(hide = true)]
+    Guard,
     /// Read the daemon's configuration again
     Reload(reload::Args),
     /// Start the official daemon (official CLI)
@@ -57,6 +61,7 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Status(args) => status::run(context, args),
         Command::Stop(args) => stop::run(context, args),
         Command::Restart(args) => restart::run(context, args),
+        Command::Guard => Ok(guard::run()),
         Command::Reload(args) => reload::run(context, args),
         Command::Start(args) => handover::run(context, &["daemon", "start"], args),
         Command::SetPassword(args) => handover::run(context, &["daemon", "set-password"], args),

@@ -33,7 +33,9 @@ pub struct Args {
     /// An agent to offer, beside the built-in `echo`; repeat for more
     ///
     /// COMMAND runs once for each prompt, which it gets on standard input, or in place of {prompt} in its
-    /// arguments. Its standard output is the answer. `mock:` is a scripted agent for trying things out.
+    /// arguments. Its standard output is the answer. `acp:COMMAND` is an agent that speaks ACP (Agent Client
+    /// Protocol) over its standard streams, and runs as long as its session. `mock:` is a scripted agent for
+    /// trying things out.
     #[arg(long = "agent", value_name = "NAME=COMMAND")]
     pub agents: Vec<AgentSpec>,
 }
@@ -104,6 +106,8 @@ fn config(
         app_url: known.app_url,
         password: plain.or(known.password_hash.map(Password::Bcrypt)),
         agents: args.agents.clone(),
+        guard: super::guard::command(),
+        hidden: &env::SECRETS,
     })
 }
 

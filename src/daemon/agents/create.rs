@@ -19,6 +19,20 @@ impl Core {
         self: &Arc<Self>,
         request: CreateAgent,
     ) -> Result<AgentSnapshot, AgentError> {
+        let agent = self.new_agent(&request)?;
+        let id = self.add(agent, None)?;
+        let images = request.images.unwrap_or_default();
+        let text = request.initial_prompt.unwrap_or_default();
+        if !text.trim().is_empty() || !images.is_empty() {
+            let prompt = Prompt { text, images };
+            self.prompt(&id, prompt, request.client_message_id).await?;
+        }
+        self.store.saved().await;
+        self.agents().get(&id).map(Agent::snapshot)
+    }
+
+    /// Makes an agent out of a request; nobody sees it yet.
+    pub(super) fn new_agent(&self, request: &CreateAgent) -> Result<Agent, AgentError> {
         let config = &request.config;
         let provider = self.provider(&config.provider)?;
         let description = provider.describe();
@@ -36,9 +50,8 @@ impl Core {
             .workspace_id
             .clone()
             .or(parent.and_then(|parent| parent.workspace_id));
-        let (workspace_id, cwd) = self.place(&request, wanted)?;
+        let (workspace_id, cwd) = self.place(request, wanted)?;
         let at = now();
-        let id = uuid::Uuid::new_v4().to_string();
         let thinking = config.thinking_option_id.clone().or_else(|| {
             let model = description
                 .models
@@ -46,8 +59,8 @@ impl Core {
                 .find(|m| Some(&m.id) == model.as_ref())?;
             model.default_thinking_option_id.clone()
         });
-        let mut agent = Agent::new(Record {
-            id: id.clone(),
+        Ok(Agent::new(Record {
+            id: uuid::Uuid::new_v4().to_string(),
             provider: config.provider.clone(),
             cwd,
             workspace_id: Some(workspace_id),
@@ -60,7 +73,7 @@ impl Core {
                 .clone()
                 .filter(|title| !title.trim().is_empty()),
             labels,
-            env: request.env.unwrap_or_default(),
+            env: request.env.clone().unwrap_or_default(),
             created_at: at.clone(),
             updated_at: at,
             last_user_message_at: None,
@@ -71,26 +84,27 @@ impl Core {
             session_id: None,
             auto_archive: request.auto_archive.unwrap_or(false),
             in_turn: false,
-        });
+        }))
+    }
+
+    /// Puts a new agent into the directory; `session` is the provider's, to go on with. Returns its id.
+    pub(super) fn add(
+        &self,
+        mut agent: Agent,
+        session: Option<String>,
+    ) -> Result<String, AgentError> {
+        agent.record.session_id = session;
         self.load(&mut agent)?;
+        let id = agent.record.id.clone();
+        let mut agents = self.agents();
+        if agents.0.len() >= MAX_AGENTS {
+            return Err(AgentError::Invalid(format!(
+                "this daemon keeps at most {MAX_AGENTS} agents"
+            )));
+        }
         self.touch(&mut agent);
-        {
-            let mut agents = self.agents();
-            if agents.0.len() >= MAX_AGENTS {
-                return Err(AgentError::Invalid(format!(
-                    "this daemon keeps at most {MAX_AGENTS} agents"
-                )));
-            }
-            agents.0.insert(id.clone(), agent);
-        }
-        let images = request.images.unwrap_or_default();
-        let text = request.initial_prompt.unwrap_or_default();
-        if !text.trim().is_empty() || !images.is_empty() {
-            let prompt = Prompt { text, images };
-            self.prompt(&id, prompt, request.client_message_id).await?;
-        }
-        self.store.saved().await;
-        self.agents().get(&id).map(Agent::snapshot)
+        agents.0.insert(id.clone(), agent);
+        Ok(id)
     }
 
     /// Finds the workspace and the directory of a new agent; makes a workspace when none is named.

@@ -1,7 +1,9 @@
 //! The agents of this daemon.
 
+mod attention;
 mod create;
 mod directory;
+mod import;
 mod lifecycle;
 mod permissions;
 mod record;

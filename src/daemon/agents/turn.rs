@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use super::{Agent, AgentError, Attention, Live, Record, Turn};
+use super::attention::shorten;
+use super::{Agent, AgentError, Live, Record, Turn};
 use crate::daemon::clock::now;
 use crate::daemon::core::Core;
 use crate::daemon::providers::{Feed, Outcome, Prompt, Report, SessionSpec};
@@ -112,7 +112,7 @@ impl Core {
             let outcome = {
                 let mut session = session.lock().await;
                 let work = session.turn(prompt, feed);
-                core.follow(&id, &turn_id, work, reports, stop.subscribe())
+                core.follow(&id, Some(&turn_id), work, reports, stop.subscribe())
                     .await
             };
             core.finish(&id, &turn_id, outcome).await;
@@ -144,10 +144,10 @@ impl Core {
     }
 
     /// Passes reports on until the turn is over.
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         id: &str,
-        turn_id: &str,
+        turn_id: Option<&str>,
         work: impl Future<Output = Outcome>,
         mut reports: mpsc::Receiver<Report>,
         mut stop: watch::Receiver<bool>,
@@ -176,13 +176,13 @@ impl Core {
         }
     }
 
-    fn report(&self, id: &str, turn_id: &str, report: Report) {
+    fn report(&self, id: &str, turn_id: Option<&str>, report: Report) {
         let mut agents = self.agents();
         let Ok(agent) = agents.get_mut(id) else {
             return;
         };
         match report {
-            Report::Item(item) => self.record_item(agent, Some(turn_id), *item),
+            Report::Item(item) => self.record_item(agent, turn_id, *item),
             Report::Ask(request, answer) => self.asked(agent, *request, answer),
             Report::Session(session_id) => {
                 agent.record.session_id = Some(session_id.clone());
@@ -197,9 +197,27 @@ impl Core {
             Report::Modes(modes, current) => {
                 agent.record.modes = modes;
                 agent.record.mode = current.or(agent.record.mode.take());
-                self.touch(agent);
+                self.in_force(agent);
+            }
+            Report::Model { model, thinking } => {
+                agent.record.model = model.or(agent.record.model.take());
+                agent.record.thinking = thinking.or(agent.record.thinking.take());
+                self.in_force(agent);
             }
         }
+    }
+
+    /// What the agent says is in force is also what people want from now on.
+    fn in_force(&self, agent: &mut Agent) {
+        if let Some(live) = &agent.live {
+            let settings = agent.record.settings();
+            live.settings.send_if_modified(|wanted| {
+                let changes = *wanted != settings;
+                *wanted = settings;
+                changes
+            });
+        }
+        self.touch(agent);
     }
 
     async fn finish(self: &Arc<Self>, id: &str, turn_id: &str, outcome: Outcome) {
@@ -210,9 +228,8 @@ impl Core {
             };
             let provider = agent.record.provider.clone();
             let turn = Some(turn_id.to_owned());
-            if outcome != (Outcome::Completed { usage: None }) {
-                self.cancel_tools(agent, turn_id);
-            }
+            // What a turn has left open is over with it.
+            self.cancel_tools(agent, turn_id);
             let (event, reason) = match outcome {
                 Outcome::Completed { usage } => {
                     agent.record.last_usage = usage.clone().or(agent.record.last_usage.take());
@@ -325,54 +342,6 @@ impl Core {
         });
     }
 
-    /// Marks an agent for attention and says so.
-    pub(super) fn attention(&self, agent: &mut Agent, reason: &str) {
-        let since = now();
-        agent.record.attention = Some(Attention {
-            reason: reason.to_owned(),
-            since: since.clone(),
-        });
-        let notification = self.notification(agent, reason);
-        self.hub.attention(AgentStream {
-            agent_id: agent.record.id.clone(),
-            event: StreamEvent::AttentionRequired {
-                provider: agent.record.provider.clone(),
-                reason: reason.to_owned(),
-                timestamp: since.clone(),
-                should_notify: false,
-                notification: Some(notification),
-            },
-            timestamp: since,
-            seq: None,
-            epoch: None,
-        });
-    }
-
-    fn notification(&self, agent: &Agent, reason: &str) -> Value {
-        let (title, body) = match reason {
-            "permission" => {
-                let asked = agent.asked.last().map(|asked| &asked.request);
-                let line = asked.and_then(|r| r.title.clone().or(Some(r.name.clone())));
-                ("Agent needs permission", line.unwrap_or_default())
-            }
-            "error" => ("Agent needs attention", "Encountered an error.".to_owned()),
-            _ => {
-                let timeline = agent.rows.as_ref().map(|rows| &rows.0);
-                let said = timeline.and_then(|timeline| timeline.last_message());
-                ("Agent finished", shorten(&said.unwrap_or_default(), 200))
-            }
-        };
-        let mut data = json!({
-            "serverId": self.identity.server_id.as_str(),
-            "agentId": agent.record.id,
-            "reason": reason,
-        });
-        if let Some(workspace) = &agent.record.workspace_id {
-            data["workspaceId"] = json!(workspace);
-        }
-        json!({ "title": title, "body": body, "data": data })
-    }
-
     /// Saves a change and tells who watches.
     pub(super) fn touch(&self, agent: &mut Agent) {
         agent.record.updated_at = now();
@@ -384,14 +353,7 @@ impl Core {
 }
 
 /// A title out of a prompt: its first line with words, not too long.
-fn title(prompt: &str) -> String {
+pub(super) fn title(prompt: &str) -> String {
     let line = prompt.lines().map(str::trim).find(|line| !line.is_empty());
     shorten(line.unwrap_or("Untitled"), TITLE_CHARS)
-}
-
-fn shorten(text: &str, chars: usize) -> String {
-    match text.char_indices().nth(chars) {
-        Some((cut, _)) => format!("{}…", text[..cut].trim_end()),
-        None => text.to_owned(),
-    }
 }

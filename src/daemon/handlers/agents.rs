@@ -85,11 +85,21 @@ impl Serve for CreateAgent {
 }
 
 impl Serve for ImportAgent {
-    async fn serve(self, _: &Call) -> Result<AgentStarted, Refusal> {
-        let provider = self.provider_id.or(self.provider).unwrap_or_default();
-        Ok(AgentStarted::AgentCreateFailed {
-            error: format!("Provider '{provider}' has no sessions to import"),
-            error_code: None,
+    async fn serve(self, call: &Call) -> Result<AgentStarted, Refusal> {
+        Ok(match call.core.import(self).await {
+            Ok((agent, rows)) => AgentStarted::AgentResumed {
+                agent_id: agent.id.clone(),
+                timeline_size: Some(rows),
+                agent: Box::new(agent),
+            },
+            Err(error) => {
+                let error = error.to_string();
+                call.log(&format!("Failed to import agent: {error}"));
+                AgentStarted::AgentCreateFailed {
+                    error,
+                    error_code: None,
+                }
+            }
         })
     }
 }
@@ -113,6 +123,8 @@ impl Serve for SendMessage {
             images: self.images.unwrap_or_default(),
         };
         let sent = call.core.prompt(&id, prompt, self.message_id).await;
+        // Accepted means that a killed daemon still knows of the turn.
+        call.core.store.saved().await;
         Ok(changed(call, "send message", id, sent))
     }
 }

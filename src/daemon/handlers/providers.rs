@@ -1,5 +1,7 @@
 //! Providers.
 
+use futures_util::future::join_all;
+
 use crate::daemon::clock::now;
 use crate::daemon::dispatch::{Call, Refusal, Serve};
 use crate::protocol::providers::{
@@ -8,8 +10,9 @@ use crate::protocol::providers::{
 
 impl Serve for GetProviders {
     async fn serve(self, call: &Call) -> Result<Providers, Refusal> {
-        let now = now();
         let providers = call.core.providers.values();
+        join_all(providers.clone().map(|provider| provider.look())).await;
+        let now = now();
         Ok(Providers {
             entries: providers.map(|p| p.describe().entry(&now)).collect(),
             generated_at: now,
@@ -20,7 +23,12 @@ impl Serve for GetProviders {
 impl Serve for ListModels {
     async fn serve(self, call: &Call) -> Result<Models, Refusal> {
         let (models, error) = match call.core.provider(&self.provider) {
-            Ok(provider) => (Some(provider.describe().models.clone()), None),
+            Ok(provider) => {
+                provider.look().await;
+                let known = provider.describe();
+                let models = known.error.is_none().then(|| known.models.clone());
+                (models, known.error.clone())
+            }
             Err(error) => (None, Some(error.to_string())),
         };
         Ok(Models {
@@ -35,7 +43,14 @@ impl Serve for ListModels {
 impl Serve for DiagnoseProvider {
     async fn serve(self, call: &Call) -> Result<ProviderDiagnostic, Refusal> {
         let diagnostic = match call.core.provider(&self.provider) {
-            Ok(provider) => provider.describe().diagnostic.clone(),
+            Ok(provider) => {
+                provider.look().await;
+                let known = provider.describe();
+                match &known.error {
+                    Some(error) => format!("{}\n  Error: {error}", known.diagnostic),
+                    None => known.diagnostic.clone(),
+                }
+            }
             Err(error) => error.to_string(),
         };
         Ok(ProviderDiagnostic {

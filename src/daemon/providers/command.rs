@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command as Process};
+use tokio::process::Command as Process;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Description, Feed, Outcome, Prompt, Provider, Session, SessionSpec, Stopped};
+use crate::daemon::processes::{Processes, Running};
 use crate::protocol::providers::Model;
 
 /// What stands for the prompt in an argument.
@@ -23,19 +24,18 @@ const MAX_STDERR_BYTES: usize = 4 * 1024;
 const PIECE_BYTES: usize = 16 * 1024;
 /// How long a piece may gather more output before it is shown.
 const GATHER: Duration = Duration::from_millis(30);
-/// How long a command may go on after SIGTERM.
-const GRACE: Duration = Duration::from_secs(3);
 
 /// An agent that is a command.
 #[derive(Debug)]
 pub(in crate::daemon) struct Command {
     description: Arc<Description>,
     argv: Arc<[String]>,
+    processes: Arc<Processes>,
 }
 
 impl Command {
     /// Makes a provider `name` out of a program and its arguments.
-    pub(in crate::daemon) fn new(name: &str, argv: Vec<String>) -> Self {
+    pub(in crate::daemon) fn new(name: &str, argv: Vec<String>, processes: Arc<Processes>) -> Self {
         let program = argv.first().cloned().unwrap_or_default();
         Self {
             description: Arc::new(Description {
@@ -53,6 +53,7 @@ impl Command {
                 ..Description::default()
             }),
             argv: argv.into(),
+            processes,
         }
     }
 }
@@ -65,6 +66,7 @@ impl Provider for Command {
     fn session(&self, spec: SessionSpec) -> Box<dyn Session> {
         Box::new(CommandSession {
             argv: Arc::clone(&self.argv),
+            processes: Arc::clone(&self.processes),
             spec,
         })
     }
@@ -72,6 +74,7 @@ impl Provider for Command {
 
 struct CommandSession {
     argv: Arc<[String]>,
+    processes: Arc<Processes>,
     spec: SessionSpec,
 }
 
@@ -92,11 +95,13 @@ impl Session for CommandSession {
             match ended {
                 Ok(outcome) => outcome,
                 Err(Ended::Stopped) => {
-                    end(&mut child).await;
+                    // Lost or ended, it is gone.
+                    let _ = child.end().await;
                     Outcome::Canceled
                 }
                 Err(Ended::TooMuch) => {
-                    end(&mut child).await;
+                    // Lost or ended, it is gone.
+                    let _ = child.end().await;
                     failed(
                         format!("the command wrote more than {MAX_OUTPUT_BYTES} bytes"),
                         Some("output_limit".to_owned()),
@@ -113,7 +118,7 @@ impl CommandSession {
         !self.argv.iter().any(|arg| arg.contains(PLACEHOLDER))
     }
 
-    fn start(&self, prompt: &str) -> std::io::Result<Child> {
+    fn start(&self, prompt: &str) -> std::io::Result<Running> {
         let mut argv = self.argv.iter().map(|arg| arg.replace(PLACEHOLDER, prompt));
         let program = argv.next().unwrap_or_default();
         let mut process = Process::new(program);
@@ -128,12 +133,8 @@ impl CommandSession {
                 Stdio::null()
             })
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        // A group of its own, so that a stop reaches what the command started as well.
-        #[cfg(unix)]
-        process.process_group(0);
-        process.spawn()
+            .stderr(Stdio::piped());
+        self.processes.spawn(process)
     }
 }
 
@@ -155,14 +156,14 @@ fn failed(error: String, code: Option<String>) -> Outcome {
 }
 
 async fn drive(
-    child: &mut Child,
+    child: &mut Running,
     prompt: &str,
     takes_stdin: bool,
     feed: &Feed,
 ) -> Result<Outcome, Ended> {
-    let stdin = child.stdin.take().filter(|_| takes_stdin);
-    let stdout = child.stdout.take();
-    let stderr = child.stderr.take();
+    let stdin = child.stdin().filter(|_| takes_stdin);
+    let stdout = child.stdout();
+    let stderr = child.stderr();
     let write = async {
         if let Some(mut stdin) = stdin {
             // A command need not read its prompt.
@@ -248,22 +249,6 @@ async fn tail(output: Option<impl AsyncRead + Unpin>) -> String {
         }
     }
     String::from_utf8_lossy(&kept).into_owned()
-}
-
-/// Ends a command and what it started.
-async fn end(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = child.id().and_then(|id| i32::try_from(id).ok())
-        && let Some(group) = rustix::process::Pid::from_raw(group)
-    {
-        use rustix::process::{Signal, kill_process_group};
-        // Gone already is as good.
-        let _ = kill_process_group(group, Signal::TERM);
-        if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-    }
-    let _ = child.kill().await;
 }
 
 #[cfg(test)]

@@ -20,6 +20,13 @@ pub(in crate::daemon) enum Report {
     Session(String),
     /// The modes that there are now, and the one in force.
     Modes(Vec<Mode>, Option<String>),
+    /// The model and the thinking option in force, where they are known.
+    Model {
+        /// The model.
+        model: Option<String>,
+        /// The thinking option.
+        thinking: Option<String>,
+    },
 }
 
 /// What a person may change while the agent runs.

@@ -54,6 +54,7 @@ impl Mock {
                 .into(),
             default_mode: Some("ask".to_owned()),
             open_modes: false,
+            error: None,
             diagnostic: format!("{name} (mock)\n  Scripted, needs nothing"),
         }))
     }
@@ -126,6 +127,11 @@ impl Session for MockSession {
                 Err(Stopped) => Outcome::Canceled,
             }
         })
+    }
+
+    fn import<'a>(&'a mut self, _: Feed) -> BoxFuture<'a, Outcome> {
+        // It goes on with any session, and has nothing to tell of it.
+        Box::pin(std::future::ready(Outcome::Completed { usage: None }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What runs agents. A provider describes itself and opens sessions; a session runs one turn at a
 //! time and reports through a [`Feed`].
 
+mod acp;
 mod command;
 mod echo;
 mod feed;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use acp::Acp;
 use command::Command;
 use echo::Echo;
 pub(super) use feed::{Feed, Report, Settings, Stopped};
@@ -42,6 +44,8 @@ pub(super) struct Description {
     pub(super) default_mode: Option<String>,
     /// Any mode is taken, not only those above: the sessions name theirs later.
     pub(super) open_modes: bool,
+    /// Why it cannot be used, as far as that is known.
+    pub(super) error: Option<String>,
     /// Lines for people who look for a fault.
     pub(super) diagnostic: String,
 }
@@ -51,10 +55,15 @@ impl Description {
     pub(super) fn entry(&self, now: &str) -> ProviderEntry {
         ProviderEntry {
             provider: self.id.clone(),
-            status: "ready".to_owned(),
+            status: if self.error.is_some() {
+                "error"
+            } else {
+                "ready"
+            }
+            .to_owned(),
             enabled: true,
             source: Some("custom".to_owned()),
-            error: None,
+            error: self.error.clone(),
             models: Some(self.models.clone()),
             modes: Some(self.modes.clone()),
             fetched_at: Some(now.to_owned()),
@@ -133,6 +142,11 @@ pub(super) trait Provider: Send + Sync {
     /// How it shows itself.
     fn describe(&self) -> Arc<Description>;
 
+    /// Finds out what there is to describe, if that is not known yet. Ends within seconds.
+    fn look(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Opens a session; nothing happens before its first turn.
     fn session(&self, spec: SessionSpec) -> Box<dyn Session>;
 }
@@ -141,4 +155,12 @@ pub(super) trait Provider: Send + Sync {
 pub(super) trait Session: Send {
     /// Runs a turn to its end. It watches [`Feed::stopped`] and ends soon after.
     fn turn<'a>(&'a mut self, prompt: Prompt, feed: Feed) -> BoxFuture<'a, Outcome>;
+
+    /// Goes on with the provider's own session that the spec names, and reports its history.
+    fn import<'a>(&'a mut self, _feed: Feed) -> BoxFuture<'a, Outcome> {
+        Box::pin(std::future::ready(Outcome::Failed {
+            error: "the provider has no sessions to import".to_owned(),
+            code: None,
+        }))
+    }
 }

@@ -1,11 +1,12 @@
-//! What the daemon is told to run: `NAME=COMMAND`, or `NAME=mock:`.
+//! What the daemon is told to run: `NAME=COMMAND`, `NAME=acp:COMMAND`, or `NAME=mock:`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Command, Echo, Mock, Provider};
+use super::{Acp, Command, Echo, Mock, Provider};
 use crate::daemon::StartError;
+use crate::daemon::processes::Processes;
 
 /// Longest name of an agent.
 const MAX_NAME_BYTES: usize = 64;
@@ -25,10 +26,14 @@ pub struct AgentSpec {
 pub enum AgentKind {
     /// Program and arguments, run for each prompt.
     Command(Vec<String>),
+    /// Program and arguments of an agent that speaks ACP.
+    Acp(Vec<String>),
     /// The scripted one.
     Mock,
 }
 
+/// Before a command: it speaks ACP.
+const ACP: &str = "acp:";
 /// In place of a command: the scripted agent.
 const MOCK: &str = "mock:";
 
@@ -58,11 +63,14 @@ impl FromStr for AgentSpec {
         if !first || !name.chars().all(rest) || name.len() > MAX_NAME_BYTES {
             return Err(AgentSpecError::Name);
         }
-        let kind = if command == MOCK {
-            AgentKind::Mock
-        } else {
+        let argv = |command: &str| {
             let argv = words(command).filter(|argv| !argv.is_empty());
-            AgentKind::Command(argv.ok_or(AgentSpecError::Command)?)
+            argv.ok_or(AgentSpecError::Command)
+        };
+        let kind = match command.strip_prefix(ACP) {
+            _ if command == MOCK => AgentKind::Mock,
+            Some(command) => AgentKind::Acp(argv(command)?),
+            None => AgentKind::Command(argv(command)?),
         };
         Ok(Self {
             name: name.to_owned(),
@@ -108,11 +116,17 @@ fn words(text: &str) -> Option<Vec<String>> {
 }
 
 /// Makes the providers: those that are named, and the built-in ones unless a name replaces one.
-pub(in crate::daemon) fn all(specs: Vec<AgentSpec>) -> Result<Vec<Arc<dyn Provider>>, StartError> {
+pub(in crate::daemon) fn all(
+    specs: Vec<AgentSpec>,
+    processes: &Arc<Processes>,
+) -> Result<Vec<Arc<dyn Provider>>, StartError> {
     let mut providers: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
     for spec in specs {
         let provider: Arc<dyn Provider> = match spec.kind {
-            AgentKind::Command(argv) => Arc::new(Command::new(&spec.name, argv)),
+            AgentKind::Command(argv) => {
+                Arc::new(Command::new(&spec.name, argv, Arc::clone(processes)))
+            }
+            AgentKind::Acp(argv) => Arc::new(Acp::new(&spec.name, argv, Arc::clone(processes))),
             AgentKind::Mock => Arc::new(Mock::new(&spec.name)),
         };
         if providers.insert(spec.name.clone(), provider).is_some() {
@@ -144,6 +158,9 @@ mod tests {
             command(&["sh", "-c", r#"echo "$0""#, "x y z", ""])
         );
         assert_eq!(argv("m=mock:"), Ok(AgentKind::Mock));
+        let acp = ["gemini", "--acp"].map(str::to_owned).to_vec();
+        assert_eq!(argv("g=acp:gemini --acp"), Ok(AgentKind::Acp(acp)));
+        assert_eq!(argv("g=acp:"), Err(AgentSpecError::Command));
         assert_eq!(argv("a"), Err(AgentSpecError::NoCommand));
         assert_eq!(argv("A=x"), Err(AgentSpecError::Name));
         assert_eq!(argv("a= "), Err(AgentSpecError::Command));

@@ -61,6 +61,11 @@ impl Timeline {
         &self.epoch
     }
 
+    /// The items, oldest first.
+    pub(super) fn items(&self) -> impl Iterator<Item = &TimelineItem> {
+        self.rows.iter().map(|row| &row.item)
+    }
+
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
         self.rows.len()

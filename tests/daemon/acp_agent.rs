@@ -1,0 +1,343 @@
+//! A scripted ACP agent: this test program again, started by a daemon under test. Everything that it
+//! reads and writes goes through the types of the official schema, which so checks ours.
+//!
+//! It does what the words of the prompt say. `ACP_AGENT` in its environment spoils its start.
+
+#![allow(
+    clippy::exit,
+    clippy::print_stderr,
+    reason = "this is a program of its own"
+)]
+
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+
+use agent_client_protocol_schema::v1 as acp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// How a daemon starts it.
+pub(crate) fn command(spoilt: &str) -> String {
+    let program = std::env::current_exe().unwrap();
+    let test = "--ignored --exact acp_agent::is_the_agent --nocapture --test-threads 2";
+    format!("acp:env ACP_AGENT={spoilt} '{}' {test}", program.display())
+}
+
+#[test]
+#[ignore = "is no test: the ACP agent that the tests start"]
+fn is_the_agent() {
+    let mut agent = Agent {
+        input: std::io::stdin().lock(),
+        #[allow(clippy::disallowed_methods, reason = "this is a program of its own")]
+        spoilt: std::env::var("ACP_AGENT").unwrap_or_default(),
+        session: String::new(),
+        mode: "ask".to_owned(),
+        model: "small".to_owned(),
+        memory: PathBuf::new(),
+        last_id: 0,
+    };
+    while let Some(message) = agent.read() {
+        agent.answer(&message);
+    }
+    std::process::exit(0);
+}
+
+struct Agent<R> {
+    input: R,
+    spoilt: String,
+    session: String,
+    mode: String,
+    model: String,
+    /// What was said in the session: a line for each prompt.
+    memory: PathBuf,
+    last_id: u64,
+}
+
+fn params<T: DeserializeOwned>(message: &Value) -> T {
+    serde_json::from_value(message["params"].clone()).expect("the official schema takes it")
+}
+
+/// Reads with the official type and writes it again.
+fn official<T: DeserializeOwned + Serialize>(value: Value) -> Value {
+    let typed: T = serde_json::from_value(value).expect("the official schema takes it");
+    serde_json::to_value(typed).unwrap()
+}
+
+fn write(message: Value) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{message}").unwrap();
+    out.flush().unwrap();
+}
+
+impl<R: BufRead> Agent<R> {
+    fn read(&mut self) -> Option<Value> {
+        let mut line = String::new();
+        self.input.read_line(&mut line).unwrap();
+        (!line.is_empty()).then(|| serde_json::from_str(&line).expect("a message"))
+    }
+
+    fn answer(&mut self, message: &Value) {
+        let result = match message["method"].as_str() {
+            Some("initialize") => self.initialize(message),
+            Some("session/new") => {
+                let request: acp::NewSessionRequest = params(message);
+                self.open(request.cwd, format!("acp-{}", std::process::id()));
+                self.state::<acp::NewSessionResponse>(json!({ "sessionId": self.session }))
+            }
+            Some("session/load") => {
+                let request: acp::LoadSessionRequest = params(message);
+                self.open(request.cwd, request.session_id.to_string());
+                let Ok(memory) = std::fs::read_to_string(&self.memory) else {
+                    return self.refuse(message, -32002, "no such session");
+                };
+                for said in memory.lines() {
+                    self.chunk("user_message_chunk", said);
+                    self.chunk("agent_message_chunk", &format!("heard {said}"));
+                }
+                self.state::<acp::LoadSessionResponse>(json!({}))
+            }
+            Some("session/set_mode") => {
+                let request: acp::SetSessionModeRequest = params(message);
+                if request.mode_id.to_string() == "locked" {
+                    return self.refuse(message, -32603, "it is locked");
+                }
+                self.mode = request.mode_id.to_string();
+                Some(json!({}))
+            }
+            Some("session/set_model") => {
+                self.model = message["params"]["modelId"].as_str().unwrap().to_owned();
+                Some(json!({}))
+            }
+            Some("session/prompt") => self.prompt(message),
+            Some("session/cancel") => return,
+            other => panic!("unexpected {other:?}"),
+        };
+        if let Some(result) = result {
+            write(json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }));
+        }
+    }
+
+    fn refuse(&self, message: &Value, code: i64, why: &str) {
+        let error = json!({ "code": code, "message": why });
+        write(json!({ "jsonrpc": "2.0", "id": message["id"], "error": error }));
+    }
+
+    fn initialize(&mut self, message: &Value) -> Option<Value> {
+        let request: acp::InitializeRequest = params(message);
+        assert_eq!(json!(request.protocol_version), 1);
+        let loads = self.spoilt != "forgets";
+        let mut response = official::<acp::InitializeResponse>(json!({
+            "protocolVersion": 1,
+            "agentCapabilities": { "loadSession": loads, "promptCapabilities": { "image": true } },
+            "authMethods": [{ "id": "web", "name": "Log in on the web" }],
+            "agentInfo": { "name": "scripted", "version": "1" },
+        }));
+        match self.spoilt.as_str() {
+            "newer" => response["protocolVersion"] = json!(9),
+            "login" => {
+                write(json!({ "jsonrpc": "2.0", "id": message["id"], "result": response }));
+                let new = self.read().unwrap();
+                self.refuse(&new, -32000, "Authentication required");
+                return None;
+            }
+            _ => {}
+        }
+        Some(response)
+    }
+
+    fn open(&mut self, cwd: PathBuf, session: String) {
+        self.memory = cwd.join(format!("{session}.memory"));
+        self.session = session;
+    }
+
+    fn state<T: DeserializeOwned + Serialize>(&self, mut state: Value) -> Option<Value> {
+        state["modes"] = json!({
+            "currentModeId": self.mode,
+            "availableModes": [
+                { "id": "ask", "name": "Ask", "description": "Asks first" },
+                { "id": "yolo", "name": "Yolo" },
+                { "id": "locked", "name": "Locked" },
+            ],
+        });
+        let mut state = official::<T>(state);
+        // Of before configuration options; the schema has dropped it.
+        state["models"] = json!({
+            "currentModelId": self.model,
+            "availableModels": [
+                { "modelId": "small", "name": "Small" },
+                { "modelId": "large", "name": "Large" },
+            ],
+        });
+        Some(state)
+    }
+
+    fn update(&self, update: Value) {
+        let params = json!({ "sessionId": self.session, "update": update });
+        let params = official::<acp::SessionNotification>(params);
+        write(json!({ "jsonrpc": "2.0", "method": "session/update", "params": params }));
+    }
+
+    fn chunk(&self, kind: &str, text: &str) {
+        self.update(json!({ "sessionUpdate": kind, "content": { "type": "text", "text": text } }));
+    }
+
+    fn say(&self, text: &str) {
+        self.chunk("agent_message_chunk", text);
+    }
+
+    fn prompt(&mut self, message: &Value) -> Option<Value> {
+        let request: acp::PromptRequest = params(message);
+        assert_eq!(request.session_id.to_string(), self.session);
+        let [acp::ContentBlock::Text(text), pictures @ ..] = &request.prompt[..] else {
+            panic!("no text");
+        };
+        let text = text.text.clone();
+        let mut memory = std::fs::OpenOptions::new();
+        let memory = memory.create(true).append(true).open(&self.memory);
+        writeln!(memory.unwrap(), "{text}").unwrap();
+        for word in text.split_whitespace() {
+            match word {
+                "think" => self.chunk("agent_thought_chunk", "Hm. "),
+                "tool" => self.tool(),
+                "edit" => self.edit(),
+                "plan" => self.plan(),
+                "ask" => self.ask(),
+                "pictures" => self.say(&format!("{} pictures. ", pictures.len())),
+                "settings" => self.say(&format!("{} {}. ", self.mode, self.model)),
+                "yolo" => {
+                    self.mode = "yolo".to_owned();
+                    let mode = "current_mode_update";
+                    self.update(json!({ "sessionUpdate": mode, "currentModeId": "yolo" }));
+                }
+                "wait" => return self.wait(message),
+                "die" => {
+                    self.say("Oh. ");
+                    eprintln!("out of luck");
+                    std::process::exit(3);
+                }
+                "files" => self.files(),
+                "garbage" => (0..200).for_each(|_| write(json!("hello"))),
+                "usage" => {
+                    self.update(json!({ "sessionUpdate": "usage_update", "used": 10, "size": 100 }))
+                }
+                "refuse" => return Some(json!({ "stopReason": "refusal" })),
+                "fail" => {
+                    self.refuse(message, -32603, "it broke");
+                    return None;
+                }
+                "tokens" => (0..500).for_each(|n| self.say(&format!("{n} "))),
+                word => self.say(&format!("{word} ")),
+            }
+        }
+        self.say("Done.");
+        Some(official::<acp::PromptResponse>(
+            json!({ "stopReason": "end_turn" }),
+        ))
+    }
+
+    /// Until it is cancelled.
+    fn wait(&mut self, message: &Value) -> Option<Value> {
+        self.say("Waiting. ");
+        while let Some(other) = self.read() {
+            if other["method"] == "session/cancel" {
+                let _: acp::CancelNotification = params(&other);
+                return Some(json!({ "stopReason": "cancelled" }));
+            }
+            self.answer(&other);
+        }
+        panic!("the daemon went away during {message}");
+    }
+
+    fn tool(&self) {
+        self.update(json!({
+            "sessionUpdate": "tool_call",
+            "toolCallId": "t1",
+            "title": "ls -l",
+            "kind": "execute",
+            "status": "in_progress",
+            "rawInput": { "command": ["ls", "-l"], "cwd": "/tmp" },
+        }));
+        self.update(json!({
+            "sessionUpdate": "tool_call_update",
+            "toolCallId": "t1",
+            "status": "completed",
+            "content": [{ "type": "content", "content": { "type": "text", "text": "total 0" } }],
+            "rawOutput": { "exitCode": 0 },
+        }));
+    }
+
+    fn edit(&self) {
+        self.update(json!({
+            "sessionUpdate": "tool_call",
+            "toolCallId": "t2",
+            "title": "Edit a.rs",
+            "kind": "edit",
+            "status": "completed",
+            "content": [{ "type": "diff", "path": "/a.rs", "oldText": "a", "newText": "b" }],
+        }));
+    }
+
+    fn plan(&self) {
+        let entry = |what: &str, status: &str| json!({ "content": what, "priority": "high", "status": status });
+        self.update(json!({
+            "sessionUpdate": "plan",
+            "entries": [entry("look", "completed"), entry("leap", "in_progress")],
+        }));
+    }
+
+    fn request(&mut self, method: &str, params: Value) -> Value {
+        self.last_id += 1;
+        let id = format!("a{}", self.last_id);
+        write(json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        loop {
+            let message = self.read().expect("an answer");
+            if message["id"] == *id {
+                return message;
+            }
+            if message["method"] != "session/cancel" {
+                self.answer(&message);
+            }
+        }
+    }
+
+    fn ask(&mut self) {
+        let option = |id: &str, name: &str, kind: &str| json!({ "optionId": id, "name": name, "kind": kind });
+        let params = official::<acp::RequestPermissionRequest>(json!({
+            "sessionId": self.session,
+            "toolCall": {
+                "toolCallId": "t3",
+                "title": "rm -r /",
+                "kind": "execute",
+                "status": "pending",
+                "rawInput": { "command": "rm -r /" },
+            },
+            "options": [
+                option("always", "Always", "allow_always"),
+                option("once", "Once", "allow_once"),
+                option("no", "No", "reject_once"),
+            ],
+        }));
+        let answer = self.request("session/request_permission", params);
+        let answer: acp::RequestPermissionResponse =
+            serde_json::from_value(answer["result"].clone()).expect("the official schema takes it");
+        let said = match answer.outcome {
+            acp::RequestPermissionOutcome::Selected(option) => option.option_id.to_string(),
+            _ => "cancelled".to_owned(),
+        };
+        let status = if said == "no" { "failed" } else { "completed" };
+        self.update(json!({
+            "sessionUpdate": "tool_call_update",
+            "toolCallId": "t3",
+            "status": status,
+        }));
+        self.say(&format!("Answer: {said}. "));
+    }
+
+    /// Asks for what we do not offer.
+    fn files(&mut self) {
+        let params = json!({ "sessionId": self.session, "path": "/etc/passwd" });
+        let answer = self.request("fs/read_text_file", params);
+        self.say(&format!("{}. ", answer["error"]["code"]));
+    }
+}

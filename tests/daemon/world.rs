@@ -1,0 +1,143 @@
+//! Two machines and a relay between them, with the real binary; what is asked goes over the relay.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A server of ours that ends with the test.
+pub(crate) struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Server {
+    /// As `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// As `kill` does; waits for its end.
+    pub(crate) fn stop(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+pub(crate) struct World {
+    dir: TempDir,
+    relay: String,
+    agents: Vec<String>,
+    pub(crate) daemon: Option<Server>,
+    _relay: Server,
+}
+
+impl World {
+    /// Starts relay and daemon, and saves the daemon as the remote `work`.
+    pub(crate) fn new(agents: &[String]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut relay = paseo(dir.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
+        let (server, line) = start(&mut relay, "listening");
+        let address = line.split("address=").nth(1).unwrap();
+        let mut world = Self {
+            relay: address.split_whitespace().next().unwrap().to_owned(),
+            agents: agents.to_vec(),
+            daemon: None,
+            _relay: server,
+            dir,
+        };
+        world.start_daemon();
+        world.json(&["daemon", "pair", "--save", "offer.json"]);
+        world.json(&["remote", "add", "work", "offer.json", "--store", "file"]);
+        world
+    }
+
+    /// Starts the daemon, again.
+    pub(crate) fn start_daemon(&mut self) {
+        let mut daemon = paseo(self.dir(), &["daemon", "run", "--listen", "127.0.0.1:0"]);
+        daemon.args(["--relay", &self.relay]);
+        for agent in &self.agents {
+            daemon.args(["--agent", agent]);
+        }
+        self.daemon = Some(start(&mut daemon, "connected to the relay").0);
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        paseo(self.dir(), args).output().unwrap()
+    }
+
+    /// Runs a command that succeeds.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(&[args, &["--json"]].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {stderr}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Runs a command against the daemon over the relay, with this exit status.
+    pub(crate) fn remote(&self, status: i32, args: &[&str]) -> Value {
+        let output = self.run(&[&["-r", "work"], args, &["--json"]].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{args:?}: {stderr}");
+        let out = if output.stdout.is_empty() {
+            &output.stderr
+        } else {
+            &output.stdout
+        };
+        serde_json::from_slice(out).unwrap_or_else(|_| panic!("{args:?}: {stderr}"))
+    }
+
+    /// What `logs` prints.
+    pub(crate) fn logs(&self, id: &str) -> String {
+        let output = self.run(&["-r", "work", "logs", id]);
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+fn paseo(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paseo"));
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "programs are found where the test finds them"
+    )]
+    let path = std::env::var_os("PATH").unwrap();
+    command
+        .args(args)
+        .env_clear()
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .env("HOME", dir.join("me"))
+        .env("PASEO_HOME", dir.join("daemon"))
+        .env("PATH", path);
+    command
+}
+
+/// Starts a server and waits for the line of its log that holds a word.
+fn start(command: &mut Command, word: &str) -> (Server, String) {
+    let mut child = command
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let server = Server(child);
+    let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains(word));
+    let line = line.expect("the server says that it is ready");
+    // Keep reading: a full pipe would stop the server.
+    std::thread::spawn(move || lines.for_each(drop));
+    (server, line)
+}
