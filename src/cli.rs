@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
 use crate::commands::Command;
 use crate::complete;
 use crate::output::Format;
+use crate::remote::Via;
 use crate::secret::Secret;
 
 /// ssh for coding agents: drive a paseo daemon from anywhere
@@ -91,6 +92,19 @@ pub struct GlobalArgs {
     /// Limit for connecting, such as 10s
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub connect_timeout: Option<Duration>,
+
+    /// Take this road to the daemon and no other: direct, relay, unix or ssh
+    #[arg(long, global = true, value_name = "ROAD", value_parser = str::parse::<Via>)]
+    #[arg(add = complete::words(&["direct", "relay", "unix", "ssh"]))]
+    pub via: Option<Via>,
+
+    /// Connect over IPv4 only
+    #[arg(short = '4', long, global = true, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+
+    /// Connect over IPv6 only
+    #[arg(short = '6', long, global = true)]
+    pub ipv6: bool,
 
     /// Never prompt
     #[arg(long, global = true)]

@@ -40,6 +40,12 @@ pub const PASEO_BATCH: &str = "PASEO_BATCH";
 pub const PASEO_COMPAT: &str = "PASEO_COMPAT";
 /// PEM file of certificate authorities, added to those of the platform.
 pub const PASEO_CA_FILE: &str = "PASEO_CA_FILE";
+/// Proxy of connections with TLS, such as `http://proxy:3128`. May hold a secret. `HTTPS_PROXY` too.
+pub const HTTPS_PROXY: [&str; 2] = ["https_proxy", "HTTPS_PROXY"];
+/// Proxy of all other connections, and of those with TLS when there is no other. `ALL_PROXY` too.
+pub const ALL_PROXY: [&str; 2] = ["all_proxy", "ALL_PROXY"];
+/// Hosts that are reached without these. `NO_PROXY` too.
+pub const NO_PROXY: [&str; 2] = ["no_proxy", "NO_PROXY"];
 /// Log filter, in the syntax of `tracing`.
 pub const PASEO_LOG: &str = "PASEO_LOG";
 /// Overrides the listen address in the daemon home's `config.json`.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use crate::e2ee::PublicKey;
 use crate::protocol::relay::Endpoint;
 use crate::secret::{RelayToken, Secret};
+use crate::transport::SshHost;
 
 /// A daemon, and the way to it.
 #[derive(Debug, Clone)]
@@ -35,6 +36,13 @@ pub enum Target {
         /// The daemon's password.
         password: Option<Secret<String>>,
     },
+    /// Straight to a daemon on the loopback of a machine that the system's ssh reaches.
+    Ssh {
+        /// Where ssh goes.
+        host: SshHost,
+        /// The daemon's password.
+        password: Option<Secret<String>>,
+    },
     /// Straight over a Unix socket.
     Unix {
         /// The socket.
@@ -50,6 +58,7 @@ impl fmt::Display for Target {
         match self {
             Self::Relay { relay, .. } => write!(f, "relay {relay}"),
             Self::Tcp { endpoint, .. } => endpoint.fmt(f),
+            Self::Ssh { host, .. } => write!(f, "ssh://{host}"),
             Self::Unix { path, .. } => write!(f, "unix://{}", path.display()),
         }
     }

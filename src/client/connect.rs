@@ -1,7 +1,6 @@
 //! From a target to a session.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,8 @@ use crate::protocol::session::{
 use crate::secret::Secret;
 use crate::target::Target;
 use crate::transport::{
-    Address, Closed, Dial, DialError, Frame, Greeting, Transport, TransportError, dial,
+    Address, Closed, Dial, DialError, Frame, Greeting, Network, Stopwatch, Transport,
+    TransportError, dial,
 };
 
 /// Capabilities of our hello: what this client understands, and
@@ -42,8 +42,13 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// Limit from there to `server_info`.
     pub handshake_timeout: Duration,
-    /// PEM file of authorities that are trusted beside the platform's.
-    pub ca_file: Option<PathBuf>,
+    /// What lies in between.
+    pub network: Network,
+    /// Notes how long each step takes.
+    pub watch: Stopwatch,
+    /// The id that the daemon must have where it proves no key: on a direct road of a remote that was
+    /// paired.
+    pub server_id: Option<Secret<String>>,
     /// Whether requests that change something are refused, here already.
     pub read_only: bool,
     /// Whether hello and the opening request may leave together with the encryption handshake. Only for a
@@ -85,6 +90,12 @@ pub enum ConnectError {
     /// The channel broke the rules.
     #[error("the encrypted channel could not be opened")]
     Channel(#[source] e2ee::ConnectError),
+    /// Another daemon than the paired one listens there.
+    #[error("another daemon than the paired one listens at {address}")]
+    OtherDaemon {
+        /// Where.
+        address: String,
+    },
     /// The daemon wants a password, or another one.
     #[error("the daemon refused the password")]
     Password {
@@ -153,8 +164,16 @@ async fn open(
     } = target
     else {
         let deadline = Instant::now() + settings.handshake_timeout;
-        let introduction = introduce(dialed.transport, hello(settings), deadline).await;
-        return Ok((introduction.on(target, settings)?, None));
+        let introduction = introduce(dialed.transport, settings, deadline).await;
+        let daemon = introduction.on(target, settings)?;
+        return match &settings.server_id {
+            Some(id) if *id.expose() != daemon.server().server_id => {
+                Err(ConnectError::OtherDaemon {
+                    address: target.to_string(),
+                })
+            }
+            _ => Ok((daemon, None)),
+        };
     };
     let transport = arrival(dialed, relay, settings, connect_deadline).await?;
     let deadline = Instant::now() + settings.handshake_timeout;
@@ -196,6 +215,7 @@ impl Road<'_> {
     ) -> Option<Result<(DaemonClient, Option<EarlyReply>), ConnectError>> {
         let mut texts = vec![hello(self.settings)];
         texts.extend(early.map(|early| early.text.clone()));
+        let start = Instant::now();
         let channel = match e2ee::connect_pipelined(
             transport,
             self.daemon_key,
@@ -208,11 +228,12 @@ impl Road<'_> {
             Err(error) => return Some(Err(self.no_channel(error))),
             Ok(channel) => channel,
         };
+        self.settings.watch.note("e2ee", start.elapsed());
         tracing::info!(binary = channel.binary, "encryption ready, pipelined");
         let opening = Opening::new(channel.transport);
         let reply = early.map(|early| opening.expect(&early.id));
         let soon = self.deadline.min(Instant::now() + INTRODUCTION_AFTER_READY);
-        match wait(opening, soon).await {
+        match wait(opening, soon, &self.settings.watch).await {
             Introduction::Late if !channel.proof.is_given() => None,
             introduction => {
                 let daemon = self.outcome(introduction, &channel.proof);
@@ -223,11 +244,13 @@ impl Road<'_> {
 
     /// Waits for each answer before the next question.
     async fn waiting(&self, transport: Transport) -> Result<DaemonClient, ConnectError> {
+        let start = Instant::now();
         let channel = e2ee::connect(transport, self.daemon_key, self.deadline)
             .await
             .map_err(|error| self.no_channel(error))?;
+        self.settings.watch.note("e2ee", start.elapsed());
         tracing::info!(binary = channel.binary, "encryption ready");
-        let introduction = introduce(channel.transport, hello(self.settings), self.deadline).await;
+        let introduction = introduce(channel.transport, self.settings, self.deadline).await;
         self.outcome(introduction, &channel.proof)
     }
 
@@ -269,7 +292,9 @@ impl Introduction {
     /// Says what it means on a channel whose peer is known.
     fn on(self, target: &Target, settings: &Settings) -> Result<DaemonClient, ConnectError> {
         let sent = match target {
-            Target::Tcp { password, .. } | Target::Unix { password, .. } => password.is_some(),
+            Target::Tcp { password, .. }
+            | Target::Unix { password, .. }
+            | Target::Ssh { password, .. } => password.is_some(),
             Target::Relay { .. } => false,
         };
         match self {
@@ -292,16 +317,18 @@ impl Introduction {
     }
 }
 
-async fn introduce(transport: Transport, hello: String, deadline: Instant) -> Introduction {
+async fn introduce(transport: Transport, settings: &Settings, deadline: Instant) -> Introduction {
     let opening = Opening::new(transport);
     // When sending fails, the close frame that tells why is still to be read.
-    let _ = timeout_at(deadline, opening.send(Frame::Text(hello))).await;
-    wait(opening, deadline).await
+    let _ = timeout_at(deadline, opening.send(Frame::Text(hello(settings)))).await;
+    wait(opening, deadline, &settings.watch).await
 }
 
-async fn wait(opening: Opening, deadline: Instant) -> Introduction {
+async fn wait(opening: Opening, deadline: Instant, watch: &Stopwatch) -> Introduction {
+    let start = Instant::now();
     match timeout_at(deadline, opening.ready()).await {
         Ok(Ok(daemon)) => {
+            watch.note("session", start.elapsed());
             tracing::info!(version = ?daemon.server().version, "session open");
             Introduction::Ready(daemon)
         }
@@ -364,13 +391,21 @@ fn dial_for(target: &Target, settings: &Settings) -> Dial {
                 password: password.clone(),
             },
         ),
+        Target::Ssh { host, password } => (
+            Address::Ssh(host.clone()),
+            Secret::from("/ws"),
+            Greeting::Daemon {
+                password: password.clone(),
+            },
+        ),
     };
     Dial {
         address,
         path,
         greeting,
         timeout: settings.connect_timeout,
-        ca_file: settings.ca_file.clone(),
+        network: settings.network.clone(),
+        watch: settings.watch.clone(),
     }
 }
 

@@ -4,10 +4,13 @@ use std::io::IsTerminal;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
+
 use super::effect::Effect;
-use super::selection::{self, Resolved};
+use super::race::{self, Failed, Way};
+use super::selection::{self, Plan, Resolved};
 use crate::cli::GlobalArgs;
-use crate::client::{self, DaemonClient};
+use crate::client::{self, ConnectError, DaemonClient};
 use crate::env::{self, Env};
 use crate::error::CommandError;
 use crate::output::{self, Format};
@@ -86,7 +89,7 @@ impl Context {
     ) -> Result<T, CommandError> {
         let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
-            let (road, daemon, _) = self.connect(resolved, None).await?;
+            let (road, daemon, _) = self.connect(&resolved, None).await?;
             road.finish(daemon, work).await
         })
     }
@@ -101,7 +104,7 @@ impl Context {
         let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
             let early = client::Early::new(opening);
-            let (road, daemon, reply) = self.connect(resolved, Some(&early)).await?;
+            let (road, daemon, reply) = self.connect(&resolved, Some(&early)).await?;
             road.finish(daemon, async |daemon: &DaemonClient| {
                 let reply = match reply {
                     Some(reply) => reply.to(opening),
@@ -113,52 +116,80 @@ impl Context {
         })
     }
 
-    /// Connects to the first target that can be dialled. When none can, the first one's error counts:
-    /// the others are guesses.
-    async fn connect(
+    /// Connects on the first road that leads there. When none does, the error of the remote's own address
+    /// counts, else the first one's: the others are guesses.
+    pub(super) async fn connect(
         &self,
-        resolved: Resolved,
+        resolved: &Resolved,
         early: Option<&client::Early>,
     ) -> Result<(Road, DaemonClient, Option<client::EarlyReply>), CommandError> {
-        let mut first = None;
-        for target in resolved.targets {
-            let mut road = self.road(target, resolved.options.connect_timeout);
-            road.settings.read_only = resolved.read_only;
-            let connecting = client::connect_early(&road.target, &road.settings, early);
-            match patiently(&road.target, connecting).await {
-                Ok((daemon, reply)) => return Ok((road, daemon, reply)),
-                Err(client::ConnectError::Dial(error)) => {
-                    first.get_or_insert(error);
-                }
-                Err(error) => return Err(error.into()),
-            }
+        let ways = &resolved.ways;
+        let mut roads = Vec::new();
+        for way in ways {
+            roads.push(self.road(way, &resolved.plan)?);
         }
-        Err(match first {
-            Some(error) => error.into(),
+        let take = |index: usize| -> Taking<'_> {
+            let (road, way) = (&roads[index], &ways[index]);
+            Box::pin(async move {
+                let connecting = client::connect_early(&road.target, &road.settings, early);
+                connecting.await.map_err(|error| sort_out(error, way.guess))
+            })
+        };
+        let raced = patiently(ways, race::race(ways, &take)).await;
+        let errors = match raced {
+            Ok((index, (daemon, reply))) => {
+                let road = roads.swap_remove(index);
+                tracing::info!(target = %road.target, "on the road");
+                return Ok((road, daemon, reply));
+            }
+            Err(errors) => errors,
+        };
+        let own = |(index, _): &(usize, _)| ways[*index].own && !ways[*index].guess;
+        let at = errors.iter().position(own).unwrap_or(0);
+        Err(match errors.into_iter().nth(at) {
+            Some((_, error)) => error.into(),
             None => CommandError::internal("there is no target to try"),
         })
     }
 
     /// Returns how to get to a target. The remote's own limit gives way to that of the command line.
-    pub(super) fn road(&self, target: Target, connect_timeout: Option<Duration>) -> Road {
+    pub(super) fn road(&self, way: &Way, plan: &Plan) -> Result<Road, CommandError> {
+        let target = way.target.clone();
         let state = DaemonState::of(&target, self.env.state_dir().as_deref());
         let client_id = state.client_id();
-        let connect_timeout = self.global.connect_timeout.or(connect_timeout);
+        let connect_timeout = self.global.connect_timeout.or(plan.connect_timeout);
         let settings = client::Settings {
             client_id: client_id.as_str().to_owned(),
             connect_timeout: connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             handshake_timeout: HANDSHAKE_TIMEOUT,
-            ca_file: self.env.path(env::PASEO_CA_FILE),
-            on_absent: self.may_wait().then_some(tell_absence),
-            read_only: false,
+            network: plan.between.on_the_way_to(self, &target, way.own)?,
+            watch: plan.watch.clone(),
+            server_id: plan.server_id.clone(),
+            on_absent: (plan.waits && self.may_wait()).then_some(tell_absence),
+            read_only: plan.read_only,
             pipelined: matches!(target, Target::Relay { .. }) && state.pipelines(),
         };
-        Road {
+        Ok(Road {
             target,
             state,
             settings,
             _client_id: client_id,
-        }
+        })
+    }
+}
+
+/// A road that is being taken.
+type Taking<'a> =
+    LocalBoxFuture<'a, Result<(DaemonClient, Option<client::EarlyReply>), Failed<ConnectError>>>;
+
+/// Returns whether other roads may be tried after an error. A key that is not proven ends everything: what
+/// stands in the daemon's place must not choose the road.
+fn sort_out(error: ConnectError, guess: bool) -> Failed<ConnectError> {
+    match error {
+        ConnectError::NotProven { .. } | ConnectError::Channel(_) => Failed::All(error),
+        ConnectError::Dial(_) => Failed::Here(error),
+        _ if guess => Failed::All(error),
+        _ => Failed::Here(error),
     }
 }
 
@@ -194,13 +225,16 @@ fn tell_absence(relay: &Endpoint, patience: Duration) {
 }
 
 /// Tells a person who waits what for.
-async fn patiently<T>(target: &Target, connecting: impl Future<Output = T>) -> T {
+async fn patiently<T>(ways: &[Way], connecting: impl Future<Output = T>) -> T {
     tokio::pin!(connecting);
     tokio::select! {
         connected = &mut connecting => return connected,
         () = tokio::time::sleep(WORTH_TELLING), if std::io::stderr().is_terminal() => {}
     }
-    output::note(&format!("still waiting for the daemon behind {target} …"));
+    let own = ways.iter().find(|way| way.own).or(ways.first());
+    if let Some(Way { target, .. }) = own {
+        output::note(&format!("still waiting for the daemon behind {target} …"));
+    }
     connecting.await
 }
 

@@ -4,15 +4,18 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::Context;
+use super::network::Between;
+use super::race::{self, Way};
 use crate::env::{self, Env};
 use crate::error::CommandError;
 use crate::pairing::{Home, Offer, OfferSource, Overrides};
 use crate::remote::{
-    Address, Asked, Choice, Host, LocalHints, Options, RemotesFile, Selection, Selector,
+    Address, Asked, Choice, Host, LocalHints, Options, RemotesFile, Selection, Selector, Via,
     offer_target,
 };
 use crate::secret::{Secret, Stores};
 use crate::target::Target;
+use crate::transport::Stopwatch;
 
 /// How long the OS keyring may take where somebody can see a dialogue and answer it.
 const KEYRING_BUDGET: Duration = Duration::from_secs(3);
@@ -37,12 +40,26 @@ pub(super) fn keyring_budget() -> Duration {
 
 /// Where a selection leads.
 pub(super) struct Resolved {
-    /// To be tried in this order; only the local daemon has more than one.
-    pub(super) targets: Vec<Target>,
-    /// The settings of the remote, if it is one.
-    pub(super) options: Options,
+    /// The roads, at least one, in the order of trying.
+    pub(super) ways: Vec<Way>,
+    /// How to travel on them.
+    pub(super) plan: Plan,
+}
+
+/// What holds on every road.
+pub(super) struct Plan {
+    /// Limit of the environment or the remote for everything up to an open WebSocket.
+    pub(super) connect_timeout: Option<Duration>,
+    /// Proxies and the like.
+    pub(super) between: Between,
+    /// Notes how long each step takes.
+    pub(super) watch: Stopwatch,
+    /// Whether an absent daemon may be waited for.
+    pub(super) waits: bool,
     /// Whether nothing may be changed there.
     pub(super) read_only: bool,
+    /// The id that a daemon must have which does not prove its key.
+    pub(super) server_id: Option<Secret<String>>,
 }
 
 impl Context {
@@ -74,40 +91,92 @@ impl Context {
     /// Looks a selection up: reads the secret of a remote, or an offer.
     pub(super) fn resolve(&self, selection: &Selection) -> Result<Resolved, CommandError> {
         let (mut options, mut read_only) = (Options::default(), false);
-        let targets = match &selection.choice {
+        let mut ways = match &selection.choice {
             Choice::Remote(remote) => {
                 let file = self.remotes()?;
                 self.admit(&file, remote)?;
                 options = file.options(remote);
                 read_only = remote.guard.readonly;
-                vec![remote.resolve(&self.stores)?]
+                let roads = remote.resolve_roads(&self.stores)?.into_iter();
+                let way = |(n, target)| Way {
+                    target,
+                    own: n == 0,
+                    guess: false,
+                };
+                roads.enumerate().map(way).collect()
             }
-            Choice::Offer(text) => vec![self.offered(&read_offer(text)?)?],
+            Choice::Offer(text) => vec![Way::only(self.offered(&read_offer(text)?)?)],
             Choice::Host(Host::Offer(link)) => {
-                vec![self.offered(&Offer::parse(link.expose())?)?]
+                vec![Way::only(self.offered(&Offer::parse(link.expose())?)?)]
             }
             Choice::Host(Host::Daemon { address, password }) => {
                 let password = password.clone().or_else(|| self.password());
-                vec![address.target(password)]
+                vec![Way::only(address.target(password))]
             }
             Choice::Local => {
                 let candidates = self.local_addresses().into_iter();
-                let target = |address: Address| address.target(self.password());
-                candidates.map(target).collect()
+                let way = |address: Address| Way {
+                    guess: true,
+                    ..Way::only(address.target(self.password()))
+                };
+                candidates.map(way).collect()
             }
         };
+        let mut plan = self.plan(&options, &ways)?;
+        plan.read_only = read_only;
+        self.force_road(&mut ways)?;
+        race::sort(&mut ways);
+        Ok(Resolved { ways, plan })
+    }
+
+    /// Returns how to travel to a target that is no remote yet.
+    pub(super) fn plan_for(&self, target: Target) -> Result<Resolved, CommandError> {
+        let ways = vec![Way::only(target)];
+        let plan = self.plan(&Options::default(), &ways)?;
+        Ok(Resolved { ways, plan })
+    }
+
+    fn plan(&self, options: &Options, ways: &[Way]) -> Result<Plan, CommandError> {
+        let mut connect_timeout = options.connect_timeout;
         if let Some(timeout) = self.env.text(env::PASEO_CONNECT_TIMEOUT) {
             let timeout = humantime::parse_duration(timeout.trim());
-            options.connect_timeout = Some(timeout.map_err(|_| {
+            connect_timeout = Some(timeout.map_err(|_| {
                 let message = "PASEO_CONNECT_TIMEOUT is not a duration such as 10s";
                 CommandError::usage("INVALID_TIMEOUT", message)
             })?);
         }
-        Ok(Resolved {
-            targets,
-            options,
-            read_only,
+        let server_id = ways.iter().find_map(|way| match &way.target {
+            Target::Relay { server_id, .. } => Some(server_id.clone()),
+            _ => None,
+        });
+        Ok(Plan {
+            connect_timeout,
+            between: self.between(&options.network)?,
+            watch: Stopwatch::default(),
+            waits: true,
+            read_only: false,
+            server_id,
         })
+    }
+
+    /// Leaves only the road that `--via` names.
+    fn force_road(&self, ways: &mut Vec<Way>) -> Result<(), CommandError> {
+        let Some(via) = self.global.via else {
+            return Ok(());
+        };
+        let there: Vec<&str> = ways
+            .iter()
+            .map(|way| Via::of(&way.target).as_str())
+            .collect();
+        let there = there.join(", ");
+        ways.retain(|way| Via::of(&way.target) == via);
+        match ways.is_empty() {
+            false => Ok(()),
+            true => {
+                let message = format!("there is no road `{via}` to this daemon, only: {there}");
+                Err(CommandError::usage("NO_SUCH_ROAD", message))
+            }
+        }
     }
 
     /// Returns where an offer leads, unless its key is blocked.

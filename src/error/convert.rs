@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::client::{CallError, ConnectError};
 use crate::e2ee;
-use crate::transport::{DialError, Step, TransportError};
+use crate::transport::{DialError, ProxyError, Step, TransportError};
 
 use super::{CommandError, Exit, Hop};
 
@@ -40,6 +40,28 @@ impl From<DialError> for CommandError {
             DialError::Resolve { .. } => unreachable(Hop::Dns)
                 .retryable()
                 .hint("check the spelling of the host name, and this machine's DNS"),
+            DialError::NoAddress { .. } => unreachable(Hop::Dns)
+                .hint("leave -4 or -6 out, or change `family` of the remote"),
+            DialError::Proxy { source, .. } => {
+                let made = CommandError::new("PROXY_FAILED", Exit::Unreachable, error.to_string())
+                    .at(Hop::Proxy)
+                    .retryable();
+                match source {
+                    ProxyError::Login { .. } => made.hint(
+                        "for a remote: proxy = { url = …, user = …, password = { env = … } }; \
+                         else HTTPS_PROXY=http://user:password@host:port",
+                    ),
+                    _ => made.hint(
+                        "to go without a proxy, name the host in NO_PROXY, or set proxy = \"none\"",
+                    ),
+                }
+            }
+            DialError::Ssh { .. } => {
+                CommandError::new("SSH_FAILED", Exit::Unreachable, error.to_string())
+                    .at(Hop::Ssh)
+                    .retryable()
+                    .hint("see whether it works by hand, with the same destination: ssh DESTINATION true")
+            }
             DialError::Connect { .. } => unreachable(Hop::Tcp)
                 .retryable()
                 .hint("start the daemon there, or name another one: -r NAME, --host <host:port> or PASEO_HOST"),
@@ -87,6 +109,7 @@ impl From<DialError> for CommandError {
                     .at(match step {
                         Step::Dns => Hop::Dns,
                         Step::Connect => Hop::Tcp,
+                        Step::Proxy => Hop::Proxy,
                         Step::Tls => Hop::Tls,
                         Step::Upgrade => Hop::Relay,
                     })
@@ -140,6 +163,11 @@ impl From<ConnectError> for CommandError {
                 CommandError::new("CHANNEL_FAILED", Exit::Trust, message)
                     .at(Hop::Key)
                     .because(source)
+            }
+            ConnectError::OtherDaemon { .. } => {
+                CommandError::new("OTHER_DAEMON", Exit::Trust, message)
+                    .at(Hop::Key)
+                    .hint("correct or remove `direct`, `unix` or `ssh` of the remote")
             }
             ConnectError::Password { sent } => CommandError::new(
                 if sent {

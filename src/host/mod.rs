@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use crate::e2ee::{Responder, SecretKey};
 use crate::protocol::relay::{ConnectQuery, Endpoint, PATH, Seat, ServerId};
 use crate::secret::{RelayToken, Secret};
-use crate::transport::{Address, Dial, Greeting, Transport};
+use crate::transport::{Address, Dial, Greeting, Network, Stopwatch, Transport};
 
 /// Takes the channels of clients.
 pub trait Handler: Send + Sync + 'static {
@@ -74,7 +74,11 @@ impl Host {
                 ask_presence: false,
             },
             timeout,
-            ca_file: self.relay.ca_file.clone(),
+            network: Network {
+                ca_files: self.relay.ca_file.iter().cloned().collect(),
+                ..Network::default()
+            },
+            watch: Stopwatch::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, TableLike, Value, value};
 
 use super::name::RemoteName;
+use super::network;
 use super::profile::{Options, Remote, Route, SecretRef};
 use super::schema::VERSION;
 use crate::e2ee::Fingerprint;
@@ -247,6 +248,7 @@ fn table(remote: &Remote) -> Table {
             }
         }
     }
+    network::write_roads(&remote.roads, &mut table);
     insert_options(&mut table, &remote.options);
     if !remote.dirs.is_empty() {
         let dirs = remote
@@ -292,4 +294,5 @@ fn insert_options(table: &mut Table, options: &Options) {
     if let Some(cwd) = &options.cwd {
         table.insert("cwd", value(cwd));
     }
+    options.network.write(table);
 }

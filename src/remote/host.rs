@@ -5,6 +5,7 @@
 //! | contains `#offer=` | a pairing offer |
 //! | `tcp://host:port?ssl=true&password=P` | TCP, TLS only with `ssl=true` |
 //! | `unix:///path`, `/path`, `~path` | Unix socket; `~` is not expanded |
+//! | `ssh://[user@]host[:port]` | through the system's ssh, to port 6767 there (ours) |
 //! | digits | that port on 127.0.0.1 |
 //! | `host:port`, `[ipv6]:port` | TCP without TLS |
 
@@ -14,6 +15,7 @@ use std::str::FromStr;
 
 use crate::protocol::relay::{Endpoint, EndpointError};
 use crate::secret::Secret;
+use crate::transport::{SshHost, SshHostError};
 
 /// What marks a pairing link, whatever stands before it.
 const OFFER_MARK: &str = "#offer=";
@@ -49,6 +51,11 @@ pub enum Address {
         /// Its path.
         path: PathBuf,
     },
+    /// The loopback of a machine that the system's ssh reaches.
+    Ssh {
+        /// Where ssh goes.
+        host: SshHost,
+    },
 }
 
 /// Why a text is no target. It is not repeated: it may hold a password or an offer.
@@ -61,7 +68,7 @@ pub enum HostError {
     #[error("a target has no user name; a password is written tcp://host:port?password=…")]
     UserInfo,
     /// `ws://`, `http://` and the like.
-    #[error("the scheme is tcp:// (with ?ssl=true for TLS) or unix://")]
+    #[error("the scheme is tcp:// (with ?ssl=true for TLS), unix:// or ssh://")]
     Scheme,
     /// `ssl=` with something else than `true` or `false`.
     #[error("`ssl` is true or false")]
@@ -75,6 +82,9 @@ pub enum HostError {
     /// Not host:port.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Not where ssh could go.
+    #[error(transparent)]
+    Ssh(#[from] SshHostError),
     /// A password where none may be.
     #[error("a password does not belong here: it would be readable in the file")]
     Password,
@@ -90,6 +100,13 @@ impl FromStr for Host {
         }
         if let Some(rest) = text.strip_prefix("tcp://") {
             return tcp(rest);
+        }
+        if let Some(host) = text.strip_prefix("ssh://") {
+            let host = host.strip_suffix('/').unwrap_or(host).parse()?;
+            return Ok(Self::Daemon {
+                address: Address::Ssh { host },
+                password: None,
+            });
         }
         if text.starts_with("pipe://") || text.starts_with(r"\\.\pipe\") {
             return Err(HostError::Pipe);
@@ -194,6 +211,7 @@ impl fmt::Display for Address {
                 tls: true,
             } => write!(f, "tcp://{endpoint}?ssl=true"),
             Self::Unix { path } => write!(f, "unix://{}", path.display()),
+            Self::Ssh { host } => write!(f, "ssh://{host}"),
         }
     }
 }
@@ -225,6 +243,7 @@ mod tests {
             ("unix:///run/p.sock", "unix:///run/p.sock"),
             ("/run/p.sock", "unix:///run/p.sock"),
             ("~/p.sock", "unix://~/p.sock"),
+            ("ssh://me@tower:2222", "ssh://me@tower:2222"),
         ] {
             assert_eq!(direct(text), (address.to_owned(), None), "{text}");
         }

@@ -108,6 +108,13 @@ impl Included {
         let document = Document::parse(text.as_str());
         let document = document.map_err(|error| invalid(vec![Problem::from_toml(&error)]))?;
         let contents = schema::read_included(document.as_table()).map_err(invalid)?;
+        for (name, remote) in &contents.remotes {
+            if remote.options.network.runs_commands() {
+                let why = "`command` runs a program: only remotes.toml itself may say that";
+                let span = contents.spans.get(name).cloned().unwrap_or_default();
+                return Err(invalid(vec![Problem::new(why, span)]).into());
+            }
+        }
         self.blocked.extend(contents.blocked);
         for (name, remote) in contents.remotes {
             let at = contents.spans.get(&name).map_or(0, |span| span.start);

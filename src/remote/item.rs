@@ -92,6 +92,7 @@ impl Address {
                 password,
             },
             Self::Unix { path } => Target::Unix { path, password },
+            Self::Ssh { host } => Target::Ssh { host, password },
         }
     }
 }
@@ -110,6 +111,21 @@ impl Remote {
                 Ok(direct.address.target(password))
             }
         }
+    }
+
+    /// Looks the secret up and returns every road to the daemon, its own address first. The password of
+    /// a direct remote holds on all of them: it is the same daemon.
+    pub fn resolve_roads(&self, stores: &Stores) -> Result<Vec<Target>, ResolveError> {
+        let own = self.resolve(stores)?;
+        let password = match &own {
+            Target::Tcp { password, .. }
+            | Target::Unix { password, .. }
+            | Target::Ssh { password, .. } => password.clone(),
+            Target::Relay { .. } => None,
+        };
+        let others = self.roads.iter();
+        let others = others.map(|road| road.target(password.clone()));
+        Ok(std::iter::once(own).chain(others).collect())
     }
 
     /// Returns the offer of a relay remote, with the relay that the file names; `None` for a direct one.
@@ -191,6 +207,7 @@ mod tests {
             tags: Vec::new(),
             route,
             options: crate::remote::Options::default(),
+            roads: Vec::new(),
             dirs: Vec::new(),
             guard: Guard::default(),
             added: None,

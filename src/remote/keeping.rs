@@ -292,6 +292,7 @@ mod tests {
                     tags: Vec::new(),
                     route,
                     options: Options::default(),
+                    roads: Vec::new(),
                     dirs: Vec::new(),
                     guard: Guard::default(),
                     added: None,

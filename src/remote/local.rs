@@ -52,7 +52,10 @@ fn address(text: &str) -> Option<Address> {
             address: Address::Tcp { endpoint, .. },
             ..
         }) => Some(plain(reachable(endpoint))),
-        Ok(Host::Daemon { address, .. }) => Some(address),
+        Ok(Host::Daemon {
+            address: address @ Address::Unix { .. },
+            ..
+        }) => Some(address),
         _ => None,
     }
 }

@@ -8,6 +8,7 @@ mod item;
 mod keeping;
 mod local;
 mod name;
+mod network;
 mod problem;
 mod profile;
 mod reader;
@@ -16,6 +17,7 @@ mod select;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod via;
 mod written;
 
 pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
@@ -25,8 +27,10 @@ pub use item::{ResolveError, offer_item, offer_target, password_item};
 pub use keeping::{KeepError, Keeper};
 pub use local::LocalHints;
 pub use name::{NameError, RemoteName};
+pub use network::{NetworkOptions, ProxyOption, ValueSource};
 pub use problem::Invalid;
 pub use profile::{DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef};
 pub use select::{Asked, Choice, Rule, SelectError, Selection, Selector};
 pub use setting::{Setting, SettingError, SettingKey};
+pub use via::{Via, ViaError};
 pub use written::Written;

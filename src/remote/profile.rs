@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::host::Address;
 use super::name::RemoteName;
+use super::network::NetworkOptions;
 use crate::e2ee::Fingerprint;
 use crate::protocol::relay::Endpoint;
 use crate::secret::{SecretId, StoreKind};
@@ -21,6 +22,8 @@ pub struct Remote {
     pub tags: Vec<String>,
     /// The way to its daemon.
     pub route: Route,
+    /// Other roads to the same daemon, the quickest first.
+    pub roads: Vec<Address>,
     /// Settings that hold for it, before `[defaults]` are applied.
     pub options: Options,
     /// Directories here and their counterparts there.
@@ -107,6 +110,8 @@ pub struct Options {
     pub connect_timeout: Option<Duration>,
     /// Default directory of `run`, a path on the daemon's machine.
     pub cwd: Option<String>,
+    /// What lies between.
+    pub network: NetworkOptions,
 }
 
 impl Options {
@@ -115,6 +120,7 @@ impl Options {
         Self {
             connect_timeout: self.connect_timeout.or(defaults.connect_timeout),
             cwd: self.cwd.or_else(|| defaults.cwd.clone()),
+            network: self.network.or(&defaults.network),
         }
     }
 }

@@ -74,6 +74,13 @@ impl<'a> Reader<'a> {
         self.table.contains_key(key)
     }
 
+    /// Returns whether the value under a key is a table.
+    pub(super) fn is_table(&self, key: &str) -> bool {
+        self.table
+            .get(key)
+            .is_some_and(|item| item.as_table_like().is_some())
+    }
+
     /// Notes a problem with the value of a key.
     pub(super) fn reject(&self, key: &str, why: impl Display) {
         let item = self.table.get(key).and_then(Item::span);

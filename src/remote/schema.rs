@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use toml_edit::TableLike;
 
 use super::name::RemoteName;
+use super::network::{self, ELSEWHERE, NETWORK, NetworkOptions, PROXY, ROADS};
 use super::problem::{Problem, closest, did_you_mean};
 use super::profile::{
     DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef,
@@ -28,7 +29,14 @@ const ROOT: &[&str] = &[
 const INCLUDED: &[&str] = &["version", "include", "blocked", "remotes"];
 /// What only the user's own file may say.
 const OWN: &[&str] = &["default", "defaults"];
-const DEFAULTS: &[&str] = &["connect_timeout", "cwd"];
+const DEFAULTS: &[&str] = &[
+    "connect_timeout",
+    "cwd",
+    "proxy",
+    "ca_file",
+    "family",
+    "headers",
+];
 const REMOTE: &[&str] = &[
     "description",
     "tags",
@@ -43,6 +51,13 @@ const REMOTE: &[&str] = &[
     "protected",
     "expires",
     "added",
+    "proxy",
+    "ca_file",
+    "family",
+    "headers",
+    "direct",
+    "unix",
+    "ssh",
 ];
 const RELAY: &[&str] = &["endpoint", "tls"];
 const SECRET: &[&str] = &["store", "id"];
@@ -52,7 +67,9 @@ const WORDS: &[&str] = &["true", "false", "keyring", "file"];
 
 /// Returns whether a word is one of this file format's, or a slip of the finger away from one.
 pub(super) fn is_near_known(word: &str) -> bool {
-    let known = [ROOT, DEFAULTS, REMOTE, RELAY, SECRET, DIR, WORDS];
+    let known = [
+        ROOT, DEFAULTS, REMOTE, RELAY, SECRET, DIR, NETWORK, ROADS, PROXY, ELSEWHERE, WORDS,
+    ];
     known.iter().any(|words| closest(word, words).is_some())
 }
 
@@ -127,7 +144,7 @@ fn read_root(
         ..Contents::default()
     };
     if let Some(defaults) = root.table("defaults", DEFAULTS, newer) {
-        contents.defaults = options(&defaults);
+        contents.defaults = options(&defaults, newer);
     }
     // Each table inside is checked on its own, so no key is unknown here.
     if let Some(remotes) = root.table("remotes", &[], true) {
@@ -206,7 +223,8 @@ fn read_remote(name: RemoteName, table: &Reader<'_>, newer: bool) -> Option<Remo
         name,
         description: table.text("description").map(str::to_owned),
         tags: tags(table),
-        options: options(table),
+        options: options(table, newer),
+        roads: network::roads(table),
         dirs: dirs.iter().filter_map(dir_mapping).collect(),
         guard: Guard {
             readonly: table.flag("readonly").unwrap_or_default(),
@@ -275,10 +293,11 @@ fn secret_ref(table: &Reader<'_>) -> Option<SecretRef> {
     })
 }
 
-fn options(table: &Reader<'_>) -> Options {
+fn options(table: &Reader<'_>, newer: bool) -> Options {
     Options {
         connect_timeout: duration(table, "connect_timeout"),
         cwd: table.text("cwd").map(str::to_owned),
+        network: NetworkOptions::read(table, newer),
     }
 }
 

@@ -28,6 +28,12 @@ const SETTINGS: &[(&str, Kind)] = &[
     ("readonly", Kind::Flag),
     ("protected", Kind::Flag),
     ("expires", Kind::Moment),
+    ("proxy", Kind::Text),
+    ("ca_file", Kind::Text),
+    ("family", Kind::Text),
+    ("direct", Kind::Text),
+    ("unix", Kind::Text),
+    ("ssh", Kind::Text),
 ];
 
 /// The key of a setting.

@@ -40,7 +40,30 @@ fn remote(name: &str) -> Remote {
         options: Options {
             connect_timeout: Some(std::time::Duration::from_millis(2500)),
             cwd: Some("/home/me/src".to_owned()),
+            network: NetworkOptions {
+                proxy: Some(ProxyOption::Login {
+                    url: "http://proxy:3128".to_owned(),
+                    user: "me".to_owned(),
+                    password: ValueSource::Env("PROXY_PASSWORD".to_owned()),
+                }),
+                ca_file: Some("~/ca.pem".to_owned()),
+                family: Some(crate::transport::Family::V6),
+                headers: vec![
+                    ("X-Team".to_owned(), ValueSource::Text("a".to_owned())),
+                    (
+                        "X-Token".to_owned(),
+                        ValueSource::Command(vec!["pass".to_owned(), "x".to_owned()]),
+                    ),
+                ],
+            },
         },
+        roads: vec![
+            Address::Unix {
+                path: "/run/p.sock".into(),
+            },
+            "tcp://10.0.0.5:6767".parse().unwrap(),
+            "ssh://tower".parse().unwrap(),
+        ],
         dirs: vec![DirMapping {
             local: "~/src".to_owned(),
             remote: "/home/me/src".to_owned(),
@@ -413,6 +436,7 @@ proptest! {
         let options = Options {
             connect_timeout: millis.map(std::time::Duration::from_millis),
             cwd,
+            network: NetworkOptions::default(),
         };
         let remote = Remote { description, tags, options, dirs: Vec::new(), ..remote(&name) };
         let dir = tempfile::tempdir().unwrap();

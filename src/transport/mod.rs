@@ -5,13 +5,21 @@
 
 pub mod dial;
 mod greeting;
+mod network;
 mod presence;
+mod proxy;
+mod ssh;
+mod stopwatch;
 mod tls;
 pub mod websocket;
 
 pub use dial::{Address, Dial, DialError, Dialed, Step, dial};
 pub use greeting::Greeting;
+pub use network::{Family, FamilyError, Header, HeaderError, Network};
 pub use presence::Presence;
+pub use proxy::{NoProxy, Proxy, ProxyError, ProxyParseError};
+pub use ssh::{SshHost, SshHostError};
+pub use stopwatch::{Lap, Stopwatch};
 pub use tls::TlsSetupError;
 
 pub mod memory;

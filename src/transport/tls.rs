@@ -1,4 +1,4 @@
-//! TLS for the client side: rustls, the platform's roots, and one more file of them.
+//! TLS for the client side: rustls, the platform's roots, and further files of them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,10 +29,13 @@ pub enum TlsSetupError {
     Platform(#[source] rustls::Error),
 }
 
-/// Returns a connector that trusts the platform's roots and, in addition, those in a PEM file.
-pub(super) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, TlsSetupError> {
+/// Returns a connector that trusts the platform's roots and, in addition, those in PEM files.
+pub(super) fn connector(ca_files: &[PathBuf]) -> Result<TlsConnector, TlsSetupError> {
     let provider = Arc::new(crypto::ring::default_provider());
-    let extra = ca_file.map(read_pem).transpose()?.unwrap_or_default();
+    let mut extra = Vec::new();
+    for path in ca_files {
+        extra.extend(read_pem(path)?);
+    }
     let verifier = Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
         .map_err(TlsSetupError::Platform)?;
     let config = ClientConfig::builder_with_provider(provider)

@@ -15,6 +15,7 @@ mod remotes_more;
 mod remotes_terminal;
 #[path = "../support/replay.rs"]
 mod replay;
+mod roads;
 mod sandbox;
 mod secrets;
 mod terminal;

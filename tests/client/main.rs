@@ -4,5 +4,7 @@
 
 mod peer;
 mod pitfalls;
+mod proxy;
 mod refusals;
+mod roads;
 mod tls;

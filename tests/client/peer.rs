@@ -8,7 +8,7 @@ use paseo::e2ee::{self, Responder, SecretKey};
 use paseo::protocol::relay::Endpoint;
 use paseo::secret::Secret;
 use paseo::target::Target;
-use paseo::transport::{Frame, Transport, websocket};
+use paseo::transport::{Frame, Network, Stopwatch, Transport, websocket};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -131,7 +131,9 @@ pub(crate) fn settings() -> Settings {
         client_id: "cid_0123456789abcdef0123456789abcdef".to_owned(),
         connect_timeout: Duration::from_secs(5),
         handshake_timeout: Duration::from_secs(3),
-        ca_file: None,
+        network: Network::default(),
+        watch: Stopwatch::default(),
+        server_id: None,
         on_absent: None,
         read_only: false,
         pipelined: false,

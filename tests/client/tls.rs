@@ -7,7 +7,7 @@ use paseo::client::{self, Settings};
 use paseo::error::{CommandError, Exit, Hop};
 use paseo::protocol::relay::Endpoint;
 use paseo::target::Target;
-use paseo::transport::websocket;
+use paseo::transport::{Network, websocket};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -16,6 +16,14 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::peer::{greet, settings};
+
+/// A network with one more authority.
+fn trusting(ca_file: PathBuf) -> Network {
+    Network {
+        ca_files: vec![ca_file],
+        ..Network::default()
+    }
+}
 
 /// A daemon behind TLS, and the file of the authority that it is signed by.
 struct TlsPeer {
@@ -81,7 +89,7 @@ impl TlsPeer {
 
     fn trusted(&self) -> Settings {
         Settings {
-            ca_file: Some(self.dir.path().join("ca.pem")),
+            network: trusting(self.dir.path().join("ca.pem")),
             ..settings()
         }
     }
@@ -131,7 +139,7 @@ async fn a_ca_file_that_is_none_is_a_matter_of_configuration() {
     std::fs::write(&empty, "nothing").unwrap();
     for path in [PathBuf::from("/nonexistent/ca.pem"), empty] {
         let settings = Settings {
-            ca_file: Some(path),
+            network: trusting(path),
             ..settings()
         };
         let error = CommandError::from(

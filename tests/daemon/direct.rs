@@ -1,7 +1,7 @@
 //! Listener, hello, envelopes.
 
 use paseo::daemon::{Config, Daemon, Listen, Password};
-use paseo::transport::{Address, Dial, Frame, Greeting, TransportError, dial};
+use paseo::transport::{Address, Dial, Frame, Greeting, Network, Stopwatch, TransportError, dial};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -202,7 +202,8 @@ async fn a_unix_socket_serves_and_goes_with_the_daemon() {
         path: "/ws".into(),
         greeting: Greeting::Daemon { password: None },
         timeout: DEADLINE,
-        ca_file: None,
+        network: Network::default(),
+        watch: Stopwatch::default(),
     };
     let dialed = dial(&what).await.unwrap();
     let mut client = Client::over(dialed.transport, "c", json!({})).await;

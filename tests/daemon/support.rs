@@ -6,7 +6,9 @@ use std::time::Duration;
 use paseo::daemon::{Config, Daemon, Listen, Password};
 use paseo::pairing::Home;
 use paseo::secret::Secret;
-use paseo::transport::{Address, Dial, Frame, Greeting, Transport, TransportError, dial};
+use paseo::transport::{
+    Address, Dial, Frame, Greeting, Network, Stopwatch, Transport, TransportError, dial,
+};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -116,7 +118,8 @@ pub(crate) async fn open(addr: std::net::SocketAddr, bearer: Option<&str>) -> Tr
             password: bearer.map(Secret::from),
         },
         timeout: DEADLINE,
-        ca_file: None,
+        network: Network::default(),
+        watch: Stopwatch::default(),
     };
     dial(&what).await.unwrap().transport
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::commands::Context;
-use crate::remote::{Address, Remote, RemotesFile, Route};
+use crate::remote::{Address, Remote, RemotesFile, Route, ValueSource};
 use crate::secret::StoreKind;
 
 /// One warning.
@@ -68,6 +68,13 @@ fn weak(remote: &Remote) -> Vec<&'static str> {
             }
         }
         Route::Relay(_) => {}
+    }
+    if remote.options.network.headers.iter().any(|(name, source)| {
+        let name = name.to_ascii_lowercase();
+        let secret = ["auth", "cookie", "token", "secret", "key", "password"];
+        matches!(source, ValueSource::Text(_)) && secret.iter().any(|word| name.contains(word))
+    }) {
+        found.push("a header's value may be a secret; name { env = … } or { command = … }");
     }
     if remote.secret().is_some_and(|s| s.store == StoreKind::File) {
         found.push("its secret is kept in a file that is not encrypted");

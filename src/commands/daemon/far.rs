@@ -149,9 +149,10 @@ fn confirm(context: &Context, yes: bool, question: &str) -> Result<(), CommandEr
 
 fn road(context: &Context) -> Result<Road, CommandError> {
     let resolved = context.resolve(&context.selection()?)?;
-    let target = resolved.targets.into_iter().next();
-    let target = target.ok_or_else(|| CommandError::internal("there is no target to try"))?;
-    Ok(context.road(target, resolved.options.connect_timeout))
+    let own = resolved.ways.iter().find(|way| way.own);
+    let way = own.or(resolved.ways.first());
+    let way = way.ok_or_else(|| CommandError::internal("there is no target to try"))?;
+    context.road(way, &resolved.plan)
 }
 
 fn name(context: &Context) -> Result<String, CommandError> {

@@ -69,7 +69,9 @@ impl Local {
         let Ok(target) = target(context, self.listen()) else {
             return Ok(Answer::NoAddress);
         };
-        let road = context.road(target, Some(CONNECT_TIMEOUT));
+        let mut resolved = context.plan_for(target)?;
+        resolved.plan.connect_timeout = Some(CONNECT_TIMEOUT);
+        let road = context.road(&resolved.ways[0], &resolved.plan)?;
         match client::connect(&road.target, &road.settings).await {
             Ok(daemon) => {
                 let kept = self.home.known_server_id()?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::local;
-use crate::client::{self, DaemonClient};
+use crate::client::DaemonClient;
 use crate::commands::context::run_async;
 use crate::commands::{CommandResult, Context};
 use crate::env;
@@ -121,9 +121,10 @@ fn ask(
     let listen = pid.and_then(|pid| pid.listen).filter(|_| alive);
     let target = local::target(context, listen.as_deref().unwrap_or(&config.listen))?;
     let server_id = home.server_id(overrides.server_id.as_ref())?;
-    let road = context.road(target, Some(CONNECT_TIMEOUT));
+    let mut resolved = context.plan_for(target)?;
+    resolved.plan.connect_timeout = Some(CONNECT_TIMEOUT);
     let answer = run_async(async {
-        let daemon = client::connect(&road.target, &road.settings).await?;
+        let (road, daemon, _) = context.connect(&resolved, None).await?;
         road.finish(daemon, async |daemon: &DaemonClient| {
             if daemon.server().server_id != *server_id.expose() {
                 return Err(other_home());

@@ -13,7 +13,6 @@ use tokio::time::timeout;
 use crate::commands::context::run_async;
 use crate::commands::relay_token::TokenSource;
 use crate::commands::{CommandResult, Context, Outcome};
-use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::output::{Cell, Column, Output, Row, Table};
 use crate::protocol::relay::{
@@ -21,8 +20,8 @@ use crate::protocol::relay::{
 };
 use crate::secret::{RelayToken, Secret};
 use crate::transport::{
-    self, Address, Closed, Dial, DialError, Dialed, Frame, Greeting, Step, Transport,
-    TransportError,
+    self, Address, Closed, Dial, DialError, Dialed, Frame, Greeting, Network, Step, Stopwatch,
+    Transport, TransportError,
 };
 
 /// Limit for each answer of the relay, and for opening each socket.
@@ -80,7 +79,7 @@ type Checked<T> = Result<T, String>;
 struct Check {
     relay: Relay,
     token: Option<RelayToken>,
-    ca_file: Option<std::path::PathBuf>,
+    network: Network,
     server: ServerId,
     lines: Vec<Line>,
 }
@@ -90,7 +89,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let mut check = Check {
         relay: args.relay.clone(),
         token: context.relay_token(args.relay_token.as_ref())?,
-        ca_file: context.env.path(env::PASEO_CA_FILE),
+        network: context.network(&args.relay.endpoint, args.relay.tls)?,
         server: ServerId::new(&id).expect("it is short and not empty"),
         lines: Vec::new(),
     };
@@ -152,13 +151,19 @@ impl Check {
         for (step, name) in [
             (Step::Dns, "name"),
             (Step::Connect, "tcp"),
+            (Step::Proxy, "proxy"),
             (Step::Tls, "tls"),
             (Step::Upgrade, "upgrade"),
         ] {
             if failed == Some(step) {
                 break;
             }
-            if step != Step::Tls || self.relay.tls {
+            let taken = match step {
+                Step::Tls => self.relay.tls,
+                Step::Proxy => self.network.proxy.is_some(),
+                _ => true,
+            };
+            if taken {
                 self.add(name, Verdict::Pass, String::new());
             }
         }
@@ -168,6 +173,7 @@ impl Check {
                 let name = match step {
                     Step::Dns => "name",
                     Step::Connect => "tcp",
+                    Step::Proxy => "proxy",
                     Step::Tls => "tls",
                     Step::Upgrade => "upgrade",
                 };
@@ -216,7 +222,8 @@ impl Check {
                 ask_presence: ask,
             },
             timeout: PATIENCE,
-            ca_file: self.ca_file.clone(),
+            network: self.network.clone(),
+            watch: Stopwatch::default(),
         };
         async move {
             let dialed = transport::dial(&dial).await;
@@ -308,7 +315,8 @@ async fn close(mut client: Transport, data: &mut Transport) -> Checked<()> {
 
 fn step(error: &DialError) -> Step {
     match error {
-        DialError::Resolve { .. } => Step::Dns,
+        DialError::Resolve { .. } | DialError::NoAddress { .. } => Step::Dns,
+        DialError::Proxy { .. } => Step::Proxy,
         DialError::Connect { .. } => Step::Connect,
         DialError::TlsSetup(_) | DialError::NotTls { .. } | DialError::Tls { .. } => Step::Tls,
         DialError::Timeout { step, .. } => *step,

@@ -160,6 +160,8 @@ fn with_settings_of(from: Option<&Remote>, args: &Args, route: Route) -> Remote 
         tags: tags.unwrap_or(&args.tags).clone(),
         route,
         options: from.map(|from| from.options.clone()).unwrap_or_default(),
+        // Other roads belong to the daemon, not to the settings.
+        roads: Vec::new(),
         dirs: from.map(|from| from.dirs.clone()).unwrap_or_default(),
         guard: from.map(|from| from.guard.clone()).unwrap_or_default(),
         added: Some(Timestamp::now()),

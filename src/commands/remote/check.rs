@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::client;
 use crate::commands::Context;
 use crate::commands::context::run_async;
 use crate::error::CommandError;
@@ -22,9 +21,9 @@ pub(super) struct Checked {
 
 /// Connects, asks for one reply, and leaves.
 pub(super) fn check(context: &Context, target: Target) -> Result<Checked, CommandError> {
-    let road = context.road(target, None);
+    let resolved = context.plan_for(target)?;
     run_async(async {
-        let daemon = client::connect(&road.target, &road.settings).await?;
+        let (road, daemon, _) = context.connect(&resolved, None).await?;
         road.finish(daemon, async |daemon| {
             let server = daemon.server();
             let (hostname, version) = (server.hostname.clone(), server.version.clone());

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::commands::{CommandResult, Context};
 use crate::env;
 use crate::output::{Column, Output, Row, Table};
-use crate::remote::{Remote, RemotesFile, Route, Written};
+use crate::remote::{Address, ProxyOption, Remote, RemotesFile, Route, Written};
 
 /// A setting that holds.
 #[derive(Debug, Serialize)]
@@ -57,7 +57,7 @@ fn settings(context: &Context, file: &RemotesFile, remote: &Remote) -> Vec<Effec
     let line = line.or_else(|| file.line_of(&remote.name));
     let in_file = |path, written: &Written| Effective {
         key: written.key.clone(),
-        value: written.value.clone(),
+        value: shown(written),
         origin: "file",
         from: Some(place(path, written.line)),
     };
@@ -74,10 +74,19 @@ fn settings(context: &Context, file: &RemotesFile, remote: &Remote) -> Vec<Effec
             rows.push(in_file(own, &written));
         }
     }
-    for layered in layers(context, remote) {
+    for layered in layers(context, file, remote) {
         layered.settle(&mut rows);
     }
     rows
+}
+
+/// The text of a header may be a secret in the wrong place.
+fn shown(written: &Written) -> String {
+    let elsewhere = written.key.ends_with(".env") || written.key.ends_with(".command");
+    match written.key.starts_with("headers.") && !elsewhere {
+        true => "(not shown)".to_owned(),
+        false => written.value.clone(),
+    }
 }
 
 fn place(path: Option<&Path>, line: usize) -> String {
@@ -87,10 +96,15 @@ fn place(path: Option<&Path>, line: usize) -> String {
     }
 }
 
-fn layers<'a>(context: &'a Context, remote: &Remote) -> Vec<Layered<'a>> {
+fn layers<'a>(context: &'a Context, file: &RemotesFile, remote: &Remote) -> Vec<Layered<'a>> {
     let duration = |time| humantime::format_duration(time).to_string();
     let variable = |name| Some((name, context.env.text(name)?.trim().to_owned()));
     let flag = context.global.connect_timeout;
+    let family = [
+        (context.global.ipv4, "--ipv4"),
+        (context.global.ipv6, "--ipv6"),
+    ];
+    let family = family.into_iter().find(|(given, _)| *given);
     let mut layers = vec![Layered {
         key: "connect_timeout",
         flag: flag.map(|time| ("--connect-timeout", duration(time))),
@@ -107,12 +121,54 @@ fn layers<'a>(context: &'a Context, remote: &Remote) -> Vec<Layered<'a>> {
         built_in: None,
     });
     layers.push(Layered {
+        key: "family",
+        flag: family.map(|(_, flag)| (flag, flag.trim_start_matches('-').to_owned())),
+        variable: None,
+        built_in: Some("any".to_owned()),
+    });
+    layers.push(Layered {
+        key: "proxy",
+        flag: None,
+        // The remote's own comes before that of the environment.
+        variable: own_proxy(file, remote)
+            .is_none()
+            .then(|| named_proxy(context, remote))
+            .flatten(),
+        built_in: Some("none".to_owned()),
+    });
+    layers.push(Layered {
+        key: "via",
+        flag: context.global.via.map(|via| ("--via", via.to_string())),
+        variable: None,
+        built_in: Some("the first road that leads there".to_owned()),
+    });
+    layers.push(Layered {
         key: "keystore_timeout",
         flag: None,
         variable: variable(env::PASEO_KEYSTORE_TIMEOUT),
         built_in: Some(duration(crate::commands::selection::keyring_budget())),
     });
     layers
+}
+
+fn own_proxy(file: &RemotesFile, remote: &Remote) -> Option<ProxyOption> {
+    file.options(remote).network.proxy
+}
+
+/// The proxy that the environment names for a remote, without its login. One that is wrong is shown as
+/// such: connecting will tell more.
+fn named_proxy(context: &Context, remote: &Remote) -> Option<(&'static str, String)> {
+    let (endpoint, tls) = match &remote.route {
+        Route::Relay(relay) => (&relay.endpoint, relay.tls),
+        Route::Direct(direct) => match &direct.address {
+            Address::Tcp { endpoint, tls } => (endpoint, *tls),
+            _ => return None,
+        },
+    };
+    match context.environment_proxy(endpoint, tls) {
+        Ok(named) => named.map(|(proxy, name)| (name, proxy.to_string())),
+        Err(_) => Some((crate::env::HTTPS_PROXY[1], "not a proxy".to_owned())),
+    }
 }
 
 impl Layered<'_> {
@@ -132,7 +188,9 @@ impl Layered<'_> {
             (None, Some((name, value))) => Some(("environment", name, value)),
             (None, None) => None,
         };
-        let at = rows.iter().position(|row| row.key == self.key);
+        let inside = format!("{}.", self.key);
+        let is_own = |row: &Effective| row.key == self.key || row.key.starts_with(&inside);
+        let at = rows.iter().position(is_own);
         let row = match (above, at, self.built_in) {
             (Some((origin, name, value)), _, _) => Effective {
                 key: self.key.to_owned(),

@@ -115,7 +115,9 @@ fn reveal(context: &Context, remote: &Remote) -> CommandResult {
             .offer(&context.stores)?
             .map(|offer| offer.to_link(APP_URL)),
         Route::Direct(_) => match remote.resolve(&context.stores)? {
-            Target::Tcp { password, .. } | Target::Unix { password, .. } => password,
+            Target::Tcp { password, .. }
+            | Target::Unix { password, .. }
+            | Target::Ssh { password, .. } => password,
             Target::Relay { .. } => None,
         },
     };

@@ -21,11 +21,11 @@ impl Endpoint {
         let named = !host.is_empty()
             && host
                 .chars()
-                .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
-        let numbered = host
-            .split('%')
-            .next()
-            .is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+        let numbered = match host.split_once('%') {
+            Some((ip, zone)) => is_ipv6(ip) && !zone.is_empty() && zone.bytes().all(is_zone),
+            None => is_ipv6(host),
+        };
         if port == 0 || host.len() > 255 || !(named || numbered) {
             return Err(EndpointError);
         }
@@ -33,6 +33,17 @@ impl Endpoint {
             host: host.to_owned(),
             port,
         })
+    }
+
+    /// Returns it as the other end knows it: a zone (`fe80::1%eth0`) means something on this machine only
+    /// (RFC 6874 section 1).
+    #[must_use]
+    pub fn without_zone(&self) -> Self {
+        let host = self.host.split('%').next().unwrap_or_default();
+        Self {
+            host: host.to_owned(),
+            port: self.port,
+        }
     }
 
     /// The host: a name or an address, IPv6 without brackets.
@@ -49,6 +60,14 @@ impl Endpoint {
     pub fn uses_tls(&self, offered: Option<bool>) -> bool {
         offered.unwrap_or(self.port == 443)
     }
+}
+
+fn is_ipv6(text: &str) -> bool {
+    text.parse::<std::net::Ipv6Addr>().is_ok()
+}
+
+fn is_zone(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)
 }
 
 impl std::fmt::Display for Endpoint {
@@ -113,6 +132,8 @@ mod tests {
             "http://host:1",
             "host/path:1",
             "us er@host:1",
+            "[fe80::1%]:1",
+            "[fe80::1%e\r\nx]:1",
         ] {
             assert_eq!(text.parse::<Endpoint>(), Err(EndpointError), "{text}");
         }
