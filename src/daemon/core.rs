@@ -14,6 +14,7 @@ use super::Identity;
 use super::agents::{Agent, AgentError, Agents};
 use super::hub::Hub;
 use super::providers::Provider;
+use super::schedules::Schedules;
 use super::store::{Store, lock};
 use super::workspaces::{WorkspaceRecord, Workspaces};
 use crate::pairing::RelayConfig;
@@ -41,6 +42,9 @@ pub(super) struct Core {
     pub(super) providers: BTreeMap<String, Arc<dyn Provider>>,
     agents: Mutex<Agents>,
     workspaces: Mutex<Workspaces>,
+    schedules: Mutex<Schedules>,
+    /// Told when schedules have changed.
+    pub(super) replan: Notify,
     /// Workspaces whose status may have changed.
     stirred: Mutex<BTreeSet<String>>,
     stir: Notify,
@@ -72,6 +76,8 @@ impl Core {
         let core = Self {
             agents: Mutex::new(Agents::load(&parts.store)),
             workspaces: Mutex::new(parts.store.load("workspaces").unwrap_or_default()),
+            schedules: Mutex::new(Schedules::load(&parts.store)),
+            replan: Notify::new(),
             home: parts.home,
             identity: parts.identity,
             relay: parts.relay,
@@ -98,6 +104,11 @@ impl Core {
     /// The workspaces.
     pub(super) fn workspaces(&self) -> MutexGuard<'_, Workspaces> {
         lock(&self.workspaces)
+    }
+
+    /// The schedules; taken alone, with no other lock held.
+    pub(super) fn schedules(&self) -> MutexGuard<'_, Schedules> {
+        lock(&self.schedules)
     }
 
     /// The provider with this id.

@@ -21,6 +21,10 @@ use crate::protocol::lifecycle::{
 };
 use crate::protocol::permissions::AnswerPermission;
 use crate::protocol::providers::{DiagnoseProvider, GetProviders, ListModels};
+use crate::protocol::schedules::{
+    CreateSchedule, DeleteSchedule, InspectSchedule, ListSchedules, PauseSchedule, ResumeSchedule,
+    RunSchedule, ScheduleLogs, UpdateSchedule,
+};
 use crate::protocol::session::{Ping, Request, RpcError};
 use crate::protocol::timeline::{FetchTimeline, SubscribeTimelines};
 use crate::protocol::workspaces::{
@@ -123,10 +127,13 @@ pub(super) async fn session(
             DetachAgent, ClearAttention, FetchTimeline, SubscribeTimelines, AnswerPermission,
             FetchWorkspaces, OpenProject, RenameWorkspace, ListProjects, AddProject,
             RenameProject, RemoveProject, ListWorktrees,
+            CreateSchedule, ListSchedules, InspectSchedule, ScheduleLogs, PauseSchedule,
+            ResumeSchedule, UpdateSchedule, DeleteSchedule,
             GetStatus, GetPairingOffer, ReloadConfig, GetConfig, SetConfig, Restart, Shutdown;
         slowly:
             GetProviders, ListModels, DiagnoseProvider, ImportAgent,
             WaitForFinish, SendMessage, CancelAgent, ArchiveAgent, DeleteAgent, RefreshAgent,
+            RunSchedule,
             CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;
     }
 }

@@ -17,6 +17,7 @@ mod paging;
 mod password;
 mod processes;
 mod providers;
+mod schedules;
 mod store;
 mod timeline;
 mod workspaces;
@@ -252,6 +253,7 @@ impl Daemon {
             () = listening => {}
             () = hosting => {}
             () = core.show_workspaces() => {}
+            () = core.run_schedules() => {}
             () = shutdown => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }

@@ -11,6 +11,7 @@ mod hostile;
 #[cfg(unix)]
 mod kill;
 mod restart;
+mod schedules;
 mod support;
 mod timeline;
 mod workspaces;

@@ -31,6 +31,7 @@ impl Core {
             self.touch(agent);
             at
         };
+        self.end_schedules(id);
         self.store.saved().await;
         Ok(at)
     }
@@ -45,6 +46,7 @@ impl Core {
             self.store.remove(&Record::file(id));
             self.store.remove_rows(id);
             self.hub.agent_removed(id);
+            self.end_schedules(id);
             self.store.saved().await;
         }
     }

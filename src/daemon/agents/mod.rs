@@ -62,6 +62,8 @@ pub(super) struct Agent {
     live: Option<Live>,
     turn: Option<Turn>,
     asked: Vec<Asked>,
+    /// The last turn was stopped.
+    canceled: bool,
     /// Told whenever the turn or the questions change.
     changed: watch::Sender<()>,
 }
@@ -107,8 +109,19 @@ impl Agent {
             live: None,
             turn: None,
             asked: Vec::new(),
+            canceled: false,
             changed: watch::Sender::new(()),
         }
+    }
+
+    /// Whether a turn runs.
+    pub(super) fn is_running(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// Whether its last turn was stopped.
+    pub(super) fn was_canceled(&self) -> bool {
+        self.canceled
     }
 
     /// Its timeline, read from disk the first time.

@@ -228,6 +228,7 @@ impl Core {
             };
             let provider = agent.record.provider.clone();
             let turn = Some(turn_id.to_owned());
+            let canceled = outcome == Outcome::Canceled;
             // What a turn has left open is over with it.
             self.cancel_tools(agent, turn_id);
             let (event, reason) = match outcome {
@@ -268,6 +269,7 @@ impl Core {
             };
             agent.turn = None;
             agent.asked.clear();
+            agent.canceled = canceled;
             agent.record.in_turn = false;
             self.stream(id, event);
             self.attention(agent, reason);

@@ -6,6 +6,7 @@ mod daemon;
 mod permissions;
 mod projects;
 mod providers;
+mod schedules;
 mod timeline;
 mod workspaces;
 mod worktrees;
