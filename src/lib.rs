@@ -13,6 +13,7 @@
 //! |---|---|
 //! | [`cli`], [`commands`], [`complete`] | arguments, one file per verb, completion |
 //! | [`output`], [`error`] | everything that is printed |
+//! | [`tty`] | the terminal of an interactive session |
 //! | [`mod@env`], [`files`] | everything that is read from and written to this machine |
 //! | [`secret`], [`target`] | what a connection needs, looked up |
 //! | [`protocol`] | what is on the wire |
@@ -41,6 +42,8 @@ pub mod secret;
 pub mod state;
 pub mod target;
 pub mod transport;
+#[cfg(unix)]
+pub mod tty;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -73,9 +76,10 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
     );
     let context = Context::new(env, &cli.global, commands::effect::of(&words));
     match commands::dispatch(&context, command).and_then(|outcome| print(outcome, &context)) {
+        Ok((_, Some(status))) => ExitCode::from(status),
         // The official CLI tells nothing of the agent by its exit code; a signal is the shell's matter.
-        Ok(exit) if official && exit != Exit::Interrupted => ExitCode::SUCCESS,
-        Ok(exit) => ExitCode::from(exit.status(false)),
+        Ok((exit, None)) if official && exit != Exit::Interrupted => ExitCode::SUCCESS,
+        Ok((exit, None)) => ExitCode::from(exit.status(false)),
         Err(error) => {
             output::write_stderr(&error::render(&error, &context.output, official));
             ExitCode::from(error.exit.status(official))
@@ -83,11 +87,11 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
     }
 }
 
-fn print(outcome: Outcome, context: &Context) -> Result<Exit, CommandError> {
+fn print(outcome: Outcome, context: &Context) -> Result<(Exit, Option<u8>), CommandError> {
     output::print(&outcome.output, &context.output).map_err(|error| {
         CommandError::new("OUTPUT_FAILED", Exit::Failed, "stdout cannot be written").because(error)
     })?;
-    Ok(outcome.exit)
+    Ok((outcome.exit, outcome.status))
 }
 
 fn print_version() -> ExitCode {

@@ -12,6 +12,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("output", &[]),
     ("protocol", &[]),
+    ("tty", &["protocol"]),
     ("secret", &["files"]),
     ("transport", &["env", "protocol", "secret"]),
     ("e2ee", &["protocol", "transport"]),
@@ -85,6 +86,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "state",
             "target",
             "transport",
+            "tty",
         ],
     ),
     (

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-/// How many bytes of events may wait to be taken: one frame of the largest size and some small ones. While
-/// they are used up nothing is read, and the peer waits.
-const MAX_WAITING_BYTES: u32 = 34 * 1024 * 1024;
+/// How many bytes of events may wait to be taken, usually: one frame of the largest size and some small ones.
+/// While they are used up nothing is read, and the peer waits.
+pub(super) const MAX_WAITING_BYTES: u32 = 34 * 1024 * 1024;
 
 /// What an event costs beside its content.
 const OVERHEAD_BYTES: usize = 128;
@@ -33,19 +33,18 @@ impl Event {
             Self::Message { kind, payload } => kind.len() + payload.get().len(),
             Self::Binary(bytes) => bytes.len(),
         };
-        u32::try_from(bytes + OVERHEAD_BYTES)
-            .unwrap_or(u32::MAX)
-            .min(MAX_WAITING_BYTES)
+        u32::try_from(bytes + OVERHEAD_BYTES).unwrap_or(u32::MAX)
     }
 }
 
-/// Makes a queue of events.
-pub(super) fn queue() -> (EventSender, Events) {
+/// Makes a queue of events, `limit` bytes of which may wait; and one event that is larger.
+pub(super) fn queue(limit: u32) -> (EventSender, Events) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (
         EventSender {
             sender,
-            room: Arc::new(Semaphore::new(MAX_WAITING_BYTES as usize)),
+            room: Arc::new(Semaphore::new(limit as usize)),
+            limit,
         },
         Events { receiver },
     )
@@ -56,13 +55,15 @@ pub(super) fn queue() -> (EventSender, Events) {
 pub(super) struct EventSender {
     sender: mpsc::UnboundedSender<(Event, OwnedSemaphorePermit)>,
     room: Arc<Semaphore>,
+    limit: u32,
 }
 
 impl EventSender {
     /// Waits for room, and puts an event in. When nobody listens any more, nobody misses it.
     pub(super) async fn send(&self, event: Event) {
+        let cost = event.cost().min(self.limit);
         tokio::select! {
-            permit = Arc::clone(&self.room).acquire_many_owned(event.cost()) => {
+            permit = Arc::clone(&self.room).acquire_many_owned(cost) => {
                 if let Ok(permit) = permit {
                     let _ = self.sender.send((event, permit));
                 }
@@ -93,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_is_bounded_in_bytes() {
-        let (sender, mut events) = queue();
+        let (sender, mut events) = queue(MAX_WAITING_BYTES);
         let frame = || Event::Binary(Bytes::from(vec![0; 16 * 1024 * 1024]));
         sender.send(frame()).await;
         sender.send(frame()).await;
@@ -112,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_listener_that_left_holds_up_nobody() {
-        let (sender, events) = queue();
+        let (sender, events) = queue(MAX_WAITING_BYTES);
         let frame = || Event::Binary(Bytes::from(vec![0; 32 * 1024 * 1024]));
         sender.send(frame()).await;
         let blocked = sender.send(frame());

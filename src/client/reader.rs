@@ -1,6 +1,7 @@
 //! The task that reads: replies to those who wait for them, events to the one who asked for them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +44,61 @@ pub(super) struct Reader {
     pub(super) sender: Sender,
     pub(super) shared: Arc<Mutex<Shared>>,
     pub(super) server: Option<oneshot::Sender<ServerInfo>>,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+/// What shows whether the other side lives.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    /// The daemon has introduced itself, so that it may be pinged.
+    open: AtomicBool,
+    /// A frame is here that nobody has taken yet: the silence is of our making.
+    busy: AtomicBool,
+    heard: Mutex<Instant>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self {
+            open: AtomicBool::default(),
+            busy: AtomicBool::default(),
+            heard: Mutex::new(Instant::now()),
+        }
+    }
+}
+
+impl Pulse {
+    fn heard(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.busy.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns once nothing was heard for too long.
+    async fn lost(&self) -> TransportError {
+        loop {
+            let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            let silent = self.open.load(Ordering::Relaxed) && !self.busy.load(Ordering::Relaxed);
+            if silent && heard.elapsed() > SILENCE_LIMIT {
+                return TransportError::Lost(std::io::ErrorKind::TimedOut.into());
+            }
+            tokio::time::sleep(PING_INTERVAL / 2).await;
+        }
+    }
+}
+
+/// Pings for as long as that is possible.
+async fn keep_alive(sender: &Sender, pulse: &Pulse) -> TransportError {
+    let mut tick = tokio::time::interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if pulse.open.load(Ordering::Relaxed) {
+            let ping = Frame::Text(r#"{"type":"ping"}"#.to_owned());
+            if let Err(error) = sender.lock().await.send(ping).await {
+                return error;
+            }
+        }
+    }
 }
 
 impl Reader {
@@ -63,28 +119,26 @@ impl Reader {
     }
 
     async fn read(&mut self, receiver: &mut dyn FrameReceiver) -> TransportError {
-        let mut heard = Instant::now();
-        let mut tick = tokio::time::interval_at(heard + PING_INTERVAL, PING_INTERVAL);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                frame = receiver.recv() => match frame {
+        let pulse = Arc::clone(&self.pulse);
+        let sender = Arc::clone(&self.sender);
+        let reading = async {
+            loop {
+                match receiver.recv().await {
                     Ok(frame) => {
-                        heard = Instant::now();
+                        self.pulse.busy.store(true, Ordering::Relaxed);
                         self.take(frame).await;
+                        self.pulse.heard();
                     }
                     Err(error) => return error,
-                },
-                _ = tick.tick(), if self.server.is_none() => {
-                    if heard.elapsed() > SILENCE_LIMIT {
-                        return TransportError::Lost(std::io::ErrorKind::TimedOut.into());
-                    }
-                    let ping = Frame::Text(r#"{"type":"ping"}"#.to_owned());
-                    if let Err(error) = self.sender.lock().await.send(ping).await {
-                        return error;
-                    }
                 }
             }
+        };
+        // Beside each other: who waits to send a ping, because the peer takes nothing, must go on reading, or
+        // two sides that both send much would wait for each other.
+        tokio::select! {
+            error = reading => error,
+            error = keep_alive(&sender, &pulse) => error,
+            error = pulse.lost() => error,
         }
     }
 
@@ -143,6 +197,7 @@ impl Reader {
                 && let Some(server) = self.server.take()
             {
                 let _ = server.send(info);
+                self.pulse.open.store(true, Ordering::Relaxed);
             }
             return;
         }

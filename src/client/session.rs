@@ -162,6 +162,7 @@ impl Opening {
             sender: Arc::clone(&sender),
             shared: Arc::clone(&shared),
             server: Some(server_tx),
+            pulse: Arc::default(),
         };
         let reader = tokio::spawn(reader.run(transport.receiver)).abort_handle();
         Self {
@@ -285,9 +286,27 @@ impl DaemonClient {
     /// Receives what the daemon sends unasked, from now on. While the queue is full nothing is read, so
     /// whoever asks for events must take them, also while waiting for a reply.
     pub fn events(&self) -> Events {
-        let (sender, events) = events::queue();
-        lock(&self.shared).events = Some(sender);
+        self.events_within(events::MAX_WAITING_BYTES)
+    }
+
+    /// The same, where only `limit` bytes of them may wait, and one event that is larger.
+    pub fn events_within(&self, limit: u32) -> Events {
+        let (sender, events) = events::queue(limit);
+        let mut shared = lock(&self.shared);
+        // After the end nobody would ever close it.
+        if shared.ended.is_none() {
+            shared.events = Some(sender);
+        }
         events
+    }
+
+    /// Returns why the connection ended, once it has.
+    pub fn ended(&self) -> Option<CallError> {
+        let ended = lock(&self.shared).ended.clone();
+        ended.map(|source| CallError::Lost {
+            source,
+            mutates: false,
+        })
     }
 
     /// Says goodbye, without waiting for the other side to say it too.

@@ -54,6 +54,8 @@ pub struct Outcome {
     pub output: Output,
     /// [`Exit::Ok`], unless the agent it was about failed or waits for somebody.
     pub exit: Exit,
+    /// The exit status of a program on the other machine, in place of `exit`.
+    pub status: Option<u8>,
 }
 
 impl From<Output> for Outcome {
@@ -61,6 +63,7 @@ impl From<Output> for Outcome {
         Self {
             output,
             exit: Exit::Ok,
+            status: None,
         }
     }
 }
@@ -107,6 +110,9 @@ pub enum Command {
     /// Manage terminals
     #[command(subcommand)]
     Terminal(terminal::Command),
+    /// Open a shell on the daemon's machine
+    #[cfg(unix)]
+    Shell(terminal::shell::Args),
     /// Run prompts by the clock
     #[command(subcommand)]
     Schedule(schedule::Command),
@@ -200,6 +206,8 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Project(command) => project::dispatch(context, command),
         Command::Workspace(command) => workspace::dispatch(context, command),
         Command::Terminal(command) => terminal::dispatch(context, command),
+        #[cfg(unix)]
+        Command::Shell(args) => terminal::shell::run(context, args),
         Command::Schedule(command) => schedule::dispatch(context, command),
         Command::Heartbeat(command) => heartbeat::dispatch(context, command),
         Command::Worktree(command) => worktree::dispatch(context, command),

@@ -20,7 +20,7 @@ const QUEUE: usize = 64;
 pub struct ReaderGone;
 
 enum Piece {
-    Out(String),
+    Out(Vec<u8>),
     Err(String),
 }
 
@@ -50,14 +50,19 @@ impl Stream {
     /// Writes text to stdout, as it is: a line feed is the caller's.
     pub async fn text(&self, text: &str) -> Result<(), ReaderGone> {
         let text = safe_text(text, self.terminal).into_owned();
-        self.send(Piece::Out(text)).await
+        self.send(Piece::Out(text.into_bytes())).await
+    }
+
+    /// Writes bytes to stdout that are meant for a terminal, escape sequences included.
+    pub async fn raw(&self, bytes: Vec<u8>) -> Result<(), ReaderGone> {
+        self.send(Piece::Out(bytes)).await
     }
 
     /// Writes a line of JSON to stdout.
     pub async fn json_line(&self, value: &impl Serialize) -> Result<(), ReaderGone> {
         let mut line = serde_json::to_string(value).expect("output is structs with string keys");
         line.push('\n');
-        self.send(Piece::Out(line)).await
+        self.send(Piece::Out(line.into_bytes())).await
     }
 
     /// Writes text to stderr, after what stdout already got.
@@ -95,7 +100,7 @@ fn write(mut pieces: mpsc::Receiver<Piece>) -> io::Result<()> {
     let mut stdout = io::BufWriter::new(io::stdout());
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
-            Piece::Out(text) => stdout.write_all(text.as_bytes())?,
+            Piece::Out(bytes) => stdout.write_all(&bytes)?,
             Piece::Err(text) => {
                 stdout.flush()?;
                 // Nothing can be done when stderr cannot be written.

@@ -25,6 +25,7 @@ pub mod permissions;
 pub mod providers;
 pub mod relay;
 pub mod schedules;
+pub mod screen;
 pub mod scripts;
 pub mod session;
 pub mod terminals;

@@ -257,10 +257,19 @@ impl Notice for UnsubscribeTerminal {
     const TYPE: &'static str = "unsubscribe_terminal_request";
 }
 
+/// Type of the message that carries [`TerminalExit`].
+pub const STREAM_EXIT: &str = "terminal_stream_exit";
+
 /// `terminal_stream_exit`: the program of a subscribed terminal ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TerminalExit {
     /// Full id.
     pub terminal_id: String,
+    /// Its exit status, 128 and the number for a signal. Only our own daemon tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
 }
+
+/// The feature of daemons that know [`Restore`], and who owns the size: of 0.5.0 and newer.
+pub const RESTORE_MODES: &str = "terminal-restore-modes";

@@ -138,7 +138,11 @@ impl Tally {
             0 => Exit::Ok,
             _ => Exit::Partial,
         };
-        Outcome { output, exit }
+        Outcome {
+            output,
+            exit,
+            ..Outcome::default()
+        }
     }
 }
 

@@ -33,6 +33,8 @@ pub mod wait;
 
 use clap::Subcommand;
 
+pub(super) use outcome::paseo;
+
 use super::{CommandResult, Context};
 
 /// A command about agents.

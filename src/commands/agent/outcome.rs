@@ -52,7 +52,7 @@ pub(super) fn name_the_answer(context: &Context, waited: &Waited) {
 }
 
 /// Returns how to call this program for the same daemon. A target that may hold a secret is left out.
-pub(super) fn paseo(context: &Context) -> String {
+pub(in crate::commands) fn paseo(context: &Context) -> String {
     match &context.global.remote {
         Some(remote) => format!("paseo -r {remote}"),
         None if context.global.host.is_some() => "paseo --host …".to_owned(),
@@ -87,6 +87,7 @@ impl Told {
         Outcome {
             output: Output::Item(Table { columns, rows }),
             exit,
+            ..Outcome::default()
         }
     }
 }

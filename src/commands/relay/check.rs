@@ -102,6 +102,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     Ok(Outcome {
         output: report(&check.lines),
         exit: if failed { Exit::Failed } else { Exit::Ok },
+        ..Outcome::default()
     })
 }
 

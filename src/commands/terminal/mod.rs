@@ -1,11 +1,17 @@
 //! `paseo terminal …`: terminals on the daemon's machine.
 
+#[cfg(unix)]
+pub mod attach;
 pub mod capture;
 pub mod create;
 pub mod kill;
 pub mod ls;
 mod resolve;
 pub mod send_keys;
+#[cfg(unix)]
+mod session;
+#[cfg(unix)]
+pub mod shell;
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -24,6 +30,9 @@ pub enum Command {
     Capture(capture::Args),
     /// Type into a terminal
     SendKeys(send_keys::Args),
+    /// Work in a terminal
+    #[cfg(unix)]
+    Attach(attach::Args),
     /// End a terminal
     Kill(kill::Args),
 }
@@ -34,6 +43,8 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Create(args) => create::run(context, args),
         Command::Capture(args) => capture::run(context, args),
         Command::SendKeys(args) => send_keys::run(context, args),
+        #[cfg(unix)]
+        Command::Attach(args) => attach::run(context, args),
         Command::Kill(args) => kill::run(context, args),
     }
 }

@@ -124,6 +124,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             Outcome {
                 output: Output::Nothing,
                 exit: Exit::Interrupted,
+                ..Outcome::default()
             }
         }
         Ended::Waited(agent, waited) => {
@@ -139,6 +140,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             Outcome {
                 output: started::show(agent, status(waited.status)),
                 exit: outcome::exit(&waited),
+                ..Outcome::default()
             }
         }
     })
