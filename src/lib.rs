@@ -19,6 +19,7 @@
 //! | [`protocol`] | what is on the wire |
 //! | [`transport`], [`e2ee`], [`client`] | from an address to a session with a daemon |
 //! | [`host`], [`daemon`] | the other side: a daemon at a relay, and what it runs |
+//! | [`listen`], [`forward`] | clients of this machine, and a remote daemon as if it were here |
 //! | [`relay`] | the meeting point of clients and daemons |
 //!
 //! `docs/architecture.md` has the table of who may import whom; `tests/layering.rs` holds it.
@@ -32,7 +33,9 @@ pub mod e2ee;
 pub mod env;
 pub mod error;
 pub mod files;
+pub mod forward;
 pub mod host;
+pub mod listen;
 pub mod output;
 pub mod pairing;
 pub mod protocol;

@@ -224,6 +224,64 @@ fn an_absent_daemon_is_told_apart_from_a_dead_relay() {
     assert!(String::from_utf8_lossy(&dead.stderr).contains(&relay));
 }
 
+/// Programs that know nothing of relays reach the daemon through a listener on this machine.
+#[test]
+fn a_remote_daemon_is_forwarded() {
+    let world = World::new();
+    world.json(&["daemon", "pair", "--save", "offer.json"]);
+    let forward = |args: &[&str]| {
+        let args = [&["forward", "--relay", "offer.json", "--json"], args].concat();
+        let mut child = paseo(world.dir.path(), &args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let stdout = child.stdout.take().unwrap();
+        BufReader::new(stdout).read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap();
+        (Server(child), told["host"].as_str().unwrap().to_owned())
+    };
+
+    let (_tcp, host) = forward(&[]);
+    assert_eq!(world.json(&["ls", "--host", &host]), serde_json::json!([]));
+    let (bare, _) = host.split_once("?password=").unwrap();
+    for wrong in [bare.to_owned(), format!("{bare}?password=wrong")] {
+        let refused = world.run(&["ls", "--host", &wrong]);
+        assert_eq!(refused.status.code(), Some(4), "{refused:?}");
+    }
+
+    let socket = world.dir.path().join("s.sock");
+    let socket = socket.to_str().unwrap();
+    let (unix, host) = forward(&["--listen", socket]);
+    assert_eq!(world.json(&["ls", "--host", &host]), serde_json::json!([]));
+    let mode = std::fs::metadata(socket).unwrap().permissions();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+        0o600
+    );
+    let pid = unix.0.id().to_string();
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    let mut unix = unix;
+    assert!(unix.0.wait().unwrap().success());
+    assert!(!Path::new(socket).exists(), "the socket is removed");
+
+    let mut stdio = paseo(
+        world.dir.path(),
+        &["forward", "--relay", "offer.json", "--stdio"],
+    );
+    let mut stdio = stdio
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let request = b"GET /api/health HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    std::io::Write::write_all(&mut stdio.stdin.take().unwrap(), request).unwrap();
+    let output = stdio.wait_with_output().unwrap();
+    assert!(output.stdout.starts_with(b"HTTP/1.1 200 OK"), "{output:?}");
+}
+
 #[test]
 fn the_demo_shows_all_of_it() {
     let dir = tempfile::tempdir().unwrap();

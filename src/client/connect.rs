@@ -152,6 +152,32 @@ pub async fn connect_early(
     Ok((daemon.restricted(settings.read_only), reply))
 }
 
+/// Opens the way to a daemon and nothing on it: whoever uses the frames sends the session hello, too. Through
+/// a relay they are encrypted for the daemon's key.
+pub async fn connect_channel(
+    target: &Target,
+    settings: &Settings,
+) -> Result<Transport, ConnectError> {
+    let connect_deadline = Instant::now() + settings.connect_timeout;
+    let dialed = dial(&dial_for(target, settings)).await?;
+    let Target::Relay {
+        relay, daemon_key, ..
+    } = target
+    else {
+        return Ok(dialed.transport);
+    };
+    let transport = arrival(dialed, relay, settings, connect_deadline).await?;
+    let road = Road {
+        target,
+        settings,
+        relay,
+        daemon_key,
+        deadline: Instant::now() + settings.handshake_timeout,
+    };
+    let channel = e2ee::connect(transport, daemon_key, road.deadline).await;
+    Ok(channel.map_err(|error| road.no_channel(error))?.transport)
+}
+
 async fn open(
     target: &Target,
     settings: &Settings,

@@ -10,6 +10,6 @@ mod events;
 mod reader;
 mod session;
 
-pub use connect::{ConnectError, Early, Settings, connect, connect_early};
+pub use connect::{ConnectError, Early, Settings, connect, connect_channel, connect_early};
 pub use events::{Event, Events};
 pub use session::{CallError, DaemonClient, EarlyReply, REPLY_TIMEOUT, Reply};

@@ -18,6 +18,7 @@ use super::{CommandResult, Context, Outcome};
 use crate::daemon::{self, Daemon};
 use crate::env;
 use crate::error::{CommandError, Exit};
+use crate::listen::Listen;
 use crate::output;
 use crate::pairing::{Home, RelayConfig};
 use crate::protocol::relay::Endpoint;
@@ -142,7 +143,7 @@ async fn open(home: PathBuf) -> Result<(relay::Server, Daemon), CommandError> {
     let config = daemon::Config {
         home: Home::new(home),
         server_id: None,
-        listen: Some(daemon::Listen::Tcp(([127, 0, 0, 1], 0).into())),
+        listen: Some(Listen::Tcp(([127, 0, 0, 1], 0).into())),
         relay: Some(RelayConfig {
             enabled: true,
             endpoint: endpoint.clone(),

@@ -33,6 +33,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("inspect", Reads),
     ("archive", Changes),
     ("clone", Changes),
+    ("forward", Changes), // what comes through is anybody's
     ("agent ls", Reads),
     ("agent run", Changes),
     ("agent import", Changes),

@@ -11,6 +11,7 @@ mod duration;
 pub mod effect;
 mod failure;
 mod feature;
+pub mod forward;
 mod guard;
 pub mod handover;
 pub mod heartbeat;
@@ -166,6 +167,8 @@ pub enum Command {
     /// Answer agents that ask before they go on
     #[command(subcommand)]
     Permit(permit::Command),
+    /// Make a remote daemon appear on this machine, for the official CLI, the web UI and other programs
+    Forward(forward::Args),
     /// Check the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -181,6 +184,7 @@ impl Command {
         match self {
             Self::Daemon(command) => command.is_server(),
             Self::Relay(command) => command.is_server(),
+            Self::Forward(_) => true,
             _ => false,
         }
     }
@@ -227,6 +231,7 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Remote(command) => remote::dispatch(context, command),
         Command::Which(args) => which::run(context, args),
         Command::Permit(command) => permit::dispatch(context, command),
+        Command::Forward(args) => forward::run(context, args),
         Command::Config(command) => config::dispatch(context, command),
         Command::Demo(args) => demo::run(context, args),
         Command::Completion(args) => completion::run(context, args),

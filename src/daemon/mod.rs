@@ -11,10 +11,8 @@ mod core;
 mod dispatch;
 mod handlers;
 mod hub;
-mod listener;
 mod outbox;
 mod paging;
-mod password;
 mod processes;
 mod providers;
 mod schedules;
@@ -31,9 +29,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
-use tokio::net::TcpListener;
 
-pub use password::Password;
 pub use processes::guard;
 pub use providers::{AgentKind, AgentSpec, AgentSpecError};
 
@@ -41,12 +37,12 @@ use self::core::{Core, Parts};
 use crate::e2ee::PublicKey;
 use crate::files::FileError;
 use crate::host::{Handler, Host, Relay};
+use crate::listen::{self, Listen, Listener, Password};
 use crate::pairing::{ClaimError, Home, HomeError, PidFile, PidGuard, RelayConfig};
 use crate::protocol::relay::ServerId;
 use crate::protocol::session::APP_VERSION;
 use crate::secret::Secret;
 use crate::transport::Transport;
-use listener::{Listener, SocketFile};
 use processes::Processes;
 use store::{Store, lock};
 
@@ -77,36 +73,6 @@ pub struct Config {
     pub guard: Vec<OsString>,
     /// Environment variables that agents do not inherit, because they hold secrets.
     pub hidden: &'static [&'static str],
-}
-
-/// Where to listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listen {
-    /// TCP; port 0 is any.
-    Tcp(SocketAddr),
-    /// A Unix socket.
-    Unix(PathBuf),
-}
-
-/// Not an address, a port, or a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a daemon listens on an address and port, a port, or the absolute path of a socket")]
-pub struct ListenError;
-
-impl std::str::FromStr for Listen {
-    type Err = ListenError;
-
-    fn from_str(text: &str) -> Result<Self, ListenError> {
-        let path = text.strip_prefix("unix://").unwrap_or(text);
-        if path.starts_with('/') {
-            return Ok(Self::Unix(path.into()));
-        }
-        if let Ok(port) = text.parse::<u16>() {
-            return Ok(Self::Tcp(([127, 0, 0, 1], port).into()));
-        }
-        let text = text.replace("localhost:", "127.0.0.1:");
-        text.parse().map(Self::Tcp).map_err(|_| ListenError)
-    }
 }
 
 /// Why a daemon could not start.
@@ -184,18 +150,17 @@ impl Daemon {
             providers,
         });
         let listener = match &config.listen {
-            Some(listen) => Some(open(listen).await?),
+            Some(listen) => {
+                let opened = Listener::open(listen).await;
+                Some(opened.map_err(|source| StartError::Listen {
+                    at: listen.to_string(),
+                    source,
+                })?)
+            }
             None => None,
         };
-        let local_addr = match &listener {
-            Some(Listener::Tcp(listener)) => listener.local_addr().ok(),
-            _ => None,
-        };
-        let listening = match (&config.listen, local_addr) {
-            (_, Some(addr)) => Some(addr.to_string()),
-            (Some(Listen::Unix(path)), _) => Some(path.to_string_lossy().into_owned()),
-            _ => None,
-        };
+        let local_addr = listener.as_ref().and_then(Listener::local_addr);
+        let listening = listener.as_ref().map(Listener::to_string);
         if let Some(listening) = listening {
             claim.listening(listening.clone())?;
             *lock(&core.listen) = Some(listening);
@@ -238,7 +203,10 @@ impl Daemon {
         let core = &self.core;
         let listening = async {
             match self.listener {
-                Some(listener) => listener::run(Arc::clone(core), listener, self.password).await,
+                Some(listener) => {
+                    let service = Arc::new(Sessions(Arc::clone(core)));
+                    listener.run(service, self.password).await;
+                }
                 None => std::future::pending().await,
             }
         };
@@ -265,51 +233,34 @@ impl Daemon {
     }
 }
 
-/// Hands the connections of the relay to sessions.
+/// Hands connections to sessions, whichever way they came.
 #[derive(Debug)]
 struct Sessions(Arc<Core>);
 
-impl Handler for Sessions {
+impl listen::Service for Sessions {
+    fn status(&self) -> Option<Value> {
+        Some(json!({
+            "status": "server_info",
+            "serverId": self.0.identity.server_id.as_str(),
+            "hostname": machine(),
+            "version": APP_VERSION,
+            "listen": self.0.listening(),
+        }))
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.0.spawn(task);
+    }
+
     fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
         Box::pin(connection::serve(Arc::clone(&self.0), transport))
     }
 }
 
-async fn open(listen: &Listen) -> Result<Listener, StartError> {
-    match listen {
-        Listen::Tcp(addr) => {
-            let bound = TcpListener::bind(addr).await;
-            bound.map(Listener::Tcp).map_err(|source| {
-                let at = addr.to_string();
-                StartError::Listen { at, source }
-            })
-        }
-        Listen::Unix(path) => open_unix(path).map_err(|source| {
-            let at = path.display().to_string();
-            StartError::Listen { at, source }
-        }),
+impl Handler for Sessions {
+    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
+        Box::pin(connection::serve(Arc::clone(&self.0), transport))
     }
-}
-
-#[cfg(unix)]
-fn open_unix(path: &std::path::Path) -> io::Result<Listener> {
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-    // The home is claimed, so a socket that is there is of a daemon that has gone.
-    let stale = path
-        .symlink_metadata()
-        .is_ok_and(|meta| meta.file_type().is_socket());
-    if stale && std::os::unix::net::UnixStream::connect(path).is_err() {
-        std::fs::remove_file(path)?;
-    }
-    let listener = tokio::net::UnixListener::bind(path)?;
-    let _file = SocketFile(path.to_owned());
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(Listener::Unix { listener, _file })
-}
-
-#[cfg(not(unix))]
-fn open_unix(_: &std::path::Path) -> io::Result<Listener> {
-    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Name of this machine.

@@ -1,6 +1,7 @@
 //! Listener, hello, envelopes.
 
-use paseo::daemon::{Config, Daemon, Listen, Password};
+use paseo::daemon::{Config, Daemon};
+use paseo::listen::{Listen, Password};
 use paseo::transport::{Address, Dial, Frame, Greeting, Network, Stopwatch, TransportError, dial};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

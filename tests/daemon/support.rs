@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use paseo::daemon::{Config, Daemon, Listen, Password};
+use paseo::daemon::{Config, Daemon};
+use paseo::listen::{Listen, Password};
 use paseo::pairing::Home;
 use paseo::secret::Secret;
 use paseo::transport::{

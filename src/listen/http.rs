@@ -1,9 +1,8 @@
-//! Direct connections: HTTP and WebSocket over TCP and Unix sockets (`docs/protocol.md`, "HTTP
-//! endpoints of the daemon").
+//! The HTTP of a listener: health, status, and the upgrade to WebSocket (`docs/protocol.md`, "HTTP endpoints
+//! of the daemon").
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,20 +17,18 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-#[cfg(unix)]
-use tokio::net::UnixListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::core::Core;
 use super::password::{self, Password};
-use super::{connection, machine};
-use crate::protocol::session::{APP_VERSION, CLOSE_PASSWORD};
+use super::{Listener, Service, Socket};
+use crate::protocol::session::CLOSE_PASSWORD;
 use crate::secret::Secret;
 use crate::transport::{Closed, websocket};
 
@@ -46,54 +43,32 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Origin of the official app.
 const APP_ORIGIN: &str = "https://app.paseo.sh";
 
-/// An open listener.
-#[derive(Debug)]
-pub(super) enum Listener {
-    /// TCP.
-    Tcp(TcpListener),
-    /// A Unix socket, removed when dropped.
-    #[cfg(unix)]
-    Unix {
-        listener: UnixListener,
-        /// Held for its drop.
-        _file: SocketFile,
-    },
-}
-
-/// The file of a Unix socket; removed when dropped.
-#[derive(Debug)]
-pub(super) struct SocketFile(pub(super) PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // Best effort: a socket that stays refuses connections, and the next start replaces it.
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
 type Answer = Response<Full<Bytes>>;
 
 /// One of the connections that there may be; a WebSocket keeps it.
 type Place = Arc<OwnedSemaphorePermit>;
 
 /// Accepts connections for ever.
-pub(super) async fn run(core: Arc<Core>, listener: Listener, password: Option<Password>) {
+pub(super) async fn run(listener: Listener, service: Arc<dyn Service>, password: Option<Password>) {
     let password = Arc::new(password);
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // Ends them with the listener; a WebSocket is the service's by then.
+    let mut connections = JoinSet::new();
     loop {
+        while connections.try_join_next().is_some() {}
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
-        let (core, password) = (Arc::clone(&core), Arc::clone(&password));
-        let accepted = match &listener {
-            Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+        let (service, password) = (Arc::clone(&service), Arc::clone(&password));
+        let accepted = match &listener.socket {
+            Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                 // Small frames are to leave at once; a socket that cannot is only slower.
                 let _ = stream.set_nodelay(true);
-                tokio::spawn(serve(core, password, stream, Arc::new(permit)));
+                connections.spawn(serve(service, password, stream, Arc::new(permit)));
             }),
             #[cfg(unix)]
-            Listener::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| {
-                tokio::spawn(serve(core, password, stream, Arc::new(permit)));
+            Socket::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| {
+                connections.spawn(serve(service, password, stream, Arc::new(permit)));
             }),
         };
         if let Err(error) = accepted {
@@ -103,32 +78,33 @@ pub(super) async fn run(core: Arc<Core>, listener: Listener, password: Option<Pa
     }
 }
 
-/// Serves one connection until it ends, or the daemon does.
-async fn serve<S>(core: Arc<Core>, password: Arc<Option<Password>>, stream: S, place: Place)
-where
+/// Serves one connection until it ends.
+pub(super) async fn serve<S>(
+    service: Arc<dyn Service>,
+    password: Arc<Option<Password>>,
+    stream: S,
+    place: Place,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(|request| {
-        let (core, password) = (Arc::clone(&core), Arc::clone(&password));
+    let answering = service_fn(|request| {
+        let (service, password) = (Arc::clone(&service), Arc::clone(&password));
         let place = Arc::clone(&place);
-        async move { Ok::<_, Infallible>(answer(core, password, request, place).await) }
+        async move { Ok::<_, Infallible>(answer(service, password, request, place).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        .half_close(true) // who has said everything may still wait for the answer
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(stream), answering)
         .with_upgrades();
-    let mut stop = core.stop.subscribe();
-    tokio::select! {
-        // What went wrong has been answered, or there is nobody to answer.
-        _ = connection => {}
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
+    // What went wrong has been answered, or there is nobody to answer.
+    let _ = connection.await;
 }
 
 async fn answer(
-    core: Arc<Core>,
+    service: Arc<dyn Service>,
     password: Arc<Option<Password>>,
     request: Request<Incoming>,
     place: Place,
@@ -138,8 +114,9 @@ async fn answer(
     }
     match (request.method(), request.uri().path()) {
         (&Method::GET, "/api/health") => {
-            let now = super::clock::now();
-            json_answer(StatusCode::OK, &json!({ "status": "ok", "timestamp": now }))
+            let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+            let health = json!({ "status": "ok", "timestamp": now.to_string() });
+            json_answer(StatusCode::OK, &health)
         }
         (&Method::GET, "/api/status") => {
             if let Some(password) = &*password {
@@ -153,18 +130,12 @@ async fn answer(
                     return json_answer(StatusCode::UNAUTHORIZED, &error);
                 }
             }
-            json_answer(
-                StatusCode::OK,
-                &json!({
-                    "status": "server_info",
-                    "serverId": core.identity.server_id.as_str(),
-                    "hostname": machine(),
-                    "version": APP_VERSION,
-                    "listen": core.listening(),
-                }),
-            )
+            match service.status() {
+                Some(status) => json_answer(StatusCode::OK, &status),
+                None => text(StatusCode::NOT_FOUND, "Not found"),
+            }
         }
-        (&Method::GET, "/ws") => upgrade(core, password, request, place),
+        (&Method::GET, "/ws") => upgrade(service, password, request, place),
         _ => text(StatusCode::NOT_FOUND, "Not found"),
     }
 }
@@ -172,7 +143,7 @@ async fn answer(
 /// Answers a WebSocket upgrade. The password is checked after it, because a browser would not learn
 /// the reason of a refusal.
 fn upgrade(
-    core: Arc<Core>,
+    service: Arc<dyn Service>,
     password: Arc<Option<Password>>,
     mut request: Request<Incoming>,
     place: Place,
@@ -201,8 +172,8 @@ fn upgrade(
         answer = answer.header(SEC_WEBSOCKET_PROTOCOL, chosen);
     }
     let upgraded = hyper::upgrade::on(&mut request);
-    let serving = Arc::clone(&core);
-    core.spawn(async move {
+    let serving = Arc::clone(&service);
+    service.spawn(Box::pin(async move {
         let _place = place;
         let Ok(upgraded) = upgraded.await else {
             return;
@@ -215,8 +186,8 @@ fn upgrade(
             let closed = Closed::new(CLOSE_PASSWORD, reason);
             return transport.sender.close(closed).await;
         }
-        connection::serve(serving, transport).await;
-    });
+        serving.serve(transport).await;
+    }));
     let answer = answer.body(Full::default());
     answer.unwrap_or_else(|_| text(StatusCode::BAD_REQUEST, "Bad request"))
 }

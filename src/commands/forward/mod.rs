@@ -1,0 +1,184 @@
+//! `paseo forward`: a remote daemon as a listener on this machine.
+
+mod stdio;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::context::{Road, run_async};
+use super::stop_signal::stop_signal;
+use super::{CommandResult, Context};
+use crate::client::DaemonClient;
+use crate::error::{CommandError, Exit, Hop};
+use crate::forward::Forward;
+use crate::listen::{self, Listen, Listener, Password};
+use crate::output::{Format, Output, Stream};
+use crate::secret::Secret;
+
+/// Bytes of a password that is made for one run.
+const PASSWORD_BYTES: usize = 24;
+
+/// Arguments of `paseo forward`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where to listen: ADDRESS:PORT, a port, or the path of a socket
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: Listen,
+
+    /// Serve one connection on standard input and output, as a proxy command
+    #[arg(long, conflicts_with = "listen")]
+    pub stdio: bool,
+
+    /// File with the password for clients (default: one is made for each run)
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// Let in every program of this machine
+    #[arg(long, conflicts_with = "password_file")]
+    pub no_password: bool,
+}
+
+/// Forwards until it is stopped.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    if let Listen::Tcp(addr) = args.listen
+        && args.no_password
+        && !addr.ip().is_loopback()
+    {
+        let message = "without a password only this machine may be let in";
+        return Err(CommandError::usage("PASSWORD_NEEDED", message)
+            .hint("leave --no-password out, or listen on 127.0.0.1"));
+    }
+    let resolved = context.resolve(&context.selection()?)?;
+    run_async(async {
+        // Once, to say at the start what is wrong.
+        let (road, daemon, _) = context.connect(&resolved, None).await?;
+        let name = name(&daemon);
+        road.finish(daemon, async |_| Ok(())).await?;
+        if args.stdio {
+            let Road {
+                target, settings, ..
+            } = road;
+            let service = Arc::new(Forward::new(target, settings));
+            let (stream, written) = stdio::open();
+            listen::serve_stream(stream, service).await;
+            let _ = tokio::task::spawn_blocking(|| written.join()).await;
+        } else {
+            listen(context, args, road, &name).await?;
+        }
+        Ok(Output::Nothing.into())
+    })
+}
+
+/// Whom the frames go to, for a person.
+fn name(daemon: &DaemonClient) -> String {
+    let server = daemon.server();
+    let host = server.hostname.as_deref().unwrap_or("the daemon");
+    match &server.version {
+        Some(version) => format!("{host} ({version})"),
+        None => host.to_owned(),
+    }
+}
+
+async fn listen(
+    context: &Context,
+    args: &Args,
+    road: Road,
+    name: &str,
+) -> Result<(), CommandError> {
+    let stop = stop_signal()?;
+    let listener = Listener::open(&args.listen).await.map_err(|error| {
+        let message = format!("cannot listen on {}", args.listen);
+        CommandError::new("LISTEN_FAILED", Exit::Failed, message)
+            .at(Hop::Config)
+            .because(error)
+            .hint("give another address: paseo forward --listen 127.0.0.1:0")
+    })?;
+    let password = password(args)?;
+    tell(context, name, &listener, password.as_ref()).await?;
+    let Road {
+        target, settings, ..
+    } = road;
+    let service = Arc::new(Forward::new(target, settings));
+    tokio::select! {
+        () = listener.run(service, password.map(Password::Plain)) => {}
+        () = stop => {}
+    }
+    Ok(())
+}
+
+/// A socket file is for its owner only, and the official clients have no password in its address.
+fn password(args: &Args) -> Result<Option<Secret<String>>, CommandError> {
+    if let Some(file) = &args.password_file {
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            let message = format!("the password cannot be read from {}", file.display());
+            CommandError::usage("PASSWORD_FILE", message).because(error)
+        })?;
+        let text = text.trim_end_matches(['\r', '\n']);
+        if text.is_empty() || !text.bytes().all(is_subprotocol_byte) {
+            let message = "a password for clients is made of letters, digits, - and _";
+            return Err(CommandError::usage("PASSWORD_FILE", message));
+        }
+        return Ok(Some(text.into()));
+    }
+    if args.no_password || matches!(args.listen, Listen::Unix(_)) {
+        return Ok(None);
+    }
+    let mut bytes = [0; PASSWORD_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        CommandError::internal("the system gives no random bytes").because(error)
+    })?;
+    let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+    Ok(Some(Secret::new(text)))
+}
+
+/// It travels in a WebSocket subprotocol, and in the query of an address.
+fn is_subprotocol_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// Says where the daemon is now. The password is for whoever reads standard output, as nobody else could use
+/// what is forwarded.
+async fn tell(
+    context: &Context,
+    name: &str,
+    listener: &Listener,
+    password: Option<&Secret<String>>,
+) -> Result<(), CommandError> {
+    let host = match (listener.local_addr(), password) {
+        (Some(addr), Some(password)) => format!("tcp://{addr}?password={}", password.expose()),
+        (Some(addr), None) => addr.to_string(),
+        (None, _) => format!("unix://{listener}"),
+    };
+    let stream = Stream::start(context.output.terminal);
+    // Nobody has to read it: the forwarding goes on.
+    let _ = match context.output.format {
+        Format::Table => {
+            let text = match context.output.quiet {
+                true => format!("{host}\n"),
+                false => format!(
+                    "{name} is at {listener} now. Ctrl-C ends it. For other programs:\n\n  export PASEO_HOST='{host}'\n\n"
+                ),
+            };
+            stream.text(&text).await
+        }
+        _ => {
+            let line = json!({
+                "listen": listener.to_string(),
+                "host": host,
+                "password": password.map(|password| password.expose().as_str()),
+                "daemon": name,
+            });
+            stream.json_line(&line).await
+        }
+    };
+    stream.finish().await.map_err(|error| {
+        CommandError::new(
+            "OUTPUT_FAILED",
+            Exit::Failed,
+            "the output cannot be written",
+        )
+        .because(error)
+    })
+}

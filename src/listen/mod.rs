@@ -1,0 +1,172 @@
+//! An address on this machine where clients connect directly, over TCP or a Unix socket, with or without a password.
+//! What their WebSockets are connected to is the [`Service`]'s: the built-in daemon, or a remote one
+//! ([`crate::forward`]).
+
+mod http;
+mod password;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
+use tokio::sync::Semaphore;
+
+pub use password::Password;
+
+use crate::transport::Transport;
+
+/// What stands behind a listener.
+pub trait Service: Send + Sync + 'static {
+    /// Returns what `GET /api/status` tells whoever knows the password; `None` for nothing.
+    fn status(&self) -> Option<Value>;
+
+    /// Runs a task for a connection, for as long as the service lives.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+
+    /// Serves the WebSocket of a client that was let in, until either side ends.
+    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()>;
+}
+
+/// Where to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// TCP; port 0 is any.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// Not an address, a port, or a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected an address and port, a port, or the absolute path of a socket")]
+pub struct ListenError;
+
+impl std::str::FromStr for Listen {
+    type Err = ListenError;
+
+    fn from_str(text: &str) -> Result<Self, ListenError> {
+        let path = text.strip_prefix("unix:").unwrap_or(text);
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if path.starts_with('/') {
+            return Ok(Self::Unix(path.into()));
+        }
+        if let Ok(port) = text.parse::<u16>() {
+            return Ok(Self::Tcp(([127, 0, 0, 1], port).into()));
+        }
+        let text = text.replace("localhost:", "127.0.0.1:");
+        text.parse().map(Self::Tcp).map_err(|_| ListenError)
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// An open listener. Displays as the address or path that clients use.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    at: Listen,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix {
+        listener: UnixListener,
+        /// Held for its drop.
+        _file: SocketFile,
+    },
+}
+
+/// The file of a Unix socket; removed when dropped.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Best effort: a socket that stays refuses connections, and the next start replaces it.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Listener {
+    /// Opens it. The file of a Unix socket is for its owner only, and replaces one that nobody listens on.
+    pub async fn open(listen: &Listen) -> io::Result<Self> {
+        match listen {
+            Listen::Tcp(addr) => {
+                let listener = TcpListener::bind(addr).await?;
+                let at = Listen::Tcp(listener.local_addr()?);
+                let socket = Socket::Tcp(listener);
+                Ok(Self { socket, at })
+            }
+            Listen::Unix(path) => Ok(Self {
+                socket: open_unix(path)?,
+                at: listen.clone(),
+            }),
+        }
+    }
+
+    /// Where it listens over TCP.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.at {
+            Listen::Tcp(addr) => Some(*addr),
+            Listen::Unix(_) => None,
+        }
+    }
+
+    /// Accepts connections for ever.
+    pub async fn run(self, service: Arc<dyn Service>, password: Option<Password>) {
+        http::run(self, service, password).await;
+    }
+}
+
+impl fmt::Display for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.at.fmt(f)
+    }
+}
+
+/// Serves the one connection that a byte stream is, such as standard input and output.
+pub async fn serve_stream<S>(stream: S, service: Arc<dyn Service>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let room = Arc::new(Semaphore::new(1));
+    let place = room.acquire_owned().await.expect("nobody closes it");
+    http::serve(service, Arc::new(None), stream, Arc::new(place)).await;
+}
+
+#[cfg(unix)]
+fn open_unix(path: &std::path::Path) -> io::Result<Socket> {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    let stale = path
+        .symlink_metadata()
+        .is_ok_and(|meta| meta.file_type().is_socket());
+    if stale && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    let _file = SocketFile(path.to_owned());
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(Socket::Unix { listener, _file })
+}
+
+#[cfg(not(unix))]
+fn open_unix(_: &std::path::Path) -> io::Result<Socket> {
+    Err(io::ErrorKind::Unsupported.into())
+}
