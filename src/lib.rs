@@ -72,11 +72,14 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
     let Some(command) = cli.command.as_ref().filter(|_| !cli.global.version) else {
         return print_version();
     };
-    output::trace::start(
-        env.text(env::PASEO_LOG),
-        cli.global.verbose,
-        command.is_server(),
-    );
+    if !command.logs_by_settings() {
+        output::trace::start(
+            env.text(env::PASEO_LOG),
+            cli.global.verbose,
+            command.is_server(),
+            output::trace::LogFormat::Text,
+        );
+    }
     let context = Context::new(env, &cli.global, commands::effect::of(&words));
     match commands::dispatch(&context, command).and_then(|outcome| print(outcome, &context)) {
         Ok((_, Some(status))) => ExitCode::from(status),

@@ -183,10 +183,14 @@ impl Command {
     pub fn is_server(&self) -> bool {
         match self {
             Self::Daemon(command) => command.is_server(),
-            Self::Relay(command) => command.is_server(),
             Self::Forward(_) => true,
             _ => false,
         }
+    }
+
+    /// Returns whether it starts its log by itself, because its settings say how.
+    pub fn logs_by_settings(&self) -> bool {
+        matches!(self, Self::Relay(command) if command.logs_by_settings())
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
+use super::cluster::{Hold, Home};
 use super::gate::Visit;
 use super::guard::Claim;
 use super::refusal::Refusal;
@@ -45,6 +46,8 @@ pub(super) struct Upgraded<S> {
     pub(super) told: Option<bool>,
     /// Its entry in the count of addresses.
     pub(super) visit: Option<Visit>,
+    /// Where it is served.
+    pub(super) home: Home,
 }
 
 /// An upgrade that is agreed on.
@@ -53,6 +56,7 @@ struct Accepted {
     query: ConnectQuery,
     told: Option<bool>,
     visit: Option<Visit>,
+    home: Home,
 }
 
 /// Answers the one request of a connection. Returns the connection when the answer is an upgrade;
@@ -109,6 +113,7 @@ where
         query: accepted.query,
         told: accepted.told,
         visit: accepted.visit,
+        home: accepted.home,
     }))
 }
 
@@ -124,9 +129,14 @@ async fn answer(
         "/ready" if hub.draining() => {
             json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unready"}"#)
         }
+        "/ready" if relay.cluster.as_ref().is_some_and(|it| !it.ready()) => json(
+            StatusCode::SERVICE_UNAVAILABLE,
+            r#"{"status":"unready","cluster":"unreachable"}"#,
+        ),
         "/ready" => json(StatusCode::OK, r#"{"status":"ready"}"#),
         "/metrics" => {
-            let text = hub.metrics.render(&hub.gauges());
+            let cluster = relay.cluster.as_ref().map(|cluster| cluster.gauges());
+            let text = hub.metrics.render(&hub.gauges(), cluster.as_ref());
             plain(StatusCode::OK, "text/plain; version=0.0.4", text)
         }
         PATH => {
@@ -158,15 +168,25 @@ async fn websocket(
         true => Some(relay.gate.enter(forwarded_for(&request).unwrap_or(peer))?),
         false => None,
     };
-    if !hub.has_room(&query.server) {
-        return Err(Refusal::Session);
-    }
-    if relay.claim == Claim::First && hub.is_held(&query).await {
-        return Err(Refusal::Claimed);
-    }
+    let home = match &relay.cluster {
+        Some(cluster) => cluster.locate(&query).await?,
+        None => Home::Here(Hold::default()),
+    };
+    let online = match &home {
+        Home::There(remote) => remote.online,
+        Home::Here(_) => {
+            if !hub.has_room(&query.server) {
+                return Err(Refusal::Session);
+            }
+            if relay.claim == Claim::First && hub.is_held(&query).await {
+                return Err(Refusal::Claimed);
+            }
+            hub.online(&query)
+        }
+    };
     let asked = request.headers().get(PRESENCE_HEADER);
     let asks = asked.is_some_and(|value| value == PRESENCE_ASK);
-    let told = asks.then(|| hub.online(&query));
+    let told = asks.then_some(online);
     let mut answer = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)
         .header(CONNECTION, "Upgrade")
@@ -187,6 +207,7 @@ async fn websocket(
         query,
         told,
         visit,
+        home,
     };
     Ok((answer, accepted))
 }

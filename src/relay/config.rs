@@ -1,6 +1,7 @@
 //! What a relay can be told.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::guard::{Claim, Lists};
@@ -22,6 +23,24 @@ pub struct Config {
     pub claim: Claim,
     /// Who may use the relay.
     pub lists: Lists,
+    /// The other nodes of this relay.
+    pub cluster: Option<ClusterConfig>,
+}
+
+/// How the nodes of a relay find each other.
+#[derive(Clone)]
+pub struct ClusterConfig {
+    /// NATS servers, as `nats://host:port` or `tls://host:port` with commas between them. May hold a
+    /// password.
+    pub servers: String,
+    /// PEM file of authorities that are trusted beside the platform's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for ClusterConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[cluster]")
+    }
 }
 
 impl Default for Config {
@@ -33,6 +52,7 @@ impl Default for Config {
             trust_proxy: false,
             claim: Claim::default(),
             lists: Lists::default(),
+            cluster: None,
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use super::cluster::{Hold, Home};
 use super::refusal::Refusal;
 use super::server::Shared;
 use super::{accept, socket};
@@ -67,7 +68,15 @@ async fn finish<S>(
 {
     match head {
         // Boxed to its own size: this task's would be that of the larger kind of stream.
-        Ok(Some(upgraded)) => Box::pin(socket::serve(upgraded, &relay.hub)).await,
+        Ok(Some(mut upgraded)) => {
+            let home = std::mem::replace(&mut upgraded.home, Home::Here(Hold::default()));
+            match (home, &relay.cluster) {
+                (Home::There(remote), Some(cluster)) => {
+                    Box::pin(cluster.carry(upgraded, remote)).await;
+                }
+                (_held, _) => Box::pin(socket::serve(upgraded, &relay.hub)).await,
+            }
+        }
         Ok(None) => {}
         Err(_) => relay.hub.metrics.refused(Refusal::Handshake),
     }

@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::hub::Hub;
+use super::server::Shared;
 use crate::protocol::relay::Close;
 
 /// Pause between two sockets, as long as all fit into [`SPREAD`]. Whoever is closed comes back at
@@ -17,7 +17,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 const SPREAD: Duration = Duration::from_secs(10);
 
 /// Closes all sockets with 1012 and waits for their tasks.
-pub(super) async fn drain(hub: &Hub, mut connections: JoinSet<()>) {
+pub(super) async fn drain(relay: &Shared, mut connections: JoinSet<()>) {
+    let hub = &relay.hub;
     hub.start_draining();
     let sockets = hub.sockets();
     info!(sockets = sockets.len(), "draining");
@@ -29,6 +30,10 @@ pub(super) async fn drain(hub: &Hub, mut connections: JoinSet<()>) {
             sleep_until(next).await;
             outbox.close(Close::Restart);
             next += pause;
+        }
+        if let Some(cluster) = &relay.cluster {
+            cluster.stop();
+            cluster.idle().await;
         }
         while connections.join_next().await.is_some() {}
     };

@@ -146,6 +146,32 @@ impl Hub {
         group.is_none_or(|group| group.sockets < self.limits.sockets_per_session)
     }
 
+    /// Returns whether the session has a socket.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "nodes ask"))]
+    pub(super) fn has_session(&self, server: &ServerId) -> bool {
+        self.lock().groups.contains_key(server)
+    }
+
+    /// Returns every session.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "nodes ask"))]
+    pub(super) fn servers(&self) -> Vec<ServerId> {
+        self.lock().groups.keys().cloned().collect()
+    }
+
+    /// Closes every socket of a session.
+    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "nodes ask"))]
+    pub(super) fn close_session(&self, server: &ServerId, why: Close) {
+        let sockets: Vec<_> = {
+            let state = self.lock();
+            let ids = state.registry.sockets(server);
+            ids.filter_map(|id| state.sockets.get(&id).cloned())
+                .collect()
+        };
+        for outbox in sockets {
+            outbox.close(why);
+        }
+    }
+
     /// Returns whether another daemon holds this seat and answers a ping.
     pub(super) async fn is_held(&self, query: &ConnectQuery) -> bool {
         let place = match &query.seat {

@@ -12,6 +12,7 @@ use crate::protocol::relay::Close;
 pub(super) struct Metrics {
     frames: AtomicU64,
     bytes: AtomicU64,
+    displaced: AtomicU64,
     refusals: [AtomicU64; Refusal::LABELS.len()],
     closes: [AtomicU64; CLOSES.len()],
     /// One slot per bucket and one for what is slower than all.
@@ -82,6 +83,16 @@ pub(super) struct Gauges {
     pub(super) queued_bytes: usize,
 }
 
+/// A node's place in its cluster, at this moment.
+#[derive(Debug)]
+pub(super) struct ClusterGauges {
+    pub(super) connected: bool,
+    /// Sockets on their way between this node and others, in both directions.
+    pub(super) streams: usize,
+    /// Sessions that other nodes find here.
+    pub(super) sessions: usize,
+}
+
 impl Metrics {
     /// Counts a frame that was passed on; returns whether its way is to be timed.
     pub(super) fn forwarded(&self, bytes: usize) -> bool {
@@ -99,6 +110,11 @@ impl Metrics {
         self.latency_micros.fetch_add(micros, Ordering::Relaxed);
     }
 
+    /// Counts a frame for an absent daemon that was dropped for a newer one.
+    pub(super) fn displaced(&self) {
+        self.displaced.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts a connection that never became a socket.
     pub(super) fn refused(&self, why: Refusal) {
         for (label, counter) in Refusal::LABELS.iter().zip(&self.refusals) {
@@ -112,7 +128,7 @@ impl Metrics {
     }
 
     /// Writes everything in the text format of Prometheus, version 0.0.4.
-    pub(super) fn render(&self, gauges: &Gauges) -> String {
+    pub(super) fn render(&self, gauges: &Gauges, cluster: Option<&ClusterGauges>) -> String {
         let mut text = Text::default();
         let ready = usize::from(!gauges.draining);
         text.one("ready", "gauge", "Whether new sockets are taken.", ready);
@@ -136,6 +152,27 @@ impl Metrics {
             "Bytes that wait in queues.",
             gauges.queued_bytes,
         );
+        if let Some(cluster) = cluster {
+            let connected = usize::from(cluster.connected);
+            text.one(
+                "cluster_connected",
+                "gauge",
+                "Whether NATS is there.",
+                connected,
+            );
+            text.one(
+                "cluster_streams",
+                "gauge",
+                "Sockets carried between this node and others.",
+                cluster.streams,
+            );
+            text.one(
+                "cluster_sessions",
+                "gauge",
+                "Sessions that other nodes find here.",
+                cluster.sessions,
+            );
+        }
         let frames = self.frames.load(Ordering::Relaxed);
         text.one(
             "frames_forwarded_total",
@@ -149,6 +186,12 @@ impl Metrics {
             "counter",
             "Payload bytes passed on.",
             bytes,
+        );
+        text.one(
+            "held_frames_dropped_total",
+            "counter",
+            "Frames for an absent daemon, dropped for newer ones.",
+            self.displaced.load(Ordering::Relaxed),
         );
         text.many(
             "connection_rejections_total",

@@ -7,6 +7,8 @@
 
 mod accept;
 mod budget;
+#[cfg_attr(not(feature = "cluster"), path = "no_cluster.rs")]
+mod cluster;
 mod config;
 mod connection;
 mod drain;
@@ -28,7 +30,8 @@ mod socket;
 mod tls;
 mod wire;
 
-pub use config::{Config, Limits};
+pub use cluster::ClusterError;
+pub use config::{ClusterConfig, Config, Limits};
 pub use guard::{Claim, Lists};
 pub use reload::Reload;
 pub use server::{Server, ServerError};

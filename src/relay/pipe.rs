@@ -19,6 +19,8 @@ pub(super) enum Passed {
     On,
     /// It is on its way, and now this queue is full: wait for room before the next one.
     Full(Arc<Outbox>),
+    /// It is kept, and the oldest one was dropped for it.
+    Displaced,
     /// Nobody is there yet and no more is kept.
     Overflow,
 }
@@ -119,6 +121,7 @@ impl Pipe {
         {
             ends.held_cost -= oldest.cost();
             self.budget.give(oldest.cost());
+            return Passed::Displaced;
         }
         Passed::On
     }

@@ -34,6 +34,13 @@ pub(super) enum Refusal {
     /// Another daemon holds the server id, and lives.
     #[error("Another daemon is connected with this server id")]
     Claimed,
+    /// The node that owns the session does not answer.
+    #[error("cluster")]
+    #[cfg_attr(
+        not(any(feature = "cluster", test)),
+        expect(dead_code, reason = "there is no other node")
+    )]
+    Cluster,
     /// The session has all sockets that it may have.
     #[error("Too many sockets for this server")]
     Session,
@@ -62,7 +69,7 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// Labels of all metrics.
-    pub(super) const LABELS: [&str; 14] = [
+    pub(super) const LABELS: [&str; 15] = [
         "not_found",
         "bad_request",
         "draining",
@@ -71,6 +78,7 @@ impl Refusal {
         "token",
         "server",
         "claimed",
+        "cluster",
         "session_sockets",
         "address_sockets",
         "address_rate",
@@ -89,6 +97,7 @@ impl Refusal {
             Self::Token => "token",
             Self::Server => "server",
             Self::Claimed => "claimed",
+            Self::Cluster => "cluster",
             Self::Session => "session_sockets",
             Self::Address => "address_sockets",
             Self::Rate => "address_rate",
@@ -109,7 +118,7 @@ impl Refusal {
             Self::Claimed => StatusCode::CONFLICT,
             Self::Session | Self::Address | Self::Rate => StatusCode::TOO_MANY_REQUESTS,
             Self::Upgrade | Self::Version => StatusCode::UPGRADE_REQUIRED,
-            Self::Draining | Self::Sockets => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Draining | Self::Sockets | Self::Cluster => StatusCode::SERVICE_UNAVAILABLE,
             Self::Handshake => StatusCode::REQUEST_TIMEOUT,
         }
     }
@@ -133,6 +142,7 @@ mod tests {
             Refusal::Token,
             Refusal::Server,
             Refusal::Claimed,
+            Refusal::Cluster,
             Refusal::Session,
             Refusal::Address,
             Refusal::Rate,

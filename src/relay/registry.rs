@@ -144,6 +144,18 @@ impl Registry {
         }
     }
 
+    /// Returns the sockets of a session, of both versions.
+    pub(super) fn sockets(&self, server: &ServerId) -> impl Iterator<Item = SocketId> {
+        let session = self.sessions.get(server);
+        let legacy = self.legacy.get(server);
+        let connections = session.into_iter().flat_map(|s| s.connections.values());
+        let connected = connections.flat_map(|c| c.clients.iter().copied().chain(c.data));
+        connected
+            .chain(session.and_then(|session| session.control))
+            .chain(legacy.and_then(|legacy| legacy.server))
+            .chain(legacy.and_then(|legacy| legacy.client))
+    }
+
     /// Returns the number of sessions, of both versions.
     pub(super) fn sessions(&self) -> usize {
         self.sessions.len() + self.legacy.len()

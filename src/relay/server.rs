@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tracing::{info, warn};
 
+use super::cluster::{Cluster, ClusterError};
 use super::drain::drain;
 use super::gate::Gate;
 use super::guard::{Claim, Guard};
@@ -54,6 +55,9 @@ pub enum ServerError {
         /// Why.
         source: io::Error,
     },
+    /// The relay cannot be a node of a cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Certificate or key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -76,6 +80,7 @@ pub(super) struct Shared {
     pub(super) tls: Option<Tls>,
     pub(super) claim: Claim,
     pub(super) trust_proxy: bool,
+    pub(super) cluster: Option<Arc<Cluster>>,
 }
 
 impl Server {
@@ -119,6 +124,11 @@ impl Server {
         let mut reload_time = interval(RELOAD_EVERY);
         reload_time.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let room = Arc::new(Semaphore::new(self.relay.hub.limits.sockets));
+        // It ends with this future.
+        let mut node = JoinSet::new();
+        if let Some(cluster) = &self.relay.cluster {
+            node.spawn(Arc::clone(cluster).run());
+        }
         info!(address = %self.address, tls = self.relay.tls.is_some(), "listening");
         loop {
             tokio::select! {
@@ -137,7 +147,7 @@ impl Server {
             }
         }
         drop(self.listener);
-        drain(&self.relay.hub, connections).await;
+        drain(&self.relay, connections).await;
     }
 
     /// Serves a connection, unless there are too many: then it is closed at once, because an answer
@@ -179,13 +189,16 @@ impl Server {
         let gate = Gate::new(limits.sockets_per_address, limits.rate_per_address);
         let guard = Guard::load(config.lists)
             .map_err(|(path, source)| ServerError::List { path, source })?;
+        let hub = Arc::new(Hub::new(limits));
+        let node = |cluster| Cluster::new(cluster, Arc::clone(&hub), config.claim);
         let relay = Shared {
+            cluster: config.cluster.map(node).transpose()?,
             gate: Arc::new(gate),
             guard,
             tls: config.tls.map(Tls::load).transpose()?,
             claim: config.claim,
             trust_proxy: config.trust_proxy,
-            hub: Arc::new(Hub::new(limits)),
+            hub,
         };
         Ok(Self {
             address,

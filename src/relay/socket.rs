@@ -59,6 +59,7 @@ where
         told,
         // The peer counts until its connection is gone.
         visit: _visit,
+        home: _home,
     } = upgraded;
     let wire = Wire::new(stream, early, hub.limits.message_bytes);
     let mut socket = Socket::new(wire, hub.attach(query, told));
@@ -135,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         let mut take = |message| {
             complete = true;
             match pass(attached, message) {
-                Passed::On => {}
+                Passed::On | Passed::Displaced => {}
                 Passed::Full(outbox) => *full = Some(Full::new(outbox)),
                 Passed::Overflow => overflow = true,
             }
@@ -231,7 +232,11 @@ fn pass(attached: &Attached, message: Message) -> Passed {
             if attached.hub().metrics.forwarded(frame.body.len()) {
                 frame.timed = Some(std::time::Instant::now());
             }
-            pipe.pass(*role, frame)
+            let passed = pipe.pass(*role, frame);
+            if matches!(passed, Passed::Displaced) {
+                attached.hub().metrics.displaced();
+            }
+            passed
         }
         Kind::Control => {
             if frame.kind == FrameKind::Text

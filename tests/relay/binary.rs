@@ -50,7 +50,7 @@ pub(crate) async fn error(home: &Path, args: &[&str], exit: i32) -> serde_json::
 
 /// A server, killed when dropped.
 pub(crate) struct Running {
-    _child: Child,
+    child: Child,
     log: Lines<BufReader<ChildStderr>>,
 }
 
@@ -58,7 +58,26 @@ impl Running {
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { _child: child, log }
+        Self { child, log }
+    }
+
+    /// Ends it without a chance to say anything (SIGKILL).
+    pub(crate) async fn kill(&mut self) {
+        within("its end", self.child.kill()).await.unwrap();
+    }
+
+    /// Asks it to end (SIGTERM).
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        let process = rustix::process::Pid::from_raw(id).unwrap();
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Waits for its end, which must be a success.
+    pub(crate) async fn ended(&mut self) {
+        let status = within("its end", self.child.wait()).await.unwrap();
+        assert!(status.success(), "{status}");
     }
 
     /// Returns the next line of its log that holds these words.

@@ -6,10 +6,13 @@
 
 mod access;
 mod binary;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod conformance;
 mod hostile;
 mod load;
 mod operations;
 mod presence;
 mod private;
+mod robust;
 mod support;

@@ -1,6 +1,7 @@
 //! A relay to test, and peers that talk to it.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -29,6 +30,9 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 /// A relay: ours on a free port, or somebody else's.
 pub(crate) struct Relay {
     pub(crate) authority: String,
+    /// Where its other nodes listen; connections go to all of them in turn.
+    others: Vec<String>,
+    turn: AtomicUsize,
     own: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
     #[cfg(target_os = "linux")]
     child: Option<tokio::process::Child>,
@@ -38,13 +42,21 @@ impl Relay {
     /// Starts ours with its default settings, unless the environment names another one.
     pub(crate) async fn start() -> Self {
         match Env::from_process().text("PASEO_TEST_RELAY") {
-            Some(authority) => Self {
-                authority: authority.to_owned(),
-                own: None,
-                #[cfg(target_os = "linux")]
-                child: None,
-            },
+            Some(authorities) => Self::at(authorities),
             None => Self::with(Config::default()),
+        }
+    }
+
+    /// Takes one that runs: `host:port`, or several with commas between them.
+    pub(crate) fn at(authorities: &str) -> Self {
+        let mut authorities = authorities.split(',').map(str::to_owned);
+        Self {
+            authority: authorities.next().unwrap(),
+            others: authorities.collect(),
+            turn: AtomicUsize::new(0),
+            own: None,
+            #[cfg(target_os = "linux")]
+            child: None,
         }
     }
 
@@ -61,10 +73,8 @@ impl Relay {
             let _ = stopped.await;
         }));
         Self {
-            authority,
             own: Some((stop, task)),
-            #[cfg(target_os = "linux")]
-            child: None,
+            ..Self::at(&authority)
         }
     }
 
@@ -99,9 +109,8 @@ impl Relay {
             }
         };
         Self {
-            authority,
-            own: None,
             child: Some(child),
+            ..Self::at(&authority)
         }
     }
 
@@ -144,7 +153,11 @@ impl Relay {
     }
 
     pub(crate) async fn tcp(&self) -> TcpStream {
-        within("a connection", TcpStream::connect(&self.authority))
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % (self.others.len() + 1);
+        let node = turn
+            .checked_sub(1)
+            .map_or(&self.authority, |n| &self.others[n]);
+        within("a connection", TcpStream::connect(node))
             .await
             .unwrap()
     }

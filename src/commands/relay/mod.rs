@@ -19,7 +19,7 @@ pub enum Command {
 }
 
 impl Command {
-    pub(super) fn is_server(&self) -> bool {
+    pub(super) fn logs_by_settings(&self) -> bool {
         matches!(self, Self::Serve(_))
     }
 }

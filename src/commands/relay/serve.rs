@@ -10,7 +10,9 @@ use super::settings::Settings;
 use super::system;
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
+use crate::env;
 use crate::error::{CommandError, Exit};
+use crate::output::trace::LogFormat;
 use crate::output::{self, Output};
 use crate::relay::Server;
 
@@ -39,9 +41,17 @@ pub struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let settings = args.settings.clone();
     let settings = settings.layered(&context.env, args.config.as_deref())?;
+    output::trace::start(
+        context.env.text(env::PASEO_LOG),
+        context.global.verbose,
+        true,
+        settings
+            .log_format
+            .map_or_else(LogFormat::default, LogFormat::from),
+    );
     let public = settings.public_endpoint.clone();
     let public_tls = settings.public_use_tls;
-    let config = settings.into_config()?;
+    let config = settings.into_config(context.env.path(env::PASEO_CA_FILE))?;
     let tls = config.tls.is_some();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -11,8 +11,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::env::{Env, PASEO_RELAY_PREFIX};
 use crate::error::{CommandError, Exit};
+use crate::output::trace::LogFormat;
 use crate::protocol::relay::Endpoint;
-use crate::relay::{Claim, Config, Limits, Lists, TlsFiles};
+use crate::relay::{Claim, ClusterConfig, Config, Limits, Lists, TlsFiles};
 
 /// Largest settings file, in bytes.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
@@ -55,6 +56,14 @@ pub struct Settings {
     /// Ask every socket for one of the tokens in this file, one per line
     #[arg(long, value_name = "FILE", help_heading = "Access")]
     pub token_file: Option<PathBuf>,
+
+    /// How the log is written: text, or json with one object per line [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<LogAs>,
+
+    /// NATS servers of the relay's other nodes: nats://host:port, tls://host:port, with commas between them
+    #[arg(long, value_name = "URLS")]
+    pub cluster: Option<Hidden>,
 
     /// Largest message that passes [default: 32MiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
@@ -200,6 +209,8 @@ impl Settings {
             claim,
             allow_servers,
             token_file,
+            log_format,
+            cluster,
             message_size,
             socket_queue,
             session_queue,
@@ -217,8 +228,8 @@ impl Settings {
         )
     }
 
-    /// Turns the settings into those of the relay.
-    pub fn into_config(self) -> Result<Config, CommandError> {
+    /// Turns the settings into those of the relay. The authorities are trusted beside the platform's.
+    pub fn into_config(self, ca_file: Option<PathBuf>) -> Result<Config, CommandError> {
         let default = Config::default();
         let limits = self.limits(default.limits);
         let tls = match (self.tls_cert, self.tls_key) {
@@ -240,6 +251,10 @@ impl Settings {
                 servers: self.allow_servers,
                 tokens: self.token_file,
             },
+            cluster: self.cluster.map(|servers| ClusterConfig {
+                servers: servers.0,
+                ca_file,
+            }),
         })
     }
 
@@ -269,6 +284,40 @@ impl Settings {
             drain: self.drain_timeout.unwrap_or(default.drain),
             ..default
         }
+    }
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogAs {
+    /// Lines for people
+    Text,
+    /// JSON objects
+    Json,
+}
+
+impl From<LogAs> for LogFormat {
+    fn from(format: LogAs) -> Self {
+        match format {
+            LogAs::Text => Self::Text,
+            LogAs::Json => Self::Json,
+        }
+    }
+}
+
+/// A text that may hold a password.
+#[derive(Clone)]
+pub struct Hidden(String);
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[hidden]")
+    }
+}
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(text)
     }
 }
 
