@@ -24,10 +24,16 @@ pub const PASEO_WORKSPACE_ID: &str = "PASEO_WORKSPACE_ID";
 pub const PASEO_HOME: &str = "PASEO_HOME";
 /// Directory of `remotes.toml`; `$XDG_CONFIG_HOME/paseo` when unset.
 pub const PASEO_CONFIG_DIR: &str = "PASEO_CONFIG_DIR";
-/// Secret store for new remotes: `keyring` or `file`.
+/// Secret store for new remotes: `keyring`, `vault`, `command` or `file`.
 pub const PASEO_KEYSTORE: &str = "PASEO_KEYSTORE";
 /// Seconds that all calls to the OS keyring together may take.
 pub const PASEO_KEYSTORE_TIMEOUT: &str = "PASEO_KEYSTORE_TIMEOUT";
+/// Passphrase of the vault. Secret.
+pub const PASEO_VAULT_PASSPHRASE: &str = "PASEO_VAULT_PASSPHRASE";
+/// Private file with the passphrase of the vault.
+pub const PASEO_VAULT_PASSPHRASE_FILE: &str = "PASEO_VAULT_PASSPHRASE_FILE";
+/// Program that asks for the passphrase of the vault, and writes it to stdout.
+pub const PASEO_ASKPASS: &str = "PASEO_ASKPASS";
 /// Limit for everything up to an open WebSocket, such as `10s`.
 pub const PASEO_CONNECT_TIMEOUT: &str = "PASEO_CONNECT_TIMEOUT";
 /// Set by the shell that asks for completions, to its name.
@@ -100,7 +106,8 @@ pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 
 /// Variables that hold secrets: removed from the environment of every child that may not have them.
-pub const SECRETS: [&str; 5] = [
+pub const SECRETS: [&str; 6] = [
+    PASEO_VAULT_PASSPHRASE,
     PASEO_RELAY_OFFER,
     PASEO_HOST,
     PASEO_PASSWORD,

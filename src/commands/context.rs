@@ -67,14 +67,14 @@ impl Context {
             env: env.clone(),
             global: global.clone(),
             output,
-            stores: selection::stores(env),
+            stores: selection::stores(env, is_batch(env, global)),
             effect,
         }
     }
 
     /// Returns whether nobody is there to answer a prompt.
     pub fn is_batch(&self) -> bool {
-        self.global.batch || self.env.is_set(env::PASEO_BATCH) || !std::io::stdin().is_terminal()
+        is_batch(&self.env, &self.global)
     }
 
     /// Returns whether somebody sees what is waited for, and can end it.
@@ -191,6 +191,10 @@ fn sort_out(error: ConnectError, guess: bool) -> Failed<ConnectError> {
         _ if guess => Failed::All(error),
         _ => Failed::Here(error),
     }
+}
+
+fn is_batch(env: &Env, global: &GlobalArgs) -> bool {
+    global.batch || env.is_set(env::PASEO_BATCH) || !std::io::stdin().is_terminal()
 }
 
 /// A daemon, and how to get to it. Holds the session's id for as long as the command runs.

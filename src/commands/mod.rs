@@ -16,9 +16,11 @@ mod guard;
 pub mod handover;
 pub mod heartbeat;
 mod isolation;
+pub mod keystore;
 mod model;
 mod network;
 mod pairs;
+mod passphrase;
 pub mod permit;
 mod place;
 pub mod project;
@@ -162,6 +164,9 @@ pub enum Command {
     /// Manage saved remotes: daemons by name
     #[command(subcommand)]
     Remote(remote::Command),
+    /// Look after the stores of secrets
+    #[command(subcommand)]
+    Keystore(keystore::Command),
     /// Show which daemon a command would talk to, and why
     Which(which::Args),
     /// Answer agents that ask before they go on
@@ -233,6 +238,7 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Daemon(command) => daemon::dispatch(context, command),
         Command::Relay(command) => relay::dispatch(context, command),
         Command::Remote(command) => remote::dispatch(context, command),
+        Command::Keystore(command) => keystore::dispatch(context, command),
         Command::Which(args) => which::run(context, args),
         Command::Permit(command) => permit::dispatch(context, command),
         Command::Forward(args) => forward::run(context, args),

@@ -1,13 +1,16 @@
 //! From what the user typed to where to connect: the selection of a daemon, looked up.
 
 use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Context;
 use super::network::Between;
 use super::race::{self, Way};
+use super::{Context, passphrase};
 use crate::env::{self, Env};
 use crate::error::CommandError;
+use crate::output;
 use crate::pairing::{Home, Offer, OfferSource, Overrides};
 use crate::remote::{
     Address, Asked, Choice, Host, LocalHints, Options, RemotesFile, Selection, Selector, Via,
@@ -18,16 +21,46 @@ use crate::target::Target;
 use crate::transport::Stopwatch;
 
 /// How long the OS keyring may take where somebody can see a dialogue and answer it.
-const KEYRING_BUDGET: Duration = Duration::from_secs(3);
+const KEYRING_BUDGET: Duration = Duration::from_secs(120);
 /// … and where nobody can.
 const KEYRING_BUDGET_UNATTENDED: Duration = Duration::from_secs(1);
 
 /// Returns the secret stores of this environment. Touches none of them.
-pub(super) fn stores(env: &Env) -> Stores {
+pub(super) fn stores(env: &Env, batch: bool) -> Stores {
     let seconds = env.text(env::PASEO_KEYSTORE_TIMEOUT);
     let seconds = seconds.and_then(|text| text.trim().parse().ok());
     let asked = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    Stores::new(env.data_dir(), asked.unwrap_or(keyring_budget()))
+    let dir = env.config_dir();
+    let command = move || {
+        let file = RemotesFile::load(dir.as_deref()).map_err(|error| error.to_string())?;
+        if is_exposed(file.path()) {
+            return Err("others can change remotes.toml, so its command is not run".to_owned());
+        }
+        let spec = file.command_store().cloned();
+        spec.ok_or_else(|| "remotes.toml has no [stores.command]".to_owned())
+    };
+    let stores = Stores::new(env.data_dir(), asked.unwrap_or(keyring_budget()))
+        .with_passphrase(Arc::new(passphrase::Source::new(env, batch)))
+        .with_command(Arc::new(command), Env::scrub);
+    match std::io::stderr().is_terminal() {
+        true => stores.telling(|| {
+            output::note("waiting for the keyring to be unlocked … (Ctrl-C ends it)");
+        }),
+        false => stores,
+    }
+}
+
+/// Returns whether others can change a file.
+#[cfg(unix)]
+fn is_exposed(path: Option<&Path>) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let found = path.and_then(|path| std::fs::metadata(path).ok());
+    found.is_some_and(|found| found.mode() & 0o022 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_exposed(_path: Option<&Path>) -> bool {
+    false
 }
 
 /// Returns how long the OS keyring may take when nothing says otherwise.

@@ -8,7 +8,7 @@ use crate::pairing::{OfferError, SourceError};
 use crate::remote::{
     ConfigError, HostError, Invalid, KeepError, NameError, ResolveError, SelectError, UnknownRemote,
 };
-use crate::secret::{RelayTokenError, StoreError, StoreKindError};
+use crate::secret::{RelayTokenError, StoreError, StoreKind, StoreKindError};
 
 /// Makes an error out of a leaf's, with its causes.
 fn wrap<E: Error + Send + Sync + 'static>(
@@ -121,6 +121,17 @@ impl From<StoreError> for CommandError {
         let keystore = |code, error| wrap(code, Exit::Keystore, error).at(Hop::Keystore);
         match error {
             StoreError::File(error) => Self::from(error).at(Hop::Keystore),
+            StoreError::Locked {
+                store: StoreKind::Vault,
+            }
+            | StoreError::NoPassphrase { .. } => keystore("VAULT_LOCKED", error).hint(
+                "its passphrase comes from a terminal, PASEO_VAULT_PASSPHRASE_FILE or PASEO_ASKPASS",
+            ),
+            StoreError::WrongPassphrase { .. } => keystore("VAULT_PASSPHRASE", error)
+                .hint("try again; the file is whole, so it is not damaged"),
+            StoreError::Damaged { .. } => keystore("VAULT_DAMAGED", error).hint(
+                "bring the file back from a backup, or pair again with: paseo remote repair",
+            ),
             StoreError::Locked { .. } => keystore("KEYSTORE_LOCKED", error)
                 .retryable()
                 .hint("unlock the keyring, then try again"),
@@ -138,6 +149,13 @@ impl From<KeepError> for CommandError {
         match error {
             KeepError::Config(error) => error.into(),
             KeepError::Store(error) => error.into(),
+            KeepError::Missing(ref name) => {
+                let hint = format!("pair it again with: paseo remote repair {name}");
+                wrap("SECRET_MISSING", Exit::Keystore, error)
+                    .at(Hop::Keystore)
+                    .hint(hint)
+            }
+            KeepError::Changed(_) => wrap("CONFIG_CHANGED", Exit::Failed, error).at(Hop::Config),
         }
     }
 }

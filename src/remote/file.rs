@@ -13,6 +13,7 @@ use super::profile::{Options, Remote};
 use super::schema::{self, Contents, VERSION};
 use crate::e2ee::Fingerprint;
 use crate::files::{self, FileError, Lock};
+use crate::secret::CommandSpec;
 
 /// Name of the file in the settings directory.
 pub const FILE_NAME: &str = "remotes.toml";
@@ -224,6 +225,11 @@ impl RemotesFile {
     pub fn with_fingerprint(&self, fingerprint: Fingerprint) -> Option<&Remote> {
         self.remotes()
             .find(|remote| remote.fingerprint() == Some(fingerprint))
+    }
+
+    /// Returns how the user's program of secrets is called.
+    pub fn command_store(&self) -> Option<&CommandSpec> {
+        self.contents.command.as_ref()
     }
 
     /// Returns whether no connection may be made to the daemon with a key.

@@ -9,7 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::file::{ConfigError, Edit, RemotesFile};
+use super::name::RemoteName;
 use super::profile::{RelayRoute, Remote, SecretRef};
+use subtle::ConstantTimeEq;
+
 use crate::files::{self, FileError};
 use crate::secret::{Secret, SecretId, StoreError, StoreKind, Stores, probe};
 
@@ -28,6 +31,12 @@ pub enum KeepError {
     /// The secret store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store has no secret for a remote.
+    #[error("the secret of `{0}` is not in its store")]
+    Missing(RemoteName),
+    /// Somebody changed a remote while its secret was read.
+    #[error("`{0}` has been changed meanwhile")]
+    Changed(RemoteName),
 }
 
 /// Adds and removes remotes together with their secrets.
@@ -56,10 +65,13 @@ impl<'a> Keeper<'a> {
             store,
             id: SecretId::random(),
         };
+        let opened = self.stores.open(store)?;
+        // Whoever has to be asked is asked before others have to wait.
+        opened.unlock()?;
         // Locked, so that nobody takes what is written for a probe for something left behind.
         let _edit = self.edit()?;
         self.note(&secret);
-        probe(store, self.stores.open(store)?.as_ref(), &secret.id)?;
+        probe(store, opened.as_ref(), &secret.id)?;
         self.forget(&secret.id);
         Ok(store)
     }
@@ -71,6 +83,9 @@ impl<'a> Keeper<'a> {
         item: Option<&Secret<Vec<u8>>>,
         change: impl FnOnce(&mut Edit) -> Result<(), ConfigError>,
     ) -> Result<RemotesFile, KeepError> {
+        if let Some((secret, _)) = remote.secret().zip(item) {
+            self.stores.open(secret.store)?.unlock()?;
+        }
         let mut edit = self.edit()?;
         edit.insert(remote)?;
         change(&mut edit)?;
@@ -97,6 +112,7 @@ impl<'a> Keeper<'a> {
         new: &RelayRoute,
         item: &Secret<Vec<u8>>,
     ) -> Result<(), KeepError> {
+        self.stores.open(new.secret.store)?.unlock()?;
         let mut edit = self.edit()?;
         let old = edit
             .file()
@@ -142,6 +158,53 @@ impl<'a> Keeper<'a> {
             None => Ok(()),
         };
         Ok((remote, deleted))
+    }
+
+    /// Moves the secret of a remote into another store: copies it under a new id, reads it back, switches
+    /// the file over, and deletes the old one. When that cannot be deleted, the remote has been moved and
+    /// the error of the old store is returned.
+    pub fn migrate(
+        &self,
+        remote: &Remote,
+        to: StoreKind,
+    ) -> Result<Result<(), StoreError>, KeepError> {
+        let Some(old) = remote.secret() else {
+            return Ok(Ok(()));
+        };
+        let new = SecretRef {
+            store: to,
+            id: SecretId::random(),
+        };
+        let target = self.stores.open(to)?;
+        target.unlock()?;
+        // Read before the file is locked: it may ask somebody.
+        let item = self.stores.open(old.store)?.get(&old.id)?;
+        let item = item.ok_or_else(|| KeepError::Missing(remote.name.clone()))?;
+        let mut edit = self.edit()?;
+        let found = edit.file().get(remote.name.as_str());
+        if found.map_err(ConfigError::from)?.secret() != Some(old) {
+            return Err(KeepError::Changed(remote.name.clone()));
+        }
+        edit.set(remote.name.as_str(), "secret.store", to.as_str().into())?;
+        edit.set(remote.name.as_str(), "secret.id", new.id.as_str().into())?;
+        self.note(&new);
+        self.note(old);
+        target.put(&new.id, &item)?;
+        let copy = target.get(&new.id)?;
+        if !copy.is_some_and(|copy| copy.expose().ct_eq(item.expose()).into()) {
+            drop(self.discard(&new));
+            return Err(KeepError::Store(StoreError::Failed {
+                store: to,
+                reason: "it does not return what was stored".to_owned(),
+            }));
+        }
+        let file = edit.save()?;
+        self.forget(&new.id);
+        if is_used(&file, old) {
+            self.forget(&old.id);
+            return Ok(Ok(()));
+        }
+        Ok(self.discard(old))
     }
 
     /// Returns the secrets of changes that did not come to their end: no remote uses them.

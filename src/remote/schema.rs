@@ -16,6 +16,7 @@ use super::profile::{
 use super::reader::{Problems, Reader};
 use crate::e2ee::Fingerprint;
 use crate::protocol::relay::Endpoint;
+use crate::secret::CommandSpec;
 
 /// The version of the file that this program writes; it reads newer ones as far as it knows them.
 pub(super) const VERSION: i64 = 1;
@@ -23,12 +24,16 @@ pub(super) const VERSION: i64 = 1;
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 const ROOT: &[&str] = &[
-    "version", "default", "defaults", "include", "blocked", "remotes",
+    "version", "default", "defaults", "include", "blocked", "stores", "remotes",
 ];
 /// What an included file may say: nothing that holds for the remotes of other files.
 const INCLUDED: &[&str] = &["version", "include", "blocked", "remotes"];
 /// What only the user's own file may say.
-const OWN: &[&str] = &["default", "defaults"];
+const OWN: &[&str] = &["default", "defaults", "stores"];
+const STORES: &[&str] = &["command"];
+const COMMAND: &[&str] = &["get", "put", "delete", "json", "absent", "timeout"];
+/// How long a call of the user's program may take: time to type a passphrase.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 const DEFAULTS: &[&str] = &[
     "connect_timeout",
     "cwd",
@@ -63,12 +68,13 @@ const RELAY: &[&str] = &["endpoint", "tls"];
 const SECRET: &[&str] = &["store", "id"];
 const DIR: &[&str] = &["local", "remote"];
 /// Words that are no keys and no secrets either.
-const WORDS: &[&str] = &["true", "false", "keyring", "file"];
+const WORDS: &[&str] = &["true", "false", "keyring", "vault", "command", "file"];
 
 /// Returns whether a word is one of this file format's, or a slip of the finger away from one.
 pub(super) fn is_near_known(word: &str) -> bool {
     let known = [
-        ROOT, DEFAULTS, REMOTE, RELAY, SECRET, DIR, NETWORK, ROADS, PROXY, ELSEWHERE, WORDS,
+        ROOT, DEFAULTS, STORES, COMMAND, REMOTE, RELAY, SECRET, DIR, NETWORK, ROADS, PROXY,
+        ELSEWHERE, WORDS,
     ];
     known.iter().any(|words| closest(word, words).is_some())
 }
@@ -88,6 +94,8 @@ pub(super) struct Contents {
     pub(super) includes: Vec<Include>,
     /// Keys that no connection is made to.
     pub(super) blocked: Vec<Fingerprint>,
+    /// How the user's program of secrets is called.
+    pub(super) command: Option<CommandSpec>,
 }
 
 /// Files that a file includes: a path, perhaps with wildcards, and the bytes that name it.
@@ -145,6 +153,10 @@ fn read_root(
     };
     if let Some(defaults) = root.table("defaults", DEFAULTS, newer) {
         contents.defaults = options(&defaults, newer);
+    }
+    if let Some(stores) = root.table("stores", STORES, newer) {
+        let command = stores.table("command", COMMAND, newer);
+        contents.command = command.and_then(|command| command_spec(&command));
     }
     // Each table inside is checked on its own, so no key is unknown here.
     if let Some(remotes) = root.table("remotes", &[], true) {
@@ -290,6 +302,27 @@ fn secret_ref(table: &Reader<'_>) -> Option<SecretRef> {
     Some(SecretRef {
         store: required(table, "store", store)?,
         id: required(table, "id", id)?,
+    })
+}
+
+fn command_spec(table: &Reader<'_>) -> Option<CommandSpec> {
+    let words = |key| {
+        let words = table.texts(key);
+        if table.has(key) && words.is_empty() {
+            table.reject(key, "must be a program and its arguments");
+        }
+        (!words.is_empty()).then_some(words)
+    };
+    let (get, put, delete) = (words("get"), words("put"), words("delete"));
+    let absent = table.number("absent").map(i32::try_from).transpose();
+    let absent = absent.map_err(|_| table.reject("absent", "must be an exit status"));
+    Some(CommandSpec {
+        get: required(table, "get", get)?,
+        put,
+        delete,
+        json: table.flag("json").unwrap_or_default(),
+        absent: absent.ok()?,
+        timeout: duration(table, "timeout").unwrap_or(COMMAND_TIMEOUT),
     })
 }
 

@@ -23,7 +23,11 @@ const SERVICE: &str = "paseo";
 pub struct KeyringStore {
     budget: Duration,
     left: Mutex<Duration>,
+    waiting: Option<fn()>,
 }
+
+/// A call that takes longer waits for somebody.
+const WORTH_TELLING: Duration = Duration::from_millis(1500);
 
 impl KeyringStore {
     /// Takes the time that all calls together may wait.
@@ -31,7 +35,15 @@ impl KeyringStore {
         Self {
             budget,
             left: Mutex::new(budget),
+            waiting: None,
         }
+    }
+
+    /// Sets what tells a person that somebody has to unlock it.
+    #[must_use]
+    pub fn telling(mut self, waiting: Option<fn()>) -> Self {
+        self.waiting = waiting;
+        self
     }
 
     /// Runs one call on its own thread. Calls wait for each other, so that what they wait is counted once.
@@ -51,7 +63,13 @@ impl KeyringStore {
         let spawned = thread::Builder::new().name("keyring".to_owned()).spawn(run);
         spawned.map_err(|error| failed(error.to_string()))?;
         let start = Instant::now();
-        match answered.recv_timeout(*left) {
+        let mut answer = answered.recv_timeout(WORTH_TELLING.min(*left));
+        let patience = left.saturating_sub(start.elapsed());
+        if matches!(answer, Err(RecvTimeoutError::Timeout)) && !patience.is_zero() {
+            self.waiting.inspect(|tell| tell());
+            answer = answered.recv_timeout(patience);
+        }
+        match answer {
             Ok(result) => {
                 *left = left.saturating_sub(start.elapsed());
                 result

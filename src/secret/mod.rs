@@ -5,25 +5,32 @@
 //!
 //! Everything here blocks. Call it before a runtime starts.
 
+mod child;
+mod command;
 mod file;
 mod id;
 mod keyring;
 mod memory;
+mod passphrase;
 mod store;
 mod stores;
 mod token;
+mod vault;
 
 use std::fmt;
 
 use zeroize::{Zeroize, Zeroizing};
 
+pub use command::{CommandSpec, CommandStore};
 pub use file::FileStore;
 pub use id::{SecretId, SecretIdError};
 pub use keyring::KeyringStore;
 pub use memory::MemoryStore;
+pub use passphrase::{Nobody, Passphrase};
 pub use store::{MAX_ITEM_BYTES, SecretStore, StoreError, StoreKind, StoreKindError, probe};
-pub use stores::Stores;
+pub use stores::{CommandLookup, Stores};
 pub use token::{RelayToken, RelayTokenError};
+pub use vault::{Cost, VaultStore};
 
 /// A value that is wiped when dropped and never printed.
 #[derive(Clone)]

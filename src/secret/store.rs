@@ -23,6 +23,17 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
 
     /// Deletes an item. An absent one is no error.
     fn delete(&self, id: &SecretId) -> Result<(), StoreError>;
+
+    /// Asks for whatever the store needs to be opened, so that later calls need not: call it before
+    /// something is locked.
+    fn unlock(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Finds out whether the store can be read now. Asks nobody and changes nothing.
+    fn status(&self) -> Result<(), StoreError> {
+        self.get(&SecretId::random()).map(drop)
+    }
 }
 
 /// Which store a profile names. The text forms are those of `remotes.toml` and `--store`.
@@ -30,18 +41,24 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
 pub enum StoreKind {
     /// `keyring`: Keychain, Credential Manager, Secret Service.
     Keyring,
+    /// `vault`: one file, encrypted with a passphrase.
+    Vault,
+    /// `command`: a program of the user's, such as `pass`.
+    Command,
     /// `file`: unencrypted files of mode 0600.
     File,
 }
 
 impl StoreKind {
     /// Every kind, in the order in which help shows them.
-    pub const ALL: [Self; 2] = [Self::Keyring, Self::File];
+    pub const ALL: [Self; 4] = [Self::Keyring, Self::Vault, Self::Command, Self::File];
 
     /// The text form.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Keyring => "keyring",
+            Self::Vault => "vault",
+            Self::Command => "command",
             Self::File => "file",
         }
     }
@@ -116,6 +133,28 @@ pub enum StoreError {
         store: StoreKind,
         /// How long all calls together were allowed to take.
         waited: Duration,
+    },
+    /// The vault's passphrase is another one.
+    #[error("the passphrase of the secret store `{store}` is wrong")]
+    WrongPassphrase {
+        /// Which store.
+        store: StoreKind,
+    },
+    /// What is there is not what was stored. A wrong passphrase is told apart.
+    #[error("{what} in the secret store `{store}` is damaged")]
+    Damaged {
+        /// Which store.
+        store: StoreKind,
+        /// Which part of it.
+        what: &'static str,
+    },
+    /// No passphrase could be had.
+    #[error("the passphrase of the secret store `{store}` cannot be had: {reason}")]
+    NoPassphrase {
+        /// Which store.
+        store: StoreKind,
+        /// Why.
+        reason: String,
     },
     /// A file of the store.
     #[error(transparent)]

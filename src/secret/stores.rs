@@ -1,18 +1,35 @@
 //! The stores of this process, each opened when it is first needed.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::store::{SecretStore, StoreError, StoreKind};
-use super::{FileStore, KeyringStore};
+use super::{CommandSpec, CommandStore, FileStore, KeyringStore, Nobody, Passphrase, VaultStore};
 
 /// Opens stores. Making one touches nothing.
-#[derive(Debug)]
 pub struct Stores {
     data_dir: Option<PathBuf>,
     keyring_budget: Duration,
     keyring: OnceLock<Arc<KeyringStore>>,
+    waiting: Option<fn()>,
+    passphrase: Arc<dyn Passphrase>,
+    vault: OnceLock<Arc<VaultStore>>,
+    command: CommandLookup,
+    scrub: fn(&mut Command),
+}
+
+/// Tells how the user's program is called, when it is first needed; `Err` says why there is none.
+pub type CommandLookup = Arc<dyn Fn() -> Result<CommandSpec, String> + Send + Sync>;
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stores")
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Stores {
@@ -23,24 +40,74 @@ impl Stores {
             data_dir,
             keyring_budget,
             keyring: OnceLock::new(),
+            waiting: None,
+            passphrase: Arc::new(Nobody),
+            vault: OnceLock::new(),
+            command: Arc::new(|| Err("none is configured".to_owned())),
+            scrub: |_| {},
         }
+    }
+
+    /// Sets what tells a person that the keyring is waited for.
+    #[must_use]
+    pub fn telling(mut self, waiting: fn()) -> Self {
+        self.waiting = Some(waiting);
+        self
+    }
+
+    /// Sets who knows the passphrase of the vault.
+    #[must_use]
+    pub fn with_passphrase(mut self, passphrase: Arc<dyn Passphrase>) -> Self {
+        self.passphrase = passphrase;
+        self
+    }
+
+    /// Sets how the user's program is found, and what takes our secrets out of its environment.
+    #[must_use]
+    pub fn with_command(mut self, command: CommandLookup, scrub: fn(&mut Command)) -> Self {
+        (self.command, self.scrub) = (command, scrub);
+        self
+    }
+
+    /// Returns the vault. It may not be there yet.
+    pub fn vault(&self) -> Result<Arc<VaultStore>, StoreError> {
+        let dir = self.place(StoreKind::Vault)?;
+        let new = || {
+            Arc::new(VaultStore::new(
+                dir.join("vault.json"),
+                self.passphrase.clone(),
+            ))
+        };
+        // Shared, because it asks for its passphrase once.
+        Ok(self.vault.get_or_init(new).clone())
+    }
+
+    fn place(&self, store: StoreKind) -> Result<&PathBuf, StoreError> {
+        self.data_dir
+            .as_ref()
+            .ok_or_else(|| StoreError::Unavailable {
+                store,
+                reason: "no home directory is known".to_owned(),
+            })
     }
 
     /// Returns a store of this kind. It may still turn out not to work.
     pub fn open(&self, kind: StoreKind) -> Result<Arc<dyn SecretStore>, StoreError> {
         match kind {
             StoreKind::Keyring => {
-                let new = || Arc::new(KeyringStore::new(self.keyring_budget));
+                let new = || Arc::new(KeyringStore::new(self.keyring_budget).telling(self.waiting));
                 // Shared, because the budget is one for the process.
                 Ok(self.keyring.get_or_init(new).clone())
             }
-            StoreKind::File => match &self.data_dir {
-                Some(dir) => Ok(Arc::new(FileStore::new(dir.join("secrets")))),
-                None => Err(StoreError::Unavailable {
+            StoreKind::Vault => Ok(self.vault()?),
+            StoreKind::Command => match (self.command)() {
+                Ok(spec) => Ok(Arc::new(CommandStore::new(spec, self.scrub))),
+                Err(reason) => Err(StoreError::Unavailable {
                     store: kind,
-                    reason: "no home directory is known".to_owned(),
+                    reason,
                 }),
             },
+            StoreKind::File => Ok(Arc::new(FileStore::new(self.place(kind)?.join("secrets")))),
         }
     }
 }

@@ -8,6 +8,7 @@ mod daemon_control;
 mod daemon_pair;
 mod effective;
 mod fake_daemon;
+mod keystore;
 mod remotes;
 mod remotes_crash;
 mod remotes_edit;

@@ -7,7 +7,7 @@ use crate::remotes::{files, link, offer, with_work};
 use crate::sandbox::{Ran, Sandbox, binary};
 
 /// Kills the binary at the `n`th system call that changes a file; returns whether it got that far.
-fn killed_at(sandbox: &Sandbox, n: usize, args: &[&str]) -> bool {
+pub(crate) fn killed_at(sandbox: &Sandbox, n: usize, args: &[&str]) -> bool {
     const CALLS: &str =
         "openat,write,fsync,fdatasync,rename,renameat2,unlink,unlinkat,mkdir,flock,linkat";
     let mut strace = sandbox.command("strace".as_ref());
@@ -27,7 +27,7 @@ fn killed_at(sandbox: &Sandbox, n: usize, args: &[&str]) -> bool {
     !status.success()
 }
 
-fn names(sandbox: &Sandbox) -> String {
+pub(crate) fn names(sandbox: &Sandbox) -> String {
     let listed = sandbox.run(&["remote", "ls", "-q"]);
     assert_eq!(listed.status, 0, "the file is always valid: {listed:?}");
     listed.stdout

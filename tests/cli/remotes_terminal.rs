@@ -37,6 +37,8 @@ fn a_file_is_used_only_after_somebody_said_yes() {
     for (answer, expected) in [("n", 9), ("", 9), ("yes", 0)] {
         let sandbox = without_keyring();
         let mut adding = paseo(&sandbox, &["remote", "add", "work", "--no-check"]);
+        adding.wait_for("with a passphrase? [y/N] ");
+        adding.type_in("n\r");
         adding.wait_for("not encrypted? [y/N] ");
         adding.type_in(&format!("{answer}\r"));
         if expected == 0 {

@@ -31,6 +31,21 @@ impl Sandbox {
         }
     }
 
+    /// Another one with the same files and variables.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = Self {
+            dir: tempfile::tempdir().unwrap(),
+            env: self.env.clone(),
+        };
+        let mut command = Command::new("cp");
+        command
+            .arg("-a")
+            .arg(self.path("home"))
+            .arg(copy.dir.path());
+        assert!(command.status().unwrap().success());
+        copy
+    }
+
     /// Sets a variable for all runs from here on.
     pub(crate) fn set(&mut self, name: &'static str, value: &str) {
         self.env.push((name, value.to_owned()));

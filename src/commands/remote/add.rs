@@ -39,8 +39,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub relay_token: Option<TokenSource>,
 
-    /// Where to keep the secret: keyring or file
-    #[arg(long, value_name = "STORE", add = complete::words(&["keyring", "file"]))]
+    /// Where to keep the secret: keyring, vault, command or file
+    #[arg(long, value_name = "STORE", add = complete::words(&["keyring", "vault", "command", "file"]))]
     pub store: Option<StoreKind>,
 
     /// A line that says what it is

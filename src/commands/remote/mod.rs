@@ -69,7 +69,7 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
 
 impl Context {
     /// Returns what adds and removes remotes with their secrets.
-    fn keeper(&self) -> Keeper<'_> {
+    pub(super) fn keeper(&self) -> Keeper<'_> {
         let (config, state) = (self.env.config_dir(), self.env.state_dir());
         Keeper::new(&self.stores, config.as_deref(), state.as_deref())
     }

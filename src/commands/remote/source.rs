@@ -95,23 +95,40 @@ pub(super) fn choose_store(
         Err(KeepError::Store(error)) => error,
         Err(error) => return Err(error.into()),
     };
-    if asked.is_none() && !context.is_batch() && offer_file(&error)? {
-        return Ok(context.keeper().choose(Some(StoreKind::File))?);
+    if asked.is_none()
+        && !context.is_batch()
+        && let Some(store) = offer_another(&error)?
+    {
+        return Ok(context.keeper().choose(Some(store))?);
     }
     let error = CommandError::from(error);
     Err(match asked {
-        Some(StoreKind::File) => error,
-        _ => error.hint(
-            "unlock or start the keyring, or keep the secret in a private file, \
-             not encrypted, with: --store file",
+        None | Some(StoreKind::Keyring) => error.hint(
+            "unlock or start the keyring; or keep the secret in a file: encrypted with a passphrase \
+             with --store vault, or not encrypted with --store file",
         ),
+        Some(_) => error,
     })
 }
 
-fn offer_file(error: &StoreError) -> Result<bool, CommandError> {
+/// Asks which other store is to be taken; `None` for none.
+fn offer_another(error: &StoreError) -> Result<Option<StoreKind>, CommandError> {
     output::note(&error.to_string());
-    let question = "Keep the secret in a file that only you can read, not encrypted?";
-    output::ask_yes(question).map_err(not_asked)
+    for (question, store) in [
+        (
+            "Keep the secret in a vault, a file encrypted with a passphrase?",
+            StoreKind::Vault,
+        ),
+        (
+            "Keep the secret in a file that only you can read, not encrypted?",
+            StoreKind::File,
+        ),
+    ] {
+        if output::ask_yes(question).map_err(not_asked)? {
+            return Ok(Some(store));
+        }
+    }
+    Ok(None)
 }
 
 /// A token was given for something that is not behind a relay.

@@ -1,0 +1,87 @@
+//! `paseo keystore migrate`: secrets into another store, one remote after the other.
+
+use serde::Serialize;
+
+use crate::commands::{CommandResult, Context, Outcome};
+use crate::complete;
+use crate::error::{CommandError, Exit};
+use crate::output::{Column, Output, Row, Table};
+use crate::remote::{Remote, RemotesFile};
+use crate::secret::StoreKind;
+
+/// Arguments of `paseo keystore migrate`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The remotes; all of them when none is named
+    #[arg(add = complete::remotes())]
+    pub names: Vec<String>,
+
+    /// Where to: keyring, vault, command or file
+    #[arg(long, value_name = "STORE", add = complete::words(&["keyring", "vault", "command", "file"]))]
+    pub to: StoreKind,
+}
+
+#[derive(Debug, Serialize)]
+struct Moved {
+    name: String,
+    from: &'static str,
+    to: &'static str,
+    result: String,
+}
+
+/// Copies each secret, verifies it, switches the remote over, and deletes the old one.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let file = context.remotes()?;
+    let remotes = wanted(&file, &args.names)?;
+    let to_move = |remote: &&&Remote| remote.secret().is_some_and(|s| s.store != args.to);
+    if remotes.iter().any(|remote| to_move(&remote)) {
+        context.keeper().choose(Some(args.to))?;
+    }
+    let (mut rows, mut failed, mut moved) = (Vec::new(), None, 0);
+    for remote in remotes.iter().filter(to_move) {
+        let result = context.keeper().migrate(remote, args.to);
+        moved += usize::from(result.is_ok());
+        let from = remote.secret().map_or("-", |secret| secret.store.as_str());
+        let row = Moved {
+            name: remote.name.to_string(),
+            from,
+            to: args.to.as_str(),
+            result: match &result {
+                Ok(Ok(())) => "moved".to_owned(),
+                Ok(Err(error)) => format!("moved; the old secret is still there: {error}"),
+                Err(error) => error.to_string(),
+            },
+        };
+        if let Err(error) = result {
+            failed.get_or_insert(error);
+        }
+        let cells = [&row.name, row.from, row.to, &row.result];
+        let cells = cells.map(Into::into).to_vec();
+        rows.push(Row::new(row.name.clone(), cells, &row));
+    }
+    let exit = match failed {
+        Some(error) if moved == 0 => return Err(error.into()),
+        Some(_) => Exit::Partial,
+        None => Exit::Ok,
+    };
+    let columns = ["NAME", "FROM", "TO", "RESULT"];
+    let columns = columns.map(|name| Column(name, 0)).to_vec();
+    let output = Output::List(Table { columns, rows });
+    Ok(Outcome {
+        output,
+        exit,
+        ..Outcome::default()
+    })
+}
+
+/// Without names: every remote whose secret can be moved from here.
+fn wanted<'a>(file: &'a RemotesFile, names: &[String]) -> Result<Vec<&'a Remote>, CommandError> {
+    if names.is_empty() {
+        let own = file.remotes();
+        return Ok(own
+            .filter(|remote| file.place_of(&remote.name).is_none())
+            .collect());
+    }
+    let remotes = names.iter().map(|name| file.get(name));
+    Ok(remotes.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,329 @@
+//! Secrets in one file, encrypted with a passphrase (`docs/security.md`, "The vault").
+//!
+//! A random data key seals each item; a key out of the passphrase seals the data key. Which items there are
+//! can be seen, and one can be deleted, without the passphrase.
+
+mod crypt;
+mod format;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+pub use format::Cost;
+
+use self::crypt::Key;
+use self::format::{Bytes, FormatError, MAX_FILE, VaultFile};
+use super::passphrase::Passphrase;
+use super::store::{SecretStore, StoreError, StoreKind, check_size};
+use super::{Secret, SecretId};
+use crate::files::{self, Lock};
+
+/// How long a change waits for another one.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a person may mistype.
+const ATTEMPTS: usize = 3;
+/// How often a change begins again because somebody else was faster.
+const ROUNDS: usize = 8;
+
+/// One encrypted file.
+#[derive(Debug)]
+pub struct VaultStore {
+    path: PathBuf,
+    cost: Cost,
+    passphrase: Arc<dyn Passphrase>,
+    unlocked: Mutex<Option<Unlocked>>,
+}
+
+/// The data key of the vault whose sealed key is this.
+#[derive(Debug, Clone)]
+struct Unlocked {
+    sealed: Bytes<72>,
+    key: Key,
+}
+
+impl VaultStore {
+    /// Takes the file, which is made with the first item, and who knows the passphrase.
+    pub fn new(path: PathBuf, passphrase: Arc<dyn Passphrase>) -> Self {
+        Self {
+            path,
+            cost: Cost::USUAL,
+            passphrase,
+            unlocked: Mutex::default(),
+        }
+    }
+
+    /// Sets what a new passphrase costs.
+    #[must_use]
+    pub fn with_cost(mut self, cost: Cost) -> Self {
+        self.cost = cost;
+        self
+    }
+
+    /// Seals everything anew, with fresh keys, under a new passphrase or the same one. Returns the number of
+    /// items. Who knows the old passphrase and has an old copy of the file learns what was in that copy, and
+    /// nothing that comes later.
+    pub fn rotate(&self, new_passphrase: bool) -> Result<usize, StoreError> {
+        for _ in 0..ROUNDS {
+            let old = self.load()?.ok_or_else(Self::absent)?;
+            let (key, passphrase) = self.unlock_file(&old, new_passphrase)?;
+            let passphrase = match passphrase {
+                Some(passphrase) => passphrase,
+                None => self.passphrase.new_one()?,
+            };
+            let (mut new, new_key) = self.sealed_under(&passphrase)?;
+            for (name, sealed) in &old.items {
+                let id: SecretId = name.parse().map_err(|_| damaged("an item"))?;
+                let item = open_item(&old, &key, &id, sealed)?;
+                let sealed = crypt::seal(&new_key.key, &new.bound_to_item(&id), item.expose());
+                new.items.insert(name.clone(), encode(&sealed));
+            }
+            let _lock = self.lock()?;
+            if self.load()?.as_ref() == Some(&old) {
+                self.write(&new)?;
+                self.remember(new_key);
+                return Ok(new.items.len());
+            }
+        }
+        Err(Self::busy())
+    }
+
+    /// Returns the data key of a file and, unless a new one is wanted, the passphrase, which only asking tells.
+    fn unlock_file(
+        &self,
+        file: &VaultFile,
+        new_passphrase: bool,
+    ) -> Result<(Key, Option<Secret<String>>), StoreError> {
+        if new_passphrase {
+            return Ok((self.key_of(file)?, None));
+        }
+        let (unlocked, passphrase) = self.ask(file)?;
+        Ok((unlocked.key, Some(passphrase)))
+    }
+
+    fn load(&self) -> Result<Option<VaultFile>, StoreError> {
+        let Some(bytes) = files::read(&self.path, MAX_FILE)? else {
+            return Ok(None);
+        };
+        let file = VaultFile::parse(&bytes).map_err(|error| match error {
+            FormatError::Damaged => damaged("the vault's file"),
+            FormatError::Newer => Self::failed("a newer program made it"),
+            FormatError::Cost => Self::failed("its file wants more memory or time than is taken"),
+        })?;
+        Ok(Some(file))
+    }
+
+    fn write(&self, file: &VaultFile) -> Result<(), StoreError> {
+        Ok(files::write_private(&self.path, &file.to_bytes())?)
+    }
+
+    /// Locks the vault, and takes away what a killed writer left.
+    fn lock(&self) -> Result<Lock, StoreError> {
+        if let Some(dir) = self.path.parent() {
+            files::create_private_dir(dir)?;
+        }
+        let mut name = std::ffi::OsString::from(".");
+        name.push(self.path.file_name().unwrap_or_default());
+        name.push(".lock");
+        let lock = Lock::acquire(&self.path.with_file_name(name), PATIENCE)?;
+        files::sweep(&self.path)?;
+        Ok(lock)
+    }
+
+    /// Returns the data key; asks for the passphrase once in a process.
+    fn key_of(&self, file: &VaultFile) -> Result<Key, StoreError> {
+        let known = self.known();
+        if let Some(known) = known.filter(|known| known.sealed == file.key) {
+            return Ok(known.key);
+        }
+        let (unlocked, _) = self.ask(file)?;
+        let key = unlocked.key.clone();
+        self.remember(unlocked);
+        Ok(key)
+    }
+
+    fn ask(&self, file: &VaultFile) -> Result<(Unlocked, Secret<String>), StoreError> {
+        let bound = VaultFile::bound_to_key(&file.id.0, file.cost, &file.salt.0);
+        for attempt in 0..ATTEMPTS {
+            let passphrase = self.passphrase.existing(attempt > 0)?;
+            let derived = crypt::derive(&passphrase, &file.salt.0, file.cost);
+            let derived =
+                derived.ok_or_else(|| Self::failed("there is not enough memory for it"))?;
+            if let Some(key) = crypt::open(&derived, &bound, &file.key.0) {
+                let key: Zeroizing<[u8; crypt::KEY_BYTES]> = Zeroizing::new(
+                    key.expose()
+                        .as_slice()
+                        .try_into()
+                        .map_err(|_| damaged("the vault's key"))?,
+                );
+                let unlocked = Unlocked {
+                    sealed: file.key,
+                    key: Secret::new(*key),
+                };
+                return Ok((unlocked, passphrase));
+            }
+            if !self.passphrase.is_interactive() {
+                break;
+            }
+        }
+        Err(StoreError::WrongPassphrase {
+            store: StoreKind::Vault,
+        })
+    }
+
+    /// Makes an empty vault with fresh keys.
+    fn sealed_under(
+        &self,
+        passphrase: &Secret<String>,
+    ) -> Result<(VaultFile, Unlocked), StoreError> {
+        let (id, salt, key) = (crypt::random(), crypt::random(), crypt::fresh_key());
+        let derived = crypt::derive(passphrase, &salt, self.cost);
+        let derived = derived.ok_or_else(|| Self::failed("there is not enough memory for it"))?;
+        let bound = VaultFile::bound_to_key(&id, self.cost, &salt);
+        let sealed = crypt::seal(&derived, &bound, key.expose());
+        let sealed = sealed.try_into().expect("a nonce, a key and a tag");
+        let file = VaultFile::new(id, self.cost, salt, sealed);
+        let unlocked = Unlocked {
+            sealed: file.key,
+            key,
+        };
+        Ok((file, unlocked))
+    }
+
+    /// Changes the vault with its key. Whoever is asked is asked before it is locked.
+    fn change(&self, change: impl Fn(&mut VaultFile, &Key)) -> Result<(), StoreError> {
+        for _ in 0..ROUNDS {
+            let found = self.load()?;
+            let (before, unlocked) = match &found {
+                Some(file) => {
+                    let key = self.key_of(file)?;
+                    (
+                        None,
+                        Unlocked {
+                            sealed: file.key,
+                            key,
+                        },
+                    )
+                }
+                None => {
+                    let (file, unlocked) = self.sealed_under(&self.passphrase.new_one()?)?;
+                    (Some(file), unlocked)
+                }
+            };
+            let _lock = self.lock()?;
+            let mut file = match (self.load()?, before) {
+                (Some(now), None) if now.key == unlocked.sealed => now,
+                (None, Some(new)) => new,
+                // Made, rotated or removed meanwhile.
+                _ => continue,
+            };
+            change(&mut file, &unlocked.key);
+            self.write(&file)?;
+            self.remember(unlocked);
+            return Ok(());
+        }
+        Err(Self::busy())
+    }
+
+    fn known(&self) -> Option<Unlocked> {
+        let known = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
+
+    fn remember(&self, unlocked: Unlocked) {
+        *self.unlocked.lock().unwrap_or_else(PoisonError::into_inner) = Some(unlocked);
+    }
+
+    fn absent() -> StoreError {
+        StoreError::Unavailable {
+            store: StoreKind::Vault,
+            reason: "there is none yet; it is made with its first secret".to_owned(),
+        }
+    }
+
+    fn busy() -> StoreError {
+        Self::failed("others keep changing it")
+    }
+
+    fn failed(reason: &str) -> StoreError {
+        StoreError::Failed {
+            store: StoreKind::Vault,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+impl SecretStore for VaultStore {
+    fn get(&self, id: &SecretId) -> Result<Option<Secret<Vec<u8>>>, StoreError> {
+        let Some(file) = self.load()? else {
+            return Ok(None);
+        };
+        match file.items.get(id.as_str()) {
+            Some(sealed) => open_item(&file, &self.key_of(&file)?, id, sealed).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn put(&self, id: &SecretId, item: &Secret<Vec<u8>>) -> Result<(), StoreError> {
+        check_size(item)?;
+        self.change(|file, key| {
+            let sealed = crypt::seal(key, &file.bound_to_item(id), item.expose());
+            file.items.insert(id.as_str().to_owned(), encode(&sealed));
+        })
+    }
+
+    fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
+        if self.load()?.is_none() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        let Some(mut file) = self.load()? else {
+            return Ok(());
+        };
+        match file.items.remove(id.as_str()) {
+            Some(_) => self.write(&file),
+            None => Ok(()),
+        }
+    }
+
+    fn unlock(&self) -> Result<(), StoreError> {
+        match self.load()? {
+            Some(file) => self.key_of(&file).map(drop),
+            None => self.change(|_, _| {}),
+        }
+    }
+
+    fn status(&self) -> Result<(), StoreError> {
+        let file = self.load()?.ok_or_else(Self::absent)?;
+        if self.passphrase.is_interactive() {
+            return Err(StoreError::Locked {
+                store: StoreKind::Vault,
+            });
+        }
+        self.key_of(&file).map(drop)
+    }
+}
+
+fn open_item(
+    file: &VaultFile,
+    key: &Key,
+    id: &SecretId,
+    sealed: &str,
+) -> Result<Secret<Vec<u8>>, StoreError> {
+    let sealed = base64_simd::STANDARD.decode_to_vec(sealed);
+    let sealed = sealed.map_err(|_| damaged("an item"))?;
+    crypt::open(key, &file.bound_to_item(id), &sealed).ok_or_else(|| damaged("an item"))
+}
+
+fn encode(sealed: &[u8]) -> String {
+    base64_simd::STANDARD.encode_to_string(sealed)
+}
+
+fn damaged(what: &'static str) -> StoreError {
+    StoreError::Damaged {
+        store: StoreKind::Vault,
+        what,
+    }
+}

@@ -1,0 +1,253 @@
+//! `paseo keystore …`, and remotes whose secrets are in the vault or behind a program.
+
+use crate::completion::is_missing;
+use crate::remotes::{KEY, SERVER_ID, files, link, offer, with_work};
+use crate::remotes_crash::{killed_at, names};
+use crate::sandbox::{Sandbox, binary};
+use crate::terminal::Terminal;
+
+const FILE: &str = "home/.config/paseo/remotes.toml";
+const VAULT: &str = "home/.local/share/paseo/vault.json";
+const PASSPHRASE: &str = "planted-correct-horse";
+
+fn ran(sandbox: &Sandbox, args: &[&str]) -> String {
+    let ran = sandbox.run(args);
+    assert_eq!(ran.status, 0, "{args:?}: {ran:?}");
+    ran.says_none_of(&[SERVER_ID, KEY, PASSPHRASE]);
+    ran.stdout
+}
+
+/// `work` in a file, and a passphrase in another one.
+fn with_passphrase() -> Sandbox {
+    let mut sandbox = with_work();
+    private(&sandbox, "pass", &format!("{PASSPHRASE}\n"));
+    sandbox.set(
+        "PASEO_VAULT_PASSPHRASE_FILE",
+        sandbox.path("pass").to_str().unwrap(),
+    );
+    sandbox
+}
+
+fn private(sandbox: &Sandbox, name: &str, content: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    sandbox.write(name, content);
+    std::fs::set_permissions(sandbox.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// The relay of the offer does not listen: so far it comes only with the secret.
+fn works(sandbox: &Sandbox) {
+    sandbox.run(&["-r", "work", "ls"]).failed(6, "127.0.0.1:9");
+}
+
+fn states(sandbox: &Sandbox) -> Vec<(String, String, u64)> {
+    let json = sandbox.run(&["keystore", "status", "--json"]).json();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let row = |row: &serde_json::Value| {
+        (
+            text(&row["store"]),
+            text(&row["state"]),
+            row["remotes"].as_u64().unwrap(),
+        )
+    };
+    json.as_array().unwrap().iter().map(row).collect()
+}
+
+#[test]
+fn a_secret_goes_into_the_vault_and_back() {
+    let mut sandbox = with_passphrase();
+    let state = |sandbox: &Sandbox, store: &str| {
+        let all = states(sandbox);
+        let (_, state, remotes) = all.into_iter().find(|(name, ..)| name == store).unwrap();
+        (state, remotes)
+    };
+    assert_eq!(state(&sandbox, "vault"), ("absent".to_owned(), 0));
+    assert_eq!(state(&sandbox, "file"), ("available".to_owned(), 1));
+    assert_eq!(state(&sandbox, "keyring").0, "absent");
+    assert_eq!(state(&sandbox, "command").0, "absent");
+    let moved = ran(&sandbox, &["keystore", "migrate", "--to", "vault"]);
+    assert!(moved.contains("work  file  vault  moved"), "{moved}");
+    assert_eq!(state(&sandbox, "vault"), ("available".to_owned(), 1));
+    assert_eq!(files(&sandbox, "home/.local/share/paseo/secrets").len(), 0);
+    let vault = sandbox.read(VAULT);
+    assert!(!vault.contains(SERVER_ID) && !vault.contains(&KEY[..12]));
+    works(&sandbox);
+
+    // Another passphrase, and none at all.
+    private(&sandbox, "pass", "wrong");
+    let wrong = sandbox.run(&["-r", "work", "ls", "--json"]);
+    wrong.failed(9, "VAULT_PASSPHRASE");
+    assert_eq!(state(&sandbox, "vault"), ("locked".to_owned(), 1));
+    private(&sandbox, "pass", PASSPHRASE);
+    sandbox.write(VAULT, &vault.replace("\"key\": \"", "\"key\": \"AA"));
+    sandbox.run(&["-r", "work", "ls"]).failed(9, "is damaged");
+    sandbox.write(VAULT, &vault);
+    works(&sandbox);
+
+    // Fresh keys, and another passphrase.
+    ran(&sandbox, &["keystore", "rekey"]);
+    assert_ne!(sandbox.read(VAULT), vault);
+    works(&sandbox);
+    sandbox.set("PASEO_VAULT_PASSPHRASE_FILE", "");
+    sandbox
+        .run(&["-r", "work", "ls"])
+        .failed(9, "PASEO_ASKPASS");
+    private(
+        &sandbox,
+        "ask",
+        &format!("#!/bin/sh\ncase $1 in New*|The*) echo new;; *) echo {PASSPHRASE};; esac\n"),
+    );
+    assert!(
+        std::process::Command::new("chmod")
+            .arg("700")
+            .arg(sandbox.path("ask"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    sandbox.set("PASEO_ASKPASS", sandbox.path("ask").to_str().unwrap());
+    let changed = sandbox.run(&["keystore", "passwd"]);
+    assert_eq!(changed.status, 0, "{changed:?}");
+    sandbox.run(&["-r", "work", "ls"]).failed(9, "is wrong");
+    sandbox.set("PASEO_VAULT_PASSPHRASE", "new");
+    works(&sandbox);
+    ran(&sandbox, &["keystore", "migrate", "--to", "file", "work"]);
+    works(&sandbox);
+    assert_eq!(
+        ran(&sandbox, &["keystore", "migrate", "--to", "file", "-q"]),
+        ""
+    );
+    sandbox
+        .run(&["keystore", "migrate", "--to", "keyring"])
+        .failed(9, "keyring");
+    sandbox
+        .run(&["keystore", "migrate", "--to", "vualt"])
+        .failed(2, "did you mean `vault`?");
+}
+
+#[test]
+fn a_person_makes_a_vault_and_opens_it() {
+    let mut sandbox = Sandbox::new();
+    sandbox.set("PASEO_KEYSTORE", "vault");
+    let program = binary().to_str().unwrap();
+    let mut adding = Terminal::start(
+        &sandbox,
+        program,
+        &["remote", "add", "work", "--no-check"],
+        "PASEO_BATCH",
+    );
+    adding.wait_for("New passphrase for the vault: ");
+    adding.type_in("horse\r");
+    adding.wait_for("The same once more: ");
+    adding.type_in("horse\r");
+    adding.wait_for("(not shown): ");
+    adding.type_in(&format!("{}\r", link()));
+    let (status, shown) = adding.end();
+    assert_eq!(status, 0, "{shown}");
+    assert!(!shown.contains("horse"), "{shown}");
+    let mut using = Terminal::start(&sandbox, program, &["-r", "work", "ls"], "PASEO_BATCH");
+    using.wait_for("Passphrase of the vault: ");
+    using.type_in("mule\r");
+    using.wait_for("Wrong. Passphrase of the vault: ");
+    using.type_in("horse\r");
+    let (status, shown) = using.end();
+    assert_eq!(status, 6, "{shown}");
+}
+
+#[test]
+fn a_program_of_the_user_keeps_secrets() {
+    let sandbox = with_work();
+    sandbox.write("keeper", "f=$HOME/kept-$2\ncase $1 in get) cat $f;; put) cat >$f; env >$f.env;; delete) rm -f $f;; esac\n");
+    let keeper = sandbox.path("keeper").display().to_string();
+    let own = sandbox.read(FILE);
+    let argv = |op: &str| format!("{op} = ['sh', '{keeper}', '{op}', '{{id}}']\n");
+    let stores = format!(
+        "{own}\n[stores.command]\nabsent = 1\n{}{}{}",
+        argv("get"),
+        argv("put"),
+        argv("delete")
+    );
+    private(&sandbox, FILE, &stores);
+    let mut sandbox = sandbox;
+    sandbox.set("PASEO_VAULT_PASSPHRASE", PASSPHRASE);
+    sandbox.set("PASEO_RELAY_OFFER", "");
+    ran(&sandbox, &["keystore", "migrate", "--to", "command"]);
+    works(&sandbox);
+    let kept = files(&sandbox, "home");
+    let kept: Vec<_> = kept
+        .iter()
+        .filter(|(path, _)| path.contains("kept-r_"))
+        .collect();
+    // Those of the probe have gone, but for what the script wrote beside them.
+    let items: Vec<_> = kept
+        .iter()
+        .filter(|(path, _)| !path.ends_with(".env"))
+        .collect();
+    assert_eq!(items.len(), 1);
+    assert!(String::from_utf8_lossy(&items[0].1).contains(SERVER_ID));
+    for (path, env) in kept.iter().filter(|(path, _)| path.ends_with(".env")) {
+        assert!(!String::from_utf8_lossy(env).contains(PASSPHRASE), "{path}");
+    }
+    ran(&sandbox, &["remote", "rm", "work"]);
+    // Whoever can change the file could run anything.
+    let mode = std::process::Command::new("chmod")
+        .arg("666")
+        .arg(sandbox.path(FILE))
+        .status();
+    assert!(mode.unwrap().success());
+    let add = [
+        "remote",
+        "add",
+        "x",
+        "-",
+        "--no-check",
+        "--store",
+        "command",
+    ];
+    sandbox
+        .run_with(&add, &offer())
+        .failed(9, "others can change remotes.toml");
+}
+
+#[test]
+fn migrations_and_rotations_killed_at_every_step_lose_nothing() {
+    if is_missing("strace") {
+        return;
+    }
+    for args in [
+        &["keystore", "migrate", "--to", "vault"][..],
+        &["keystore", "rekey"],
+        &["keystore", "migrate", "--to", "file"],
+    ] {
+        let start = with_passphrase();
+        if args != ["keystore", "migrate", "--to", "vault"] {
+            ran(&start, &["keystore", "migrate", "--to", "vault"]);
+        }
+        for n in 1.. {
+            let sandbox = start.copy();
+            let killed = killed_at(&sandbox, n, args);
+            assert_eq!(names(&sandbox), "work\n");
+            works(&sandbox);
+            // The next change takes away what is left: one secret, and no note.
+            ran(&sandbox, &["remote", "add", "copy", "--from", "work"]);
+            let plain = files(&sandbox, "home/.local/share/paseo/secrets").len();
+            let vault = sandbox.path(VAULT).exists().then(|| sandbox.read(VAULT));
+            let sealed = vault.map_or(0, |vault| vault.matches("\"r_").count());
+            assert_eq!(plain + sealed, 1, "{args:?}, step {n}");
+            assert_eq!(
+                files(&sandbox, "home/.local/state/paseo/unfinished").len(),
+                0,
+                "step {n}"
+            );
+            let beside = files(&sandbox, "home/.local/share/paseo");
+            let left = beside
+                .iter()
+                .filter(|(path, _)| path.ends_with(".tmp"))
+                .count();
+            assert!(left <= 1, "{beside:?}");
+            if !killed {
+                assert!(n > 5, "{args:?}: only {n} steps");
+                break;
+            }
+        }
+    }
+}
