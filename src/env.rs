@@ -94,6 +94,8 @@ pub const EDITOR: &str = "EDITOR";
 pub const PATH: &str = "PATH";
 /// The user's home directory.
 pub const HOME: &str = "HOME";
+/// Directory of zsh's start files; the home directory when unset.
+pub const ZDOTDIR: &str = "ZDOTDIR";
 /// Base of per-user settings; `~/.config` when unset.
 pub const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// Base of per-user data; `~/.local/share` when unset.
@@ -176,6 +178,16 @@ impl Env {
         Some(matches!(value.as_str(), "1" | "true" | "yes" | "on"))
     }
 
+    /// Returns the names of the variables that are set and that we read, without their values.
+    pub fn names_of_ours(&self) -> Vec<String> {
+        let names = self.vars.keys().filter_map(|name| name.to_str());
+        let ours = |name: &&str| {
+            let other = [HTTPS_PROXY, ALL_PROXY, NO_PROXY].concat();
+            name.starts_with("PASEO_") || name.starts_with("XDG_") || other.contains(name)
+        };
+        names.filter(ours).map(str::to_owned).collect()
+    }
+
     /// Returns the user's home directory, if the environment names one.
     pub fn home(&self) -> Option<PathBuf> {
         self.path(HOME)
@@ -197,6 +209,11 @@ impl Env {
     /// Returns the directory of state that may be lost: `$XDG_STATE_HOME/paseo`, else `~/.local/state/paseo`.
     pub fn state_dir(&self) -> Option<PathBuf> {
         self.xdg(XDG_STATE_HOME, ".local/state")
+    }
+
+    /// Returns the directory of what can be asked for again: `$XDG_CACHE_HOME/paseo`, else `~/.cache/paseo`.
+    pub fn cache_dir(&self) -> Option<PathBuf> {
+        self.xdg(XDG_CACHE_HOME, ".cache")
     }
 
     /// Returns the home of the daemon on this machine: `$PASEO_HOME` (`~` expanded), else `~/.paseo`.

@@ -80,6 +80,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
             output::trace::LogFormat::Text,
         );
     }
+    leave_no_core();
     let context = Context::new(env, &cli.global, commands::effect::of(&words));
     match commands::dispatch(&context, command).and_then(|outcome| print(outcome, &context)) {
         Ok((_, Some(status))) => ExitCode::from(status),
@@ -90,6 +91,21 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
             output::write_stderr(&error::render(&error, &context.output, official));
             ExitCode::from(error.exit.status(official))
         }
+    }
+}
+
+/// A crash must not leave secrets in a core file. Children may raise the limit again.
+fn leave_no_core() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Core).maximum;
+        let none = Rlimit {
+            current: Some(0),
+            maximum,
+        };
+        // Where that is refused, nothing is worse than before.
+        let _ = setrlimit(Resource::Core, none);
     }
 }
 

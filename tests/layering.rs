@@ -36,7 +36,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "client",
         &["e2ee", "protocol", "secret", "target", "transport"],
     ),
-    ("complete", &["env", "output", "remote"]),
+    ("complete", &["env", "files", "output", "remote", "secret"]),
     ("listen", &["protocol", "secret", "transport"]),
     ("forward", &["client", "listen", "target", "transport"]),
     ("relay", &["protocol"]),

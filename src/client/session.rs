@@ -230,6 +230,7 @@ impl DaemonClient {
     /// Sends a request; its reply can be waited for later.
     pub async fn start<R: Request>(&self, request: &R) -> Result<Reply<R>, CallError> {
         let (id, text) = encode(request);
+        tracing::debug!(kind = R::TYPE, bytes = text.len(), "sent");
         self.start_text(&id, text).await
     }
 

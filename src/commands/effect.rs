@@ -95,6 +95,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("script ls", Reads),
     ("script start", Changes),
     ("script stop", Changes),
+    ("daemon guard", Local),
     ("daemon pair", Local),
     ("daemon run", Local),
     ("daemon guard", Local),
@@ -122,13 +123,18 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("keystore migrate", Local),
     ("keystore passwd", Local),
     ("keystore rekey", Local),
+    ("remote check", Reads),
     ("which", Local),
+    ("ping", Reads),
+    ("doctor", Reads),
     ("permit ls", Reads),
     ("permit allow", Changes),
     ("permit deny", Changes),
     ("config check", Local),
     ("demo", Local),
-    ("completion", Local),
+    ("man", Local),
+    ("completion install", Local),
+    ("completion uninstall", Local),
 ];
 
 /// Returns what a command does. One that is not in the table is taken to change something.

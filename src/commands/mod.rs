@@ -7,6 +7,7 @@ pub mod config;
 mod context;
 pub mod daemon;
 pub mod demo;
+pub mod doctor;
 mod duration;
 pub mod effect;
 mod failure;
@@ -17,11 +18,13 @@ pub mod handover;
 pub mod heartbeat;
 mod isolation;
 pub mod keystore;
+pub mod man;
 mod model;
 mod network;
 mod pairs;
 mod passphrase;
 pub mod permit;
+pub mod ping;
 mod place;
 pub mod project;
 pub mod provider;
@@ -174,11 +177,17 @@ pub enum Command {
     Permit(permit::Command),
     /// Make a remote daemon appear on this machine, for the official CLI, the web UI and other programs
     Forward(forward::Args),
+    /// Check settings, stores and the way to a daemon, and say what helps
+    Doctor(doctor::Args),
+    /// Measure every step of a connection
+    Ping(ping::Args),
     /// Check the settings
     #[command(subcommand)]
     Config(config::Command),
     /// Show everything once, on loopback, in a throw-away home
     Demo(demo::Args),
+    /// Print the manual, or install its pages
+    Man(man::Args),
     /// Print the completion script of a shell
     Completion(completion::Args),
 }
@@ -201,6 +210,14 @@ impl Command {
 
 /// Runs a command.
 pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
+    let result = run(context, command);
+    if context.effect == effect::Effect::Changes {
+        context.forget_lists();
+    }
+    result
+}
+
+fn run(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Ls(args) => agent::ls::run(context, args),
         Command::Run(args) => agent::run::run(context, args),
@@ -242,8 +259,11 @@ pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Which(args) => which::run(context, args),
         Command::Permit(command) => permit::dispatch(context, command),
         Command::Forward(args) => forward::run(context, args),
+        Command::Doctor(args) => doctor::run(context, args),
+        Command::Ping(args) => ping::run(context, args),
         Command::Config(command) => config::dispatch(context, command),
         Command::Demo(args) => demo::run(context, args),
+        Command::Man(args) => man::run(context, args),
         Command::Completion(args) => completion::run(context, args),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::network::Between;
 use super::race::{self, Way};
 use super::{Context, passphrase};
+use crate::complete::{Cache, Kind};
 use crate::env::{self, Env};
 use crate::error::CommandError;
 use crate::output;
@@ -216,6 +217,22 @@ impl Context {
     fn offered(&self, offer: &Offer) -> Result<Target, CommandError> {
         self.admit_key(offer.daemon_key.fingerprint())?;
         Ok(offer_target(offer))
+    }
+
+    /// Remembers a list of the selected daemon for completion.
+    pub(super) fn remember(&self, kind: Kind, list: &mut dyn Iterator<Item = (&str, &str)>) {
+        if let Ok(selection) = self.selection() {
+            Cache::of(&self.env, &selection).write(kind, list);
+        }
+    }
+
+    /// Forgets the lists that a change may have made old.
+    pub(super) fn forget_lists(&self) {
+        if let Ok(selection) = self.selection() {
+            let cache = Cache::of(&self.env, &selection);
+            cache.forget(Kind::Agents);
+            cache.forget(Kind::Terminals);
+        }
     }
 
     /// Returns where the daemon of this machine may listen, in the order of trying.

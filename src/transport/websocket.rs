@@ -104,9 +104,13 @@ where
             loop {
                 match self.stream.next().await {
                     Some(Ok(Message::Text(text))) => {
+                        tracing::trace!(bytes = text.len(), "text frame in");
                         return Ok(Frame::Text(text.as_str().to_owned()));
                     }
-                    Some(Ok(Message::Binary(bytes))) => return Ok(Frame::Binary(bytes)),
+                    Some(Ok(Message::Binary(bytes))) => {
+                        tracing::trace!(bytes = bytes.len(), "binary frame in");
+                        return Ok(Frame::Binary(bytes));
+                    }
                     Some(Ok(Message::Close(frame))) => {
                         return Err(TransportError::Closed(frame.into()));
                     }

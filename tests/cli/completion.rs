@@ -7,7 +7,7 @@ use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
 
 /// A sandbox with the remotes `work` and `lab`, and `paseo` on the path.
-fn sandbox() -> Sandbox {
+pub(crate) fn sandbox() -> Sandbox {
     let mut sandbox = with_work();
     let args = [
         "remote",
@@ -48,7 +48,7 @@ fn stub(sandbox: &Sandbox, shell: &str, name: &str) {
     sandbox.write(name, &printed.stdout);
 }
 
-fn bash(sandbox: &Sandbox, words: &str) -> Vec<String> {
+pub(crate) fn bash(sandbox: &Sandbox, words: &str) -> Vec<String> {
     let script = format!(
         "source ./stub; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
          $(complete -p paseo | sed 's/.*-F \\([^ ]*\\) .*/\\1/') paseo \"${{COMP_WORDS[-1]}}\" x; \
@@ -119,7 +119,7 @@ fn fish_completes_with_descriptions() {
 }
 
 /// Starts a zsh that shows its line on Control-X.
-fn zsh(sandbox: &Sandbox, setup: &str) -> Terminal {
+pub(crate) fn zsh(sandbox: &Sandbox, setup: &str) -> Terminal {
     let mut zsh = Terminal::start(sandbox, "zsh", &["-f", "-i"], "");
     zsh.type_in(&format!(
         "autoload -U compinit; {setup}; show() {{ print -r -- \"<$BUFFER>\" }}; zle -N show; \
@@ -162,10 +162,15 @@ fn the_files_of_the_repository_are_what_is_printed() {
         ("fish", "paseo.fish"),
         ("elvish", "paseo.elv"),
         ("powershell", "paseo.ps1"),
+        ("nushell", "paseo.nu"),
     ] {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/completions");
         let checked_in = std::fs::read_to_string(format!("{path}/{file}")).unwrap();
         assert_eq!(sandbox.run(&["completion", shell]).stdout, checked_in);
+        // The module for nushell asks in fish's words: the library has none for it.
+        if shell == "nushell" {
+            continue;
+        }
         let asked = sandbox
             .command(binary().as_os_str())
             .env("PASEO_COMPLETE", shell)

@@ -4,11 +4,15 @@
 
 mod agents;
 mod completion;
+mod completion_live;
 mod daemon_control;
 mod daemon_pair;
+mod diagnosis;
 mod effective;
 mod fake_daemon;
 mod keystore;
+mod leaks;
+mod man;
 mod remotes;
 mod remotes_crash;
 mod remotes_edit;

@@ -10,6 +10,7 @@ use super::timeline::{self, History};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::output::{Format, Stream};
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::{AnswerPermission, PermissionAnswer};
@@ -24,7 +25,7 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id")]
+    #[arg(value_name = "id", add = complete::agents())]
     pub id: String,
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::resolve;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::lifecycle::DetachAgent;
 
@@ -17,7 +18,7 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, its title, or a part of its title
-    #[arg(value_name = "id")]
+    #[arg(value_name = "id", add = complete::agents())]
     pub id: String,
 }
 

@@ -7,6 +7,7 @@ use super::ls::{below_home, model};
 use super::resolve;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::env;
 use crate::output::Output;
 use crate::protocol::agents::AgentSnapshot;
@@ -24,7 +25,7 @@ const WORKTREE: &str = "paseo.worktree";
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id")]
+    #[arg(value_name = "id", add = complete::agents())]
     pub id: String,
 }
 

@@ -9,6 +9,7 @@ use super::{resolve, transcript};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::error::CommandError;
 use crate::output::{Format, Stream};
 use crate::protocol::timeline::{Cursor, StreamEvent, TimelineItem};
@@ -28,7 +29,7 @@ const NOTHING: &str = "No activity to display.\n";
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id")]
+    #[arg(value_name = "id", add = complete::agents())]
     pub id: String,
 
     /// Go on with what happens from now on

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::directory;
 use crate::commands::{CommandResult, Context};
+use crate::complete::Kind;
 use crate::env;
 use crate::error::CommandError;
 use crate::output::{Cell, Column, Output, Row, Table};
@@ -77,6 +78,15 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             Ok(directory::with_the_rest(daemon, &request, first).await?)
         })
         .map_err(|error| error.or_code("LIST_AGENTS_FAILED"))?;
+    if request.filter.is_none() {
+        let title = |agent: &'_ AgentSnapshot| agent.title.clone().unwrap_or_default();
+        let known: Vec<_> = agents
+            .iter()
+            .map(|agent| (agent.id.as_str(), title(agent)))
+            .collect();
+        let mut known = known.iter().map(|(id, title)| (*id, title.as_str()));
+        context.remember(Kind::Agents, &mut known);
+    }
     agents.sort_by(|a, b| {
         status_rank(&a.status)
             .cmp(&status_rank(&b.status))

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{ls::short_id, resolve};
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::agents::Mode;
@@ -24,11 +25,11 @@ const LIST: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id")]
+    #[arg(value_name = "id", add = complete::agents())]
     pub id: String,
 
     /// The mode to set
-    #[arg(value_name = "mode")]
+    #[arg(value_name = "mode", add = complete::modes())]
     pub mode: Option<String>,
 
     /// List the modes to choose from

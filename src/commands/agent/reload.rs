@@ -7,6 +7,7 @@ use serde_json::json;
 use super::resolve;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::lifecycle::RefreshAgent;
 
@@ -22,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, its title, or a part of its title
-    #[arg(value_name = "id")]
+    #[arg(value_name = "id", add = complete::agents())]
     pub id: String,
 }
 

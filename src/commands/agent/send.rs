@@ -7,6 +7,7 @@ use super::{images, resolve};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::protocol::lifecycle::{Image, SendMessage, WaitForFinish, WaitStatus, Waited};
 
@@ -25,7 +26,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id")]
+    #[arg(value_name = "id", add = complete::agents())]
     pub id: String,
 
     /// The prompt

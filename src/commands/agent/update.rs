@@ -8,6 +8,7 @@ use super::resolve;
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context, pairs};
+use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::agents::AgentSnapshot;
@@ -22,7 +23,7 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id")]
+    #[arg(value_name = "id", add = complete::agents())]
     pub id: String,
 
     /// New title

@@ -7,6 +7,7 @@ use super::{resolve, transcript};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context, duration};
+use crate::complete;
 use crate::error::CommandError;
 use crate::protocol::lifecycle::{WaitForFinish, WaitStatus, Waited};
 use crate::protocol::timeline::{Direction, FetchTimeline, TimelineItem};
@@ -32,7 +33,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id")]
+    #[arg(value_name = "id", add = complete::agents())]
     pub id: String,
 
     /// Longest time to wait, such as 90, 30s or 1h30m [default: no limit]

@@ -6,6 +6,7 @@ use super::answer;
 use crate::commands::agent::resolve;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::error::CommandError;
 use crate::protocol::permissions::PermissionAnswer;
 
@@ -18,7 +19,7 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "agent")]
+    #[arg(value_name = "agent", add = complete::agents())]
     pub agent: String,
 
     /// Id of the request, or the beginning of it; all without it

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::output::Output;
 use crate::protocol::providers::DiagnoseProvider;
 
@@ -15,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(180);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The provider
+    #[arg(add = complete::providers())]
     pub provider: String,
 }
 

@@ -4,6 +4,7 @@ use anstyle::AnsiColor;
 use serde::Serialize;
 
 use crate::commands::{CommandResult, Context};
+use crate::complete::Kind;
 use crate::output::{Cell, Column, Output, Row, Table};
 use crate::protocol::providers::{GetProviders, ProviderEntry};
 
@@ -25,6 +26,24 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
     let providers = context
         .with_daemon_and(&GetProviders::default(), async |_, providers| Ok(providers))
         .map_err(|error| error.or_code("PROVIDER_ERROR"))?;
+    let entries = providers.entries.iter();
+    let named = entries.map(|entry| {
+        (
+            entry.provider.as_str(),
+            entry.label.as_deref().unwrap_or_default(),
+        )
+    });
+    context.remember(Kind::Providers, &mut named.into_iter());
+    let modes = providers
+        .entries
+        .iter()
+        .flat_map(|entry| entry.modes.iter().flatten());
+    let mut modes: Vec<(&str, &str)> = modes
+        .map(|mode| (mode.id.as_str(), mode.label.as_str()))
+        .collect();
+    modes.sort_unstable();
+    modes.dedup_by_key(|(id, _)| *id);
+    context.remember(Kind::Modes, &mut modes.into_iter());
     let rows = providers
         .entries
         .iter()

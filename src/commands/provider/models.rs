@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::commands::{CommandResult, Context};
+use crate::complete;
 use crate::error::{CommandError, Exit, Hop};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::providers::{ListModels, Model};
@@ -16,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The provider
+    #[arg(add = complete::providers())]
     pub provider: String,
 
     /// Show how hard each model may think

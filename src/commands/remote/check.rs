@@ -1,12 +1,40 @@
-//! One connection to a daemon, to see that it is there and who it is.
+//! `paseo remote check`, and the one connection behind it that `add` and `repair` make too.
 
 use std::time::{Duration, Instant};
 
-use crate::commands::Context;
+use anstyle::AnsiColor;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{self, StreamExt};
+use serde::Serialize;
+
 use crate::commands::context::run_async;
-use crate::error::CommandError;
+use crate::commands::selection::Resolved;
+use crate::commands::{CommandResult, Context, Outcome};
+use crate::complete;
+use crate::error::{CommandError, Exit};
+use crate::output::{Cell, Column, Output, Row, Table};
 use crate::protocol::session::Ping;
+use crate::remote::{Choice, Remote, Rule, Selection};
 use crate::target::Target;
+
+/// How many connections are made at once.
+const AT_ONCE: usize = 32;
+
+/// Arguments of `paseo remote check`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The remotes; without any, all of them
+    #[arg(value_name = "NAME", add = complete::remotes())]
+    pub names: Vec<String>,
+
+    /// All of them
+    #[arg(long, conflicts_with = "names")]
+    pub all: bool,
+
+    /// Only remotes with this tag
+    #[arg(long, value_name = "TAG", conflicts_with = "names")]
+    pub tag: Option<String>,
+}
 
 /// What a daemon said of itself, and how far away it is.
 #[derive(Debug)]
@@ -15,26 +43,189 @@ pub(super) struct Checked {
     pub(super) hostname: Option<String>,
     /// Its version.
     pub(super) version: Option<String>,
+    /// The road that led there.
+    road: String,
     /// One request and its reply, end to end.
     pub(super) round_trip: Duration,
+}
+
+/// A line of the report.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    name: String,
+    ok: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hostname: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    road: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    round_trip_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    code: String,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hop: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+/// Connects to remotes, all at once. Secrets are read before, one after the other: a keyring may ask.
+pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let file = context.remotes()?;
+    let mut remotes: Vec<&Remote> = Vec::new();
+    for name in &args.names {
+        remotes.push(file.get(name)?);
+    }
+    if args.names.is_empty() {
+        let tagged = |remote: &&Remote| match &args.tag {
+            Some(tag) => remote.tags.contains(tag),
+            None => true,
+        };
+        remotes.extend(file.remotes().filter(tagged));
+    }
+    let resolved: Vec<_> = remotes
+        .iter()
+        .map(|remote| resolve(context, remote))
+        .collect();
+    let results = run_async(async {
+        let checks = resolved.into_iter().map(|resolved| -> Checking<'_> {
+            Box::pin(async move { once(context, &resolved?).await })
+        });
+        Ok(stream::iter(checks)
+            .buffered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await)
+    })?;
+    let exit = exit(&results);
+    let lines = remotes
+        .iter()
+        .zip(results)
+        .map(|(remote, result)| line(remote, result));
+    Ok(Outcome {
+        output: table(lines.collect()),
+        exit,
+        ..Outcome::default()
+    })
+}
+
+/// A check that is going on.
+type Checking<'a> = LocalBoxFuture<'a, Result<Checked, CommandError>>;
+
+fn resolve(context: &Context, remote: &Remote) -> Result<Resolved, CommandError> {
+    let selection = Selection {
+        choice: Choice::Remote(Box::new(remote.clone())),
+        rule: Rule::Flag("--remote"),
+    };
+    let mut resolved = context.resolve(&selection)?;
+    resolved.plan.waits = false;
+    Ok(resolved)
+}
+
+/// All is well, or all failed in the same way, or it is in between.
+fn exit(results: &[Result<Checked, CommandError>]) -> Exit {
+    let mut exits = results.iter().map(|result| match result {
+        Ok(_) => Exit::Ok,
+        Err(error) => error.exit,
+    });
+    let first = exits.next().unwrap_or_default();
+    match exits.all(|exit| exit == first) {
+        true => first,
+        false => Exit::Partial,
+    }
+}
+
+fn line(remote: &Remote, result: Result<Checked, CommandError>) -> Line {
+    let mut line = Line {
+        name: remote.name.to_string(),
+        ok: result.is_ok(),
+        hostname: None,
+        version: None,
+        road: None,
+        round_trip_ms: None,
+        error: None,
+    };
+    match result {
+        Ok(checked) => {
+            let millis = checked.round_trip.as_secs_f64() * 1000.0;
+            line.hostname = checked.hostname;
+            line.version = checked.version;
+            line.road = Some(checked.road);
+            line.round_trip_ms = Some((millis * 10.0).round() / 10.0);
+        }
+        Err(error) => {
+            let causes = error.causes().into_iter();
+            let message = causes.fold(error.message, |text, cause| format!("{text}: {cause}"));
+            line.error = Some(Failure {
+                code: error.code.into_owned(),
+                message,
+                hop: error.hop.map(|hop| hop.as_str()),
+                hint: error.hint,
+            });
+        }
+    }
+    line
+}
+
+fn table(lines: Vec<Line>) -> Output {
+    let row = |line: Line| {
+        let (word, color) = match line.ok {
+            true => ("pass", AnsiColor::Green),
+            false => ("fail", AnsiColor::Red),
+        };
+        let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let time = line.round_trip_ms.map(|ms| format!("{ms:.1} ms"));
+        let detail = line.error.as_ref().map(|error| error.message.clone());
+        let cells: Vec<Cell> = vec![
+            line.name.as_str().into(),
+            Cell::colored(word, color),
+            known(&line.hostname).into(),
+            known(&line.version).into(),
+            known(&time).into(),
+            detail.or(line.road.clone()).unwrap_or_default().into(),
+        ];
+        Row::new(line.name.clone(), cells, &line)
+    };
+    let columns = [
+        "NAME",
+        "RESULT",
+        "DAEMON",
+        "VERSION",
+        "ROUND TRIP",
+        "DETAIL",
+    ];
+    Output::List(Table {
+        columns: columns.map(|name| Column(name, 0)).to_vec(),
+        rows: lines.into_iter().map(row).collect(),
+    })
 }
 
 /// Connects, asks for one reply, and leaves.
 pub(super) fn check(context: &Context, target: Target) -> Result<Checked, CommandError> {
     let resolved = context.plan_for(target)?;
-    run_async(async {
-        let (road, daemon, _) = context.connect(&resolved, None).await?;
-        road.finish(daemon, async |daemon| {
-            let server = daemon.server();
-            let (hostname, version) = (server.hostname.clone(), server.version.clone());
-            let start = Instant::now();
-            daemon.call(&Ping::default()).await?;
-            Ok(Checked {
-                hostname,
-                version,
-                round_trip: start.elapsed(),
-            })
+    run_async(Box::pin(once(context, &resolved)))
+}
+
+async fn once(context: &Context, resolved: &Resolved) -> Result<Checked, CommandError> {
+    let (road, daemon, _) = context.connect(resolved, None).await?;
+    road.finish(daemon, async |daemon| {
+        let server = daemon.server();
+        let (hostname, version) = (server.hostname.clone(), server.version.clone());
+        let start = Instant::now();
+        daemon.call(&Ping::default()).await?;
+        Ok(Checked {
+            hostname,
+            version,
+            road: road.target.to_string(),
+            round_trip: start.elapsed(),
         })
-        .await
     })
+    .await
 }

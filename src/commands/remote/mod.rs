@@ -2,7 +2,7 @@
 
 pub mod add;
 pub mod block;
-mod check;
+pub mod check;
 pub mod edit;
 mod effective;
 pub mod ls;
@@ -29,6 +29,8 @@ pub enum Command {
     Ls(ls::Args),
     /// Show one remote
     Show(show::Args),
+    /// Connect to remotes and see whether they work: all of them, or those that are named
+    Check(check::Args),
     /// Make a remote the default
     Use(use_::Args),
     /// Forget a remote, and delete its secret
@@ -55,6 +57,7 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Add(args) => add::run(context, args),
         Command::Ls(args) => ls::run(context, args),
         Command::Show(args) => show::run(context, args),
+        Command::Check(args) => check::run(context, args),
         Command::Use(args) => use_::run(context, args),
         Command::Rm(args) => rm::run(context, args),
         Command::Set(args) => set::run(context, args),

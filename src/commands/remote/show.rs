@@ -72,6 +72,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         timeout.map(|t| humantime::format_duration(t).to_string()),
     );
     add("cwd", options.cwd.clone());
+    for road in &remote.roads {
+        add("road", Some(road.to_string()));
+    }
     for dir in &remote.dirs {
         add("dir", Some(format!("{} = {}", dir.local, dir.remote)));
     }
@@ -86,6 +89,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     data["readonly"] = json!(guard.readonly);
     data["protected"] = json!(guard.protected);
     data["expires"] = json!(guard.expires.map(|at| at.to_string()));
+    let roads = remote.roads.iter().map(ToString::to_string);
+    data["roads"] = json!(roads.collect::<Vec<_>>());
     let dirs = remote.dirs.iter();
     let dirs = dirs.map(|dir| json!({ "local": dir.local, "remote": dir.remote }));
     data["dirs"] = json!(dirs.collect::<Vec<_>>());

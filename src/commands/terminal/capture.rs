@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::resolve;
 use crate::commands::{CommandResult, Context, failure};
+use crate::complete;
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::protocol::terminals::{CaptureTerminal, ListTerminals};
@@ -12,6 +13,7 @@ use crate::protocol::terminals::{CaptureTerminal, ListTerminals};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its id, the beginning of it, or its name
+    #[arg(add = complete::terminals())]
     pub terminal_id: String,
 
     /// First line, counted from 0 at the beginning of the scrollback; -2 is the last but one

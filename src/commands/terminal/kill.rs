@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{resolve, short};
 use crate::commands::{CommandResult, Context, failure};
+use crate::complete;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::terminals::{KillTerminal, ListTerminals};
 
@@ -11,6 +12,7 @@ use crate::protocol::terminals::{KillTerminal, ListTerminals};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its id, the beginning of it, or its name
+    #[arg(add = complete::terminals())]
     pub terminal_id: String,
 }
 

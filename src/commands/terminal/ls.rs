@@ -2,6 +2,7 @@
 
 use super::{COLUMNS, row};
 use crate::commands::{CommandResult, Context, failure, place};
+use crate::complete::Kind;
 use crate::output::{Output, Table};
 use crate::protocol::terminals::ListTerminals;
 
@@ -31,6 +32,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let reply = context
         .with_daemon_and(&request, async |_, reply| Ok(reply))
         .map_err(failure::of("TERMINAL_LIST_FAILED"))?;
+    if request.cwd.is_none() {
+        let known = reply.terminals.iter();
+        let known = known.map(|terminal| (terminal.id.as_str(), terminal.name.as_str()));
+        context.remember(Kind::Terminals, &mut known.into_iter());
+    }
     let cwd = reply.cwd.as_deref().or(request.cwd.as_deref());
     let rows = reply.terminals.iter();
     let rows = rows.map(|terminal| row(&terminal.id, &terminal.name, cwd.unwrap_or("-")));

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::resolve;
 use crate::commands::{CommandResult, Context, failure};
+use crate::complete;
 use crate::output::{Format, Output};
 use crate::protocol::session::Ping;
 use crate::protocol::terminals::{InputMessage, ListTerminals, TerminalInput};
@@ -12,6 +13,7 @@ use crate::protocol::terminals::{InputMessage, ListTerminals, TerminalInput};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its id, the beginning of it, or its name
+    #[arg(add = complete::terminals())]
     pub terminal_id: String,
 
     /// Text, and the keys Enter Tab Escape Space BSpace C-c C-d C-z C-l C-a C-e

@@ -13,6 +13,7 @@ use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::isolation::WorktreeFlags;
 use crate::commands::{CommandResult, Context, Outcome};
+use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
 use crate::protocol::agents::AgentSnapshot;
@@ -43,7 +44,7 @@ pub struct Args {
     pub name: Option<String>,
 
     /// What runs it: claude, or with a model: codex/gpt-5.4
-    #[arg(long, value_name = "PROVIDER")]
+    #[arg(long, value_name = "PROVIDER", add = complete::providers())]
     pub provider: Option<String>,
 
     /// Model
@@ -55,7 +56,7 @@ pub struct Args {
     pub thinking: Option<String>,
 
     /// Mode of the provider, such as plan
-    #[arg(long, value_name = "MODE")]
+    #[arg(long, value_name = "MODE", add = complete::modes())]
     pub mode: Option<String>,
 
     /// Directory on the daemon's machine

@@ -1,8 +1,14 @@
 //! Completion: what the shell asks for while a command line is typed.
 //!
 //! The shell runs the binary with `PASEO_COMPLETE` set, and this answers out of the command tree and
-//! `remotes.toml`. No secret store is opened and no connection made, and a file that cannot be read
-//! gives no candidates: an error has no place in a half-typed line.
+//! `remotes.toml`: no secret store is opened and no connection made. Ids of agents and the like come from a
+//! cache, else from one short attempt. A file that cannot be read gives no candidates: an error has no place
+//! in a half-typed line.
+
+mod cache;
+mod live;
+
+pub use cache::{Cache, Kind};
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -36,6 +42,26 @@ pub fn targets() -> ArgValueCandidates {
         candidates.push(local);
         candidates
     })
+}
+
+/// Candidates for an argument that names an agent.
+pub fn agents() -> ArgValueCandidates {
+    live::candidates(Kind::Agents)
+}
+
+/// … a terminal.
+pub fn terminals() -> ArgValueCandidates {
+    live::candidates(Kind::Terminals)
+}
+
+/// … a provider.
+pub fn providers() -> ArgValueCandidates {
+    live::candidates(Kind::Providers)
+}
+
+/// … a mode of a provider.
+pub fn modes() -> ArgValueCandidates {
+    live::candidates(Kind::Modes)
 }
 
 /// Candidates for an argument that takes one of a few words.
