@@ -90,6 +90,8 @@ pub const COLUMNS: &str = "COLUMNS";
 pub const VISUAL: &str = "VISUAL";
 /// The user's editor.
 pub const EDITOR: &str = "EDITOR";
+/// The user's shell, for the terminals of the built-in daemon.
+pub const SHELL: &str = "SHELL";
 /// Where programs are looked for.
 pub const PATH: &str = "PATH";
 /// The user's home directory.

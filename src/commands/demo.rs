@@ -157,6 +157,7 @@ async fn open(home: PathBuf) -> Result<(relay::Server, Daemon), CommandError> {
         password: None,
         agents: Vec::new(),
         guard: Vec::new(),
+        shell: "/bin/sh".into(),
         hidden: &env::SECRETS,
     };
     Ok((relay, Daemon::start(config).await?))

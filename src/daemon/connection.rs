@@ -172,7 +172,7 @@ async fn read(core: &Arc<Core>, socket: &Membership, receiver: &mut dyn FrameRec
             Err(_) => return Closed::new(1011, "Connection failed"),
         };
         let Some(text) = json_text(&frame) else {
-            dispatch::binary(core, socket, frame);
+            dispatch::binary(core, socket, frame).await;
             continue;
         };
         let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else {

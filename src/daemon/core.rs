@@ -16,6 +16,7 @@ use super::hub::Hub;
 use super::providers::Provider;
 use super::schedules::Schedules;
 use super::store::{Store, lock};
+use super::terminals::Terminals;
 use super::workspaces::{WorkspaceRecord, Workspaces};
 use crate::pairing::RelayConfig;
 use crate::protocol::agents::AgentEntry;
@@ -40,6 +41,7 @@ pub(super) struct Core {
     pub(super) store: Store,
     pub(super) hub: Arc<Hub>,
     pub(super) providers: BTreeMap<String, Arc<dyn Provider>>,
+    pub(super) terminals: Terminals,
     agents: Mutex<Agents>,
     workspaces: Mutex<Workspaces>,
     schedules: Mutex<Schedules>,
@@ -67,6 +69,7 @@ pub(super) struct Parts {
     pub(super) app_url: String,
     pub(super) store: Store,
     pub(super) providers: Vec<Arc<dyn Provider>>,
+    pub(super) terminals: Terminals,
 }
 
 impl Core {
@@ -78,6 +81,7 @@ impl Core {
             workspaces: Mutex::new(parts.store.load("workspaces").unwrap_or_default()),
             schedules: Mutex::new(Schedules::load(&parts.store)),
             replan: Notify::new(),
+            terminals: parts.terminals,
             home: parts.home,
             identity: parts.identity,
             relay: parts.relay,

@@ -1,17 +1,19 @@
 //! From a message to the handler of its type, and back to a reply.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::agents::AgentError;
 use super::connection::invalid;
 use super::core::Core;
 use super::hub::{Membership, Socket};
+use super::store::lock;
 use crate::protocol::daemon::{
     GetConfig, GetPairingOffer, GetStatus, ReloadConfig, Restart, SetConfig, Shutdown,
 };
@@ -26,6 +28,9 @@ use crate::protocol::schedules::{
     RunSchedule, ScheduleLogs, UpdateSchedule,
 };
 use crate::protocol::session::{Ping, Request, RpcError};
+use crate::protocol::terminals::{
+    CaptureTerminal, CreateTerminal, KillTerminal, ListTerminals, SubscribeTerminal,
+};
 use crate::protocol::timeline::{FetchTimeline, SubscribeTimelines};
 use crate::protocol::workspaces::{
     AddProject, ArchiveWorkspace, ArchiveWorktree, CloneRepository, CreateWorkspace,
@@ -46,6 +51,8 @@ pub(super) struct Call {
     pub(super) request_id: String,
     /// The message type.
     kind: String,
+    /// Told once the reply is in line.
+    after: Arc<Mutex<Option<Arc<Notify>>>>,
 }
 
 /// Why a request gets no reply of its own type.
@@ -94,7 +101,7 @@ pub(super) async fn session(
     let Ok(head) = serde_json::from_str::<Head<'_>>(text) else {
         return invalid(socket, "no type");
     };
-    if super::handlers::notice(core, socket, &head.kind, text) {
+    if super::handlers::notice(core, socket, &head.kind, text).await {
         return;
     }
     // The request whose id may be left out, and that is done all the same.
@@ -107,6 +114,7 @@ pub(super) async fn session(
         socket: Arc::clone(socket),
         request_id: request_id.into_owned(),
         kind: head.kind.into_owned(),
+        after: Arc::default(),
     };
     macro_rules! table {
         (at_once: $($quick:ty),*; slowly: $($long:ty),*;) => {
@@ -129,6 +137,7 @@ pub(super) async fn session(
             RenameProject, RemoveProject, ListWorktrees,
             CreateSchedule, ListSchedules, InspectSchedule, ScheduleLogs, PauseSchedule,
             ResumeSchedule, UpdateSchedule, DeleteSchedule,
+            ListTerminals, CreateTerminal, CaptureTerminal, KillTerminal, SubscribeTerminal,
             GetStatus, GetPairingOffer, ReloadConfig, GetConfig, SetConfig, Restart, Shutdown;
         slowly:
             GetProviders, ListModels, DiagnoseProvider, ImportAgent,
@@ -155,9 +164,9 @@ pub(super) fn busy(socket: &Membership, text: &str) {
 }
 
 /// Takes a frame of bytes.
-pub(super) fn binary(core: &Arc<Core>, socket: &Membership, frame: Frame) {
+pub(super) async fn binary(core: &Arc<Core>, socket: &Membership, frame: Frame) {
     // Slots that nobody has are ignored, as the protocol asks.
-    super::handlers::bytes(core, socket, frame);
+    super::handlers::bytes(core, socket, frame).await;
 }
 
 impl Call {
@@ -168,6 +177,9 @@ impl Call {
         match request.serve(self).await {
             Ok(reply) => self.reply(R::REPLY, &reply),
             Err(refusal) => self.refuse(refusal),
+        }
+        if let Some(told) = lock(&self.after).take() {
+            told.notify_one();
         }
     }
 
@@ -204,6 +216,11 @@ impl Call {
         if code == "handler_error" {
             self.log(&error);
         }
+    }
+
+    /// Tells somebody once the reply is in line.
+    pub(super) fn afterwards(&self, told: Arc<Notify>) {
+        *lock(&self.after) = Some(told);
     }
 
     /// Tells the client of an error in passing.

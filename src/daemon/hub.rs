@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::outbox::Outbox;
 use super::store::lock;
+use super::terminals::Slots;
 use crate::protocol::lifecycle::AgentUpdate;
 use crate::protocol::session::Hello;
 use crate::protocol::timeline::{AgentStream, StreamEvent};
@@ -46,7 +47,7 @@ struct Session {
 /// One connection of a session, after its hello.
 #[derive(Debug)]
 pub(super) struct Socket {
-    id: u64,
+    pub(super) id: u64,
     /// The session.
     pub(super) client_id: String,
     /// What waits to be sent.
@@ -56,6 +57,8 @@ pub(super) struct Socket {
     /// Knows the mark `reasoning_merge`.
     pub(super) reasoning_merge: bool,
     timelines: Mutex<HashSet<String>>,
+    /// The terminals that it follows.
+    pub(super) terminals: Mutex<Slots>,
 }
 
 /// Removes a socket from its session when dropped.
@@ -122,6 +125,7 @@ impl Hub {
             selective: can("selective_agent_timeline"),
             reasoning_merge: can("reasoning_merge_enum"),
             timelines: Mutex::default(),
+            terminals: Mutex::default(),
         });
         let session = inner.sessions.entry(hello.client_id.clone()).or_default();
         session.left_at = None;
@@ -216,6 +220,13 @@ impl Hub {
                 !socket.wants(&event.agent_id)
             });
         }
+    }
+
+    /// Everybody who is connected.
+    pub(super) fn sockets(&self) -> Vec<Arc<Socket>> {
+        let inner = lock(&self.0);
+        let sockets = inner.sessions.values().flat_map(|session| &session.sockets);
+        sockets.cloned().collect()
     }
 
     fn tell(

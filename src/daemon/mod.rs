@@ -17,6 +17,7 @@ mod processes;
 mod providers;
 mod schedules;
 mod store;
+mod terminals;
 mod timeline;
 mod workspaces;
 
@@ -41,10 +42,12 @@ use crate::listen::{self, Listen, Listener, Password};
 use crate::pairing::{ClaimError, Home, HomeError, PidFile, PidGuard, RelayConfig};
 use crate::protocol::relay::ServerId;
 use crate::protocol::session::APP_VERSION;
+use crate::protocol::terminals::RESTORE_MODES;
 use crate::secret::Secret;
 use crate::transport::Transport;
 use processes::Processes;
 use store::{Store, lock};
+use terminals::Terminals;
 
 /// How long turns may take to end when the daemon does.
 const END_GRACE: Duration = Duration::from_secs(12);
@@ -71,6 +74,8 @@ pub struct Config {
     /// Program and arguments of a process that runs [`guard`] on its standard input; it ends the agents'
     /// processes when this one is killed. Empty for none.
     pub guard: Vec<OsString>,
+    /// What runs in terminals that name no program.
+    pub shell: OsString,
     /// Environment variables that agents do not inherit, because they hold secrets.
     pub hidden: &'static [&'static str],
 }
@@ -139,8 +144,8 @@ impl Daemon {
             server_id: server_id.clone(),
             public_key: secret.public_key(),
         };
-        let providers =
-            providers::all(config.agents, &Processes::new(config.guard, config.hidden))?;
+        let processes = Processes::new(config.guard, config.hidden);
+        let providers = providers::all(config.agents, &processes)?;
         let core = Core::new(Parts {
             store: Store::open(config.home.dir())?,
             home: config.home.dir().to_owned(),
@@ -148,6 +153,7 @@ impl Daemon {
             relay: config.relay.clone(),
             app_url: config.app_url,
             providers,
+            terminals: Terminals::new(processes, config.shell),
         });
         let listener = match &config.listen {
             Some(listen) => {
@@ -300,6 +306,7 @@ const FEATURES: &[&str] = &[
     "agentDetach",
     "agentThinkingUpdate",
     "selectiveAgentTimeline",
+    RESTORE_MODES,
 ];
 
 /// What it says of itself after each hello.

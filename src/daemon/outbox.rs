@@ -31,6 +31,7 @@ struct Load {
     bytes: AtomicUsize,
     over: AtomicBool,
     told: Notify,
+    left: Notify,
 }
 
 /// Makes both ends.
@@ -65,9 +66,27 @@ impl Outbox {
         let _ = self.frames.send(frame);
     }
 
+    /// Returns when no more bytes wait than this, or nobody sends them any more.
+    pub(super) async fn room(&self, limit: usize) {
+        loop {
+            let left = self.load.left.notified();
+            tokio::pin!(left);
+            // From here on no change is missed.
+            left.as_mut().enable();
+            if self.queued() <= limit || self.is_closed() {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    /// Returns whether the socket is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.frames.is_closed()
+    }
+
     /// Bytes that wait now.
-    #[cfg(test)]
-    fn queued(&self) -> usize {
+    pub(super) fn queued(&self) -> usize {
         self.load.bytes.load(Ordering::Relaxed)
     }
 }
@@ -89,6 +108,7 @@ impl Outgoing {
         self.load
             .bytes
             .fetch_sub(len + FRAME_COST, Ordering::Relaxed);
+        self.load.left.notify_waiters();
     }
 
     /// Returns once too much waits.

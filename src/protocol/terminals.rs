@@ -85,6 +85,9 @@ pub struct CreateTerminal {
     /// Name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Refused by every daemon since 0.5.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_id: Option<String>,
     /// Program to run instead of the shell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
@@ -255,6 +258,37 @@ pub struct UnsubscribeTerminal {
 
 impl Notice for UnsubscribeTerminal {
     const TYPE: &'static str = "unsubscribe_terminal_request";
+}
+
+/// `subscribe_terminals_request`: the terminals of a directory, now and whenever they change
+/// (`terminals_changed`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FollowTerminals {
+    /// Absolute.
+    pub cwd: String,
+    /// Only those of this workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+}
+
+impl Notice for FollowTerminals {
+    const TYPE: &'static str = "subscribe_terminals_request";
+}
+
+/// `unsubscribe_terminals_request`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnfollowTerminals {
+    /// As before.
+    pub cwd: String,
+    /// As before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace_id: Option<String>,
+}
+
+impl Notice for UnfollowTerminals {
+    const TYPE: &'static str = "unsubscribe_terminals_request";
 }
 
 /// Type of the message that carries [`TerminalExit`].

@@ -46,6 +46,7 @@ pub(crate) fn config(home: &Path) -> Config {
         ca_file: None,
         agents: AGENTS.iter().map(|agent| agent.parse().unwrap()).collect(),
         guard: Vec::new(),
+        shell: "/bin/sh".into(),
         hidden: &[],
     }
 }

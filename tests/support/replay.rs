@@ -136,7 +136,14 @@ fn serve(stream: TcpStream, recording: &Recording, seen: &Mutex<Vec<Value>>) {
 
 fn answer(recording: &Recording, request: &Value, used: &mut HashMap<String, usize>) -> Vec<Value> {
     let kind = request["type"].as_str().unwrap();
-    let id = request["requestId"].as_str().unwrap();
+    // Notices are not answered.
+    let Some(id) = request["requestId"].as_str() else {
+        return Vec::new();
+    };
+    if kind == "ping" {
+        let payload = json!({ "requestId": id, "serverReceivedAt": 1, "serverSentAt": 1 });
+        return vec![json!({ "type": "pong", "payload": payload })];
+    }
     let count = used.entry(kind.to_owned()).or_default();
     let exchange = recording
         .exchanges

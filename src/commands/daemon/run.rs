@@ -1,5 +1,6 @@
 //! `paseo daemon run`: the built-in daemon.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::commands::relay_token::TokenSource;
@@ -108,8 +109,15 @@ fn config(
         password: plain.or(known.password_hash.map(Password::Bcrypt)),
         agents: args.agents.clone(),
         guard: super::guard::command(),
+        shell: shell(&context.env),
         hidden: &env::SECRETS,
     })
+}
+
+/// What terminals run.
+fn shell(env: &env::Env) -> OsString {
+    let shell = env.text(env::SHELL).filter(|shell| !shell.is_empty());
+    shell.unwrap_or("/bin/sh").into()
 }
 
 /// The relay to dial. Its flag is the one that elsewhere takes an offer, and here an endpoint.

@@ -7,6 +7,7 @@ mod permissions;
 mod projects;
 mod providers;
 mod schedules;
+mod terminals;
 mod timeline;
 mod workspaces;
 mod worktrees;
@@ -18,9 +19,11 @@ use super::hub::Membership;
 use crate::transport::Frame;
 
 /// Takes a message that is never answered; false when it is not one.
-pub(super) fn notice(_core: &Arc<Core>, _socket: &Membership, _kind: &str, _text: &str) -> bool {
-    false
+pub(super) async fn notice(core: &Arc<Core>, socket: &Membership, kind: &str, text: &str) -> bool {
+    terminals::notice(core, socket, kind, text).await
 }
 
 /// Takes a frame of bytes.
-pub(super) fn bytes(_core: &Arc<Core>, _socket: &Membership, _frame: Frame) {}
+pub(super) async fn bytes(core: &Arc<Core>, socket: &Membership, frame: Frame) {
+    terminals::bytes(core, socket, frame).await;
+}

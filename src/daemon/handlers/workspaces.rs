@@ -225,6 +225,7 @@ impl Serve for ArchiveWorkspace {
         let id = self.workspace_id;
         let archived_at = call.core.workspaces().archive(&id);
         if archived_at.is_some() {
+            call.core.terminals.kill_all_of(&id);
             archive_agents(call, &id).await;
         }
         Ok(ArchivedWorkspace {

@@ -59,16 +59,33 @@ impl Processes {
         }
         #[cfg(unix)]
         command.process_group(0);
-        let child = command.spawn()?;
+        Ok(self.adopt(command.spawn()?))
+    }
+
+    /// Starts a child on a terminal of its own, which makes it the leader of a session and a group.
+    pub(super) fn spawn_on(
+        self: &Arc<Self>,
+        mut command: Command,
+        terminal: pty_process::Pts,
+    ) -> Result<Running, pty_process::Error> {
+        command.kill_on_drop(true);
+        for name in self.hidden {
+            command.env_remove(name);
+        }
+        let child = pty_process::Command::from(command).spawn(terminal)?;
+        Ok(self.adopt(child))
+    }
+
+    fn adopt(self: &Arc<Self>, child: Child) -> Running {
         let group = child.id().and_then(Group::new);
         if let Some(group) = group {
             self.tell(Change::Started(group));
         }
-        Ok(Running {
+        Running {
             child,
             group,
             processes: Arc::clone(self),
-        })
+        }
     }
 
     fn tell(&self, change: Change) {
@@ -157,6 +174,11 @@ impl Running {
         let status = self.child.wait().await;
         self.kill();
         status
+    }
+
+    /// Waits for its end alone. What it left behind goes on until [`Running::end`].
+    pub(super) async fn leader(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
     }
 
     /// Asks it and what it started to end; after [`GRACE`] nobody is asked. Returns how it ended.

@@ -1,0 +1,14 @@
+//! Terminals of another machine, with the real binary on real ptys, over a relay.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first surprise"
+)]
+
+mod commands;
+#[path = "../support/replay.rs"]
+mod replay;
+mod session;
+mod support;
+mod volume;
