@@ -117,3 +117,26 @@ fn a_real_keyring_keeps_the_secret_and_locked_it_is_exit_9() {
         (0, "removed `work`\n")
     );
 }
+
+#[test]
+fn a_phone_is_paired_from_a_saved_remote() {
+    let sandbox = with_work();
+    let piped = sandbox.run(&["remote", "qr", "work"]);
+    piped.failed(2, "on a terminal only");
+    piped.says_none_of(&[SERVER_ID, KEY, "eyJ2"]);
+    let written = sandbox.run(&["remote", "qr", "work", "--qr", "code.png"]);
+    assert_eq!(written.status, 0, "{written:?}");
+    let picture = std::fs::metadata(sandbox.path("code.png")).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(picture.permissions().mode() & 0o777, 0o600);
+    sandbox
+        .run(&["remote", "qr", "work", "--qr", "code.png"])
+        .failed(1, "--force");
+    let (status, shown) = paseo(&sandbox, &["remote", "qr", "work"]).end();
+    assert_eq!(status, 0, "{shown}");
+    assert!(shown.contains('▀') || shown.contains("columns"), "{shown}");
+    assert!(
+        shown.contains("full control") && !shown.contains("eyJ2"),
+        "{shown}"
+    );
+}

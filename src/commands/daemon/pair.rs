@@ -51,11 +51,12 @@ pub struct Args {
 /// A file for a QR code.
 #[derive(Debug, Clone)]
 pub struct Picture {
-    path: PathBuf,
-    draw: fn(&qr::Code) -> Vec<u8>,
+    pub(in crate::commands) path: PathBuf,
+    pub(in crate::commands) draw: fn(&qr::Code) -> Vec<u8>,
 }
 
-fn picture(text: &str) -> Result<Picture, &'static str> {
+/// Takes the name of a picture file.
+pub(in crate::commands) fn picture(text: &str) -> Result<Picture, &'static str> {
     let path = PathBuf::from(text);
     let draw: fn(&qr::Code) -> Vec<u8> = match path.extension().and_then(|it| it.to_str()) {
         Some("svg") => |code| code.svg().into_bytes(),
@@ -248,7 +249,7 @@ impl Pairing {
 }
 
 /// Returns the code for this terminal, or a line that says why there is none.
-fn scan(context: &Context, code: Option<&qr::Code>) -> String {
+pub(in crate::commands) fn scan(context: &Context, code: Option<&qr::Code>) -> String {
     let columns =
         output::terminal_columns().or_else(|| context.env.text(env::COLUMNS)?.trim().parse().ok());
     match (code, columns) {
@@ -268,7 +269,11 @@ fn scan(context: &Context, code: Option<&qr::Code>) -> String {
 }
 
 /// Writes a private file, never over another one unless forced.
-fn put(path: &Path, content: &[u8], force: bool) -> Result<(), CommandError> {
+pub(in crate::commands) fn put(
+    path: &Path,
+    content: &[u8],
+    force: bool,
+) -> Result<(), CommandError> {
     if let Some(tree) = git_work_tree(path) {
         output::note(&format!(
             "Warning: {} is inside the git work tree {}: it is a secret, do not commit it",
@@ -340,7 +345,7 @@ fn too_old() -> CommandError {
     .hint("update the daemon; or set daemon.relay.enabled in its config.json and restart it")
 }
 
-fn too_long_for_qr() -> CommandError {
+pub(in crate::commands) fn too_long_for_qr() -> CommandError {
     CommandError::new(
         "QR_TOO_LONG",
         Exit::Failed,

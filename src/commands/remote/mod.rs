@@ -6,6 +6,7 @@ pub mod check;
 pub mod edit;
 mod effective;
 pub mod ls;
+pub mod qr;
 pub mod rename;
 pub mod repair;
 pub mod rm;
@@ -44,6 +45,8 @@ pub enum Command {
     Rename(rename::Args),
     /// Give a remote a new pairing offer
     Repair(repair::Args),
+    /// Show the pairing offer of a remote as a QR code, for a phone
+    Qr(qr::Args),
     /// Refuse every connection to a daemon, by its key
     Block(block::Args),
     /// Take that back
@@ -64,6 +67,7 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Unset(args) => set::unset(context, args),
         Command::Rename(args) => rename::run(context, args),
         Command::Repair(args) => repair::run(context, args),
+        Command::Qr(args) => qr::run(context, args),
         Command::Block(args) => block::run(context, args),
         Command::Unblock(args) => block::unblock(context, args),
         Command::Edit(args) => edit::run(context, args),

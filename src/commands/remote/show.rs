@@ -11,7 +11,7 @@ use crate::remote::{Remote, Route};
 use crate::target::Target;
 
 /// Where links lead a browser; the link works with any other base too.
-const APP_URL: &str = "https://app.paseo.sh";
+pub(super) const APP_URL: &str = "https://app.paseo.sh";
 
 /// Arguments of `paseo remote show`
 #[derive(Debug, clap::Args)]
