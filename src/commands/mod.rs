@@ -1,6 +1,7 @@
 //! The commands: the enum of them, and dispatch. One file per verb: its arguments, then `run`.
 
 pub mod agent;
+pub mod chat;
 pub mod clone;
 pub mod completion;
 pub mod config;
@@ -119,6 +120,9 @@ pub enum Command {
     /// Open a shell on the daemon's machine
     #[cfg(unix)]
     Shell(terminal::shell::Args),
+    /// Leave messages in rooms (daemons of 0.1.65)
+    #[command(subcommand, hide = true)]
+    Chat(chat::Command),
     /// Run prompts by the clock
     #[command(subcommand)]
     Schedule(schedule::Command),
@@ -238,6 +242,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Terminal(command) => terminal::dispatch(context, command),
         #[cfg(unix)]
         Command::Shell(args) => terminal::shell::run(context, args),
+        Command::Chat(command) => chat::dispatch(context, command),
         Command::Schedule(command) => schedule::dispatch(context, command),
         Command::Heartbeat(command) => heartbeat::dispatch(context, command),
         Command::Worktree(command) => worktree::dispatch(context, command),

@@ -23,10 +23,12 @@ fn wrap<E: Error + Send + Sync + 'static>(
     }
 }
 
+/// What helps when something is no offer.
+const GET_AN_OFFER: &str = "on the daemon's machine, get an offer with: paseo daemon pair";
+
 impl From<OfferError> for CommandError {
     fn from(error: OfferError) -> Self {
-        wrap("INVALID_OFFER", Exit::Usage, error)
-            .hint("on the daemon's machine, get an offer with: paseo daemon pair")
+        wrap("INVALID_OFFER", Exit::Usage, error).hint(GET_AN_OFFER)
     }
 }
 
@@ -35,7 +37,7 @@ impl From<SourceError> for CommandError {
         match error {
             SourceError::Offer(error) => error.into(),
             SourceError::File(error) => error.into(),
-            other => wrap("INVALID_OFFER", Exit::Usage, other),
+            other => wrap("INVALID_OFFER", Exit::Usage, other).hint(GET_AN_OFFER),
         }
     }
 }

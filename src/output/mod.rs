@@ -5,6 +5,7 @@
 //! 3. Text that came from elsewhere is made safe for terminals, and left alone in pipes and JSON.
 //! 4. Prompts appear only on a terminal, and never with `--batch`.
 
+mod progress;
 mod prompt;
 pub mod qr;
 mod sanitize;
@@ -18,6 +19,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 use serde_json::Value;
 
+pub use progress::Progress;
 pub use prompt::{ask_hidden, ask_yes};
 pub use sanitize::{safe_line, safe_text};
 pub use stream::{ReaderGone, Stream};
@@ -141,6 +143,9 @@ pub struct Cell {
     pub text: String,
     /// Its colour on a terminal.
     pub color: Option<AnsiColor>,
+    /// Whether a terminal shows its line feeds as such; elsewhere they stay in any case. Only in the last
+    /// column, and only where nobody takes a further line for a further row.
+    pub lines: bool,
 }
 
 impl Cell {
@@ -149,6 +154,17 @@ impl Cell {
         Self {
             text: text.into(),
             color: Some(color),
+            lines: false,
+        }
+    }
+}
+
+impl Cell {
+    /// A cell that may have several lines.
+    pub fn of_lines(text: impl Into<String>) -> Self {
+        Self {
+            lines: true,
+            ..text.into().into()
         }
     }
 }
@@ -158,6 +174,7 @@ impl<T: Into<String>> From<T> for Cell {
         Self {
             text: text.into(),
             color: None,
+            lines: false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Settings, Table, safe_line, styled};
+use super::{Settings, Table, safe_line, safe_text, styled};
 
 const GAP: &str = "  ";
 
@@ -18,7 +18,10 @@ pub(super) fn render(table: &Table, settings: &Settings) -> String {
         .map(|row| {
             row.cells
                 .iter()
-                .map(|c| safe_line(&c.text, settings.terminal).into_owned())
+                .map(|cell| match cell.lines {
+                    true => safe_text(&cell.text, settings.terminal).into_owned(),
+                    false => safe_line(&cell.text, settings.terminal).into_owned(),
+                })
                 .collect()
         })
         .collect();
@@ -145,5 +148,12 @@ mod tests {
     fn control_characters_do_not_reach_a_terminal() {
         let text = render(&table(&[["\u{1b}]0;x\u{7}", "a\nb"]]), &settings());
         assert!(!text.contains('\u{1b}') && !text.contains('\u{7}') && text.lines().count() == 2);
+        let mut table = table(&[["1", ""]]);
+        table.rows[0].cells[1] = Cell::of_lines("a\u{1b}\nb");
+        let text = render(&table, &settings());
+        assert!(
+            !text.contains('\u{1b}') && text.ends_with("\nb\n"),
+            "{text}"
+        );
     }
 }

@@ -18,6 +18,7 @@ macro_rules! requests {
 
 pub mod agents;
 pub mod base64;
+pub mod chat;
 pub mod daemon;
 pub mod e2ee;
 pub mod lifecycle;

@@ -1,10 +1,11 @@
 //! `paseo daemon status`, `stop`, `restart`: the right daemon, and no other.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::built_in::BuiltIn;
 use crate::fake_daemon::FakeDaemon;
 use crate::sandbox::{Sandbox, binary};
 
@@ -43,26 +44,6 @@ fn keys(value: &Value) -> Vec<&str> {
         .keys()
         .map(String::as_str)
         .collect()
-}
-
-/// Starts the built-in daemon in the sandbox, and waits until it listens.
-fn built_in(sandbox: &Sandbox) -> Child {
-    let mut child = sandbox
-        .command(binary().as_os_str())
-        .args(["daemon", "run", "--listen", "127.0.0.1:0"])
-        .env("NO_COLOR", "1")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap())
-        .lines()
-        .map(Result::unwrap);
-    lines
-        .find(|line| line.contains("ready"))
-        .expect("it says that it is ready");
-    std::thread::spawn(move || lines.for_each(drop));
-    child
 }
 
 #[test]
@@ -167,18 +148,18 @@ fn the_id_of_another_process_gets_no_signal() {
 #[test]
 fn a_daemon_that_is_asked_ends() {
     let sandbox = home("127.0.0.1:0", "srv_1");
-    let mut child = built_in(&sandbox);
+    let mut daemon = BuiltIn::start(&sandbox, &[]);
     let status = sandbox.run(&["status", "--json"]).json();
     assert_eq!(
         (&status["localDaemon"], &status["pid"]),
-        (&"running".into(), &child.id().into())
+        (&"running".into(), &daemon.child.id().into())
     );
     sandbox.run(&["restart"]).failed(1, "no supervisor");
     let stopped = sandbox.run(&["daemon", "stop", "--json"]).json();
     assert_eq!(stopped["action"], "stopped");
     assert_eq!(stopped["reason"], "lifecycle_shutdown_rpc");
-    assert_eq!(stopped["pid"], child.id().to_string());
-    assert!(child.wait().unwrap().success());
+    assert_eq!(stopped["pid"], daemon.child.id().to_string());
+    assert!(daemon.child.wait().unwrap().success());
     assert!(!sandbox.path(HOME).join("paseo.pid").exists());
 }
 
@@ -227,14 +208,14 @@ fn a_daemon_elsewhere_ends_only_when_somebody_says_so() {
         .failed(2, "--home");
     assert_eq!(asked(&daemon), Vec::<String>::new());
     let sandbox = home("127.0.0.1:0", "srv_1");
-    let mut child = built_in(&sandbox);
+    let mut daemon = BuiltIn::start(&sandbox, &[]);
     let pid: Value = serde_json::from_str(&sandbox.read(&format!("{HOME}/paseo.pid"))).unwrap();
     let at = pid["listen"].as_str().unwrap();
     let stopped = sandbox
         .run(&["--host", at, "daemon", "stop", "--yes", "--json"])
         .json();
     assert_eq!(stopped["action"], "stopped");
-    assert!(child.wait().unwrap().success());
+    assert!(daemon.child.wait().unwrap().success());
 }
 
 /// A script that is called `paseo`, and who it calls.

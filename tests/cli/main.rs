@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod agents;
+mod agents_terminal;
+mod built_in;
 mod completion;
 mod completion_live;
 mod daemon_control;

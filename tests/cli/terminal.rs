@@ -32,10 +32,10 @@ impl Terminal {
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env_clear();
+        command.env("TERM", "dumb");
         for (name, value) in sandbox.env() {
             command.env(name, value);
         }
-        command.env("TERM", "dumb");
         command.env_remove(without);
         command.cwd(sandbox.path(""));
         let child = pty.slave.spawn_command(command).unwrap();

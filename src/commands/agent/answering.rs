@@ -3,10 +3,18 @@
 use std::collections::VecDeque;
 use std::io::BufRead;
 
+use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::questions::Questions;
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::PermissionAnswer;
+
+/// The kind of requests whose answer is data.
+const QUESTION: &str = "question";
+
+/// Refuses to answer questions.
+const REFUSE: &str = "/deny";
 
 /// Longest line that is read, in bytes.
 const MAX_LINE: u64 = 1024;
@@ -15,7 +23,20 @@ const MAX_LINE: u64 = 1024;
 pub(super) struct Asking {
     lines: mpsc::Receiver<String>,
     waiting: VecDeque<PermissionRequest>,
+    /// Those of the first request, when it has some.
+    questions: Option<Questions>,
     closed: bool,
+}
+
+/// What a line is.
+#[derive(Debug)]
+pub(super) enum Typed {
+    /// No answer.
+    Nothing,
+    /// The answer to a question, behind which there is another.
+    Next(String),
+    /// The answer to the request with this id.
+    Answer(String, PermissionAnswer),
 }
 
 impl Asking {
@@ -35,6 +56,7 @@ impl Asking {
         Self {
             lines,
             waiting: VecDeque::new(),
+            questions: None,
             closed: false,
         }
     }
@@ -66,27 +88,46 @@ impl Asking {
         std::future::pending().await
     }
 
-    /// Reads a line as the answer to the first request; `None` when it is none, which leaves the request
-    /// as it is.
-    pub(super) fn answer(&self, line: &str) -> Option<(String, PermissionAnswer)> {
-        let request = self.waiting.front()?;
+    /// Reads a line as an answer to the first request. One that is none leaves the request as it is.
+    pub(super) fn answer(&mut self, line: &str) -> Typed {
+        let Some(request) = self.waiting.front() else {
+            return Typed::Nothing;
+        };
+        let id = request.id.clone();
+        if let Some(questions) = &mut self.questions {
+            if line.trim() == REFUSE {
+                return Typed::Answer(id, deny(None));
+            }
+            questions.answer(line);
+            return match (questions.next(), questions.answers()) {
+                (None, Some(answers)) => Typed::Answer(id, allow(None, Some(answers))),
+                (next, _) => next.map_or(Typed::Nothing, Typed::Next),
+            };
+        }
         let choices = choices(request);
         let line = line.trim().to_lowercase();
         let choice = match line.as_str() {
             "y" | "yes" => choices.iter().find(|choice| choice.allows),
             "n" | "no" => choices.iter().find(|choice| !choice.allows),
             number => {
-                let number: usize = number.parse().ok()?;
-                choices.get(number.checked_sub(1)?)
+                let number = number.parse::<usize>().ok();
+                number.and_then(|number| choices.get(number.checked_sub(1)?))
             }
-        }?;
-        Some((request.id.clone(), choice.answer()))
+        };
+        choice.map_or(Typed::Nothing, |choice| Typed::Answer(id, choice.answer()))
     }
 
     /// Returns the question about the first request. What was typed before it is no answer to it.
     fn question(&mut self) -> Option<String> {
         while self.lines.try_recv().is_ok() {}
+        self.questions = None;
         let request = self.waiting.front()?;
+        if request.kind == QUESTION {
+            self.questions = Questions::of(request);
+            if let Some(questions) = &self.questions {
+                return questions.next();
+            }
+        }
         let choices = choices(request);
         if choices.is_empty() {
             return Some("  (answer with: paseo permit allow … --input JSON)\n".to_owned());
@@ -109,24 +150,32 @@ struct Choice {
 impl Choice {
     fn answer(&self) -> PermissionAnswer {
         match self.allows {
-            true => PermissionAnswer::Allow {
-                selected_action_id: self.id.clone(),
-                updated_input: None,
-                updated_permissions: None,
-            },
-            false => PermissionAnswer::Deny {
-                selected_action_id: self.id.clone(),
-                message: None,
-                interrupt: None,
-            },
+            true => allow(self.id.clone(), None),
+            false => deny(self.id.clone()),
         }
+    }
+}
+
+fn allow(selected_action_id: Option<String>, updated_input: Option<Value>) -> PermissionAnswer {
+    PermissionAnswer::Allow {
+        selected_action_id,
+        updated_input,
+        updated_permissions: None,
+    }
+}
+
+fn deny(selected_action_id: Option<String>) -> PermissionAnswer {
+    PermissionAnswer::Deny {
+        selected_action_id,
+        message: None,
+        interrupt: None,
     }
 }
 
 /// Returns the choices of a request. Questions have none: their answer is data.
 fn choices(request: &PermissionRequest) -> Vec<Choice> {
     let actions = request.actions.as_deref().unwrap_or_default();
-    if request.kind == "question" {
+    if request.kind == QUESTION {
         return Vec::new();
     }
     if actions.is_empty() {
@@ -157,6 +206,7 @@ mod tests {
         let asking = Asking {
             lines,
             waiting: VecDeque::new(),
+            questions: None,
             closed: false,
         };
         (sender, asking)
@@ -177,15 +227,17 @@ mod tests {
         let (_sender, mut asking) = asking();
         assert!(asking.add(request("1")).unwrap().contains("2) Reject"));
         assert_eq!(asking.add(request("2")), None);
-        let chosen = |line: &str| {
-            asking.answer(line).map(|(_, answer)| match answer {
+        let mut chosen = |line: &str| match asking.answer(line) {
+            Typed::Answer(
+                _,
                 PermissionAnswer::Allow {
                     selected_action_id, ..
                 }
                 | PermissionAnswer::Deny {
                     selected_action_id, ..
-                } => selected_action_id.unwrap(),
-            })
+                },
+            ) => selected_action_id,
+            _ => None,
         };
         assert_eq!(chosen("1\n").as_deref(), Some("always"));
         assert_eq!(chosen("n").as_deref(), Some("reject"));
@@ -194,6 +246,36 @@ mod tests {
         }
         assert!(asking.remove("1").is_some());
         assert_eq!(asking.remove("2"), None);
+    }
+
+    #[test]
+    fn questions_are_asked_in_turn_and_can_be_refused() {
+        let (_sender, mut asking) = asking();
+        let question: PermissionRequest = serde_json::from_value(json!({
+            "id": "q", "provider": "p", "name": "n", "kind": "question", "input": {"questions": [
+                {"question": "One?", "header": "one", "options": [{"label": "A"}]},
+                {"question": "Two?", "header": "two"},
+            ]},
+        }))
+        .unwrap();
+        assert!(asking.add(question.clone()).unwrap().contains("One?"));
+        assert!(matches!(asking.answer("1"), Typed::Next(next) if next.contains("Two?")));
+        let Typed::Answer(id, PermissionAnswer::Allow { updated_input, .. }) = asking.answer("y")
+        else {
+            panic!("it is answered");
+        };
+        assert_eq!(id, "q");
+        assert_eq!(
+            updated_input.unwrap(),
+            json!({"answers": {"one": "A", "two": "y"}})
+        );
+        asking.remove("q");
+        asking.add(question);
+        let refused = asking.answer("/deny");
+        assert!(matches!(
+            refused,
+            Typed::Answer(_, PermissionAnswer::Deny { .. })
+        ));
     }
 
     #[tokio::test]

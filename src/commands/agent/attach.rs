@@ -1,6 +1,6 @@
 //! `paseo attach`: see what an agent does, as it does it.
 
-use super::answering::Asking;
+use super::answering::{Asking, Typed};
 use super::attach_text::{AttachText, Text, permission};
 use super::live::Live;
 use super::ls::short_id;
@@ -136,12 +136,17 @@ impl Attached<'_> {
     }
 
     async fn answer(&mut self, line: &str) -> Result<(), Stop> {
-        let answer = self.asking.as_ref().and_then(|asking| asking.answer(line));
-        if let Some((id, answer)) = answer {
-            self.send(&id, answer).await?;
-            self.next_question(&id).await?;
+        let Some(asking) = &mut self.asking else {
+            return Ok(());
+        };
+        match asking.answer(line) {
+            Typed::Nothing => Ok(()),
+            Typed::Next(question) => Ok(self.stream.text(&question).await?),
+            Typed::Answer(id, answer) => {
+                self.send(&id, answer).await?;
+                self.next_question(&id).await
+            }
         }
-        Ok(())
     }
 
     async fn send(&self, id: &str, answer: PermissionAnswer) -> Result<(), Stop> {

@@ -24,6 +24,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     args.which.check("delete")?;
     let tally = context.with_daemon(async |daemon| {
         let agents = args.which.fetch(daemon, DOING).await?;
+        args.which
+            .confirm(context, "Delete for good", &agents)
+            .await?;
         let running = agents.iter().filter(|agent| agent.status == "running");
         let cancel = |agent: &AgentSnapshot| CancelAgent {
             agent_id: agent.id.clone(),

@@ -1,12 +1,14 @@
 //! What `stop` and `delete` share: one agent, all of them, or those in a directory; and the count of them.
 
+use std::io::IsTerminal;
+
 use serde_json::json;
 
 use super::ls::short_id;
 use super::{directory, resolve};
 use crate::client::{CallError, DaemonClient};
-use crate::commands::Outcome;
 use crate::commands::failure::Doing;
+use crate::commands::{Context, Outcome};
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Column, Output, Row, Table};
 use crate::protocol::agents::{AgentSnapshot, FetchAgents};
@@ -29,6 +31,10 @@ pub struct Which {
     /// Agents in this directory of the daemon's machine, and below
     #[arg(long, value_name = "PATH")]
     pub cwd: Option<String>,
+
+    /// Do not ask whether all of them are meant
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 impl Which {
@@ -67,6 +73,33 @@ impl Which {
                 });
                 Ok(agents)
             }
+        }
+    }
+
+    /// Asks whether several agents are meant; only where somebody is there to answer, so that scripts go on
+    /// as they always did.
+    pub(super) async fn confirm(
+        &self,
+        context: &Context,
+        verb: &str,
+        agents: &[AgentSnapshot],
+    ) -> Result<(), CommandError> {
+        let asks = (self.all || self.cwd.is_some()) && !self.yes;
+        if !asks || agents.is_empty() || context.is_batch() || !std::io::stderr().is_terminal() {
+            return Ok(());
+        }
+        let question = match agents {
+            [agent] => format!("{verb} agent {}?", short_id(&agent.id)),
+            agents => format!("{verb} {} agents?", agents.len()),
+        };
+        // The connection is kept alive meanwhile.
+        let answer = tokio::task::spawn_blocking(move || output::ask_yes(&question)).await;
+        match answer {
+            Ok(Ok(true)) => Ok(()),
+            _ => Err(
+                CommandError::new("NOT_CONFIRMED", Exit::Failed, "nothing was changed")
+                    .hint("--yes asks no question"),
+            ),
         }
     }
 
@@ -156,6 +189,7 @@ mod tests {
             id: None,
             all: false,
             cwd: Some("/src/app/".to_owned()),
+            yes: false,
         };
         assert!(which.holds("/src/app") && which.holds("/src/app/x"));
         assert!(!which.holds("/src/apple") && !which.holds("/src"));

@@ -18,6 +18,7 @@ pub mod ls;
 mod many;
 pub mod mode;
 mod outcome;
+mod questions;
 pub mod reload;
 pub(super) mod resolve;
 pub mod run;
@@ -30,6 +31,7 @@ mod tool_line;
 mod transcript;
 pub mod update;
 pub mod wait;
+mod watching;
 
 use clap::Subcommand;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::commands::{Context, Outcome};
 use crate::error::Exit;
-use crate::output::{self, Column, Output, Row, Table};
+use crate::output::{self, Cell, Column, Output, Row, Table};
 use crate::protocol::lifecycle::{WaitStatus, Waited};
 
 /// Returns the exit status that tells of the agent.
@@ -76,7 +76,7 @@ impl Told {
         let cells = vec![
             self.agent_id.as_str().into(),
             self.status.into(),
-            self.message.as_str().into(),
+            Cell::of_lines(&self.message),
         ];
         let columns = vec![
             Column("AGENT ID", 12),

@@ -1,9 +1,10 @@
 //! `paseo send`: another prompt for an agent.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use super::outcome::{self, Told};
-use super::{images, resolve};
+use super::{images, resolve, watching};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context};
@@ -103,7 +104,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         let agent_id = resolve::accepted(reply, DOING)?.agent_id;
         match args.no_wait {
             true => Ok(None),
-            false => Ok(Some((agent_id.clone(), wait(daemon, agent_id).await?))),
+            false => {
+                let waiting = pin!(wait(daemon, agent_id.clone()));
+                let waited = watching::until(context, daemon, &agent_id, waiting).await?;
+                Ok(Some((agent_id, waited)))
+            }
         }
     })?;
     let Some((agent_id, waited)) = waited else {

@@ -24,6 +24,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let tally = context.with_daemon(async |daemon| {
         let mut agents = args.which.fetch(daemon, DOING).await?;
         agents.retain(|agent| agent.status == "running");
+        args.which.confirm(context, "Interrupt", &agents).await?;
         let request = |agent: &crate::protocol::agents::AgentSnapshot| CancelAgent {
             agent_id: agent.id.clone(),
         };

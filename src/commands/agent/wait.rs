@@ -1,14 +1,17 @@
 //! `paseo wait`: until an agent is no longer running.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use super::outcome::{self, Told};
-use super::{resolve, transcript};
+use super::{resolve, transcript, watching};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context, duration};
 use crate::complete;
+use crate::env;
 use crate::error::CommandError;
+use crate::output::Progress;
 use crate::protocol::lifecycle::{WaitForFinish, WaitStatus, Waited};
 use crate::protocol::timeline::{Direction, FetchTimeline, TimelineItem};
 
@@ -46,7 +49,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let id = resolve::named(&args.id)?.agent_id;
     let timeout = limit(args.timeout.as_deref(), "Invalid timeout value")?;
     let (waited, activity) = context.with_daemon(async |daemon| {
-        let waited = until_finished(daemon, id.clone(), timeout).await?;
+        // The stream is asked for by the full id, which this one may be the beginning of.
+        let waiting = pin!(until_finished(daemon, id.clone(), timeout));
+        let waited = match full(context, daemon, &id).await {
+            Some(id) => watching::until(context, daemon, &id, waiting).await?,
+            None => waiting.await?,
+        };
         let activity = match waited.status {
             WaitStatus::Idle | WaitStatus::Timeout => recent(daemon, &waited).await,
             WaitStatus::Error | WaitStatus::Permission => None,
@@ -65,6 +73,17 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         message,
     }
     .with(outcome::exit(&waited)))
+}
+
+/// Returns the full id of an agent, when somebody sees what it does meanwhile.
+async fn full(context: &Context, daemon: &DaemonClient, id: &str) -> Option<String> {
+    Progress::on_terminal(context.env.text(env::TERM))?;
+    let request = resolve::named(id).ok()?;
+    let reply = daemon
+        .call_within(&request, Some(PREVIEW_LIMIT))
+        .await
+        .ok()?;
+    resolve::found(reply, DOING).ok().map(|agent| agent.id)
 }
 
 /// Parses the limit of a wait; empty is none.

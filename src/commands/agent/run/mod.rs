@@ -5,10 +5,12 @@ mod schema;
 mod structured;
 mod workspace;
 
+use std::pin::pin;
+
 use plan::Plan;
 
 use super::outcome::{self, paseo};
-use super::{started, wait};
+use super::{started, wait, watching};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::isolation::WorktreeFlags;
@@ -115,7 +117,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         let agent = create(daemon, &request).await?;
         match plan.background {
             true => Ok(Ended::Background(agent)),
-            false => follow(daemon, agent, &plan).await,
+            false => follow(context, daemon, agent, &plan).await,
         }
     })?;
     Ok(match ended {
@@ -168,15 +170,22 @@ async fn create(
 }
 
 async fn follow(
+    context: &Context,
     daemon: &DaemonClient,
     agent: AgentSnapshot,
     plan: &Plan,
 ) -> Result<Ended, CommandError> {
+    let waiting = pin!(wait::until_finished(
+        daemon,
+        agent.id.clone(),
+        plan.wait_limit
+    ));
     tokio::select! {
-        waited = wait::until_finished(daemon, agent.id.clone(), plan.wait_limit) => {
+        biased;
+        _ = tokio::signal::ctrl_c() => Ok(Ended::Detached(agent)),
+        waited = watching::until(context, daemon, &agent.id, waiting) => {
             Ok(Ended::Waited(agent, Box::new(waited?)))
         }
-        _ = tokio::signal::ctrl_c() => Ok(Ended::Detached(agent)),
     }
 }
 

@@ -1,12 +1,14 @@
 //! `paseo run --output-schema`: an answer that is JSON of a given form, asked for up to three times.
 
+use std::pin::pin;
+
 use serde_json::Value;
 
 use super::create;
 use super::plan::Plan;
 use super::schema::Schema;
 use crate::client::DaemonClient;
-use crate::commands::agent::{outcome, resolve, wait};
+use crate::commands::agent::{outcome, resolve, wait, watching};
 use crate::commands::{CommandResult, Context};
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
@@ -47,7 +49,8 @@ async fn ask(context: &Context, daemon: &DaemonClient, plan: &Plan) -> Result<Va
         if attempt > 0 {
             send(daemon, &agent, next_prompt(&prompt, &wrong)).await?;
         }
-        let waited = wait::until_finished(daemon, agent.clone(), plan.wait_limit).await?;
+        let waiting = pin!(wait::until_finished(daemon, agent.clone(), plan.wait_limit));
+        let waited = watching::until(context, daemon, &agent, waiting).await?;
         outcome::name_the_answer(context, &waited);
         let answer = answer(daemon, &agent, waited).await?;
         match schema.judge(&answer) {

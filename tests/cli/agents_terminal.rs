@@ -1,0 +1,140 @@
+//! Commands about agents with a person at the terminal.
+
+use serde_json::Value;
+
+use crate::built_in::BuiltIn;
+use crate::sandbox::{Sandbox, binary};
+use crate::terminal::Terminal;
+
+/// A daemon with a scripted agent that asks, and one that is as slow as the test wants: it reads a pipe.
+fn world() -> (Sandbox, BuiltIn) {
+    let mut sandbox = Sandbox::new();
+    let pipe = sandbox.path("pipe");
+    let made = std::process::Command::new("mkfifo")
+        .arg(&pipe)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let slow = format!("slow=sh -c 'echo on my way; cat {}'", pipe.display());
+    let daemon = BuiltIn::start(&sandbox, &["--agent", "asks=mock:", "--agent", &slow]);
+    sandbox.set("PASEO_HOST", &daemon.address);
+    (sandbox, daemon)
+}
+
+fn terminal(sandbox: &Sandbox, args: &[&str]) -> Terminal {
+    Terminal::start(sandbox, binary().to_str().unwrap(), args, "PASEO_BATCH")
+}
+
+/// Starts an agent, and returns its id.
+fn run(sandbox: &Sandbox, provider: &str, prompt: &str) -> String {
+    let ran = sandbox.run(&["run", "-d", "--provider", provider, prompt, "-q"]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    ran.stdout.trim().to_owned()
+}
+
+#[test]
+fn a_permission_is_answered_in_place() {
+    for (typed, then) in [("y", "[Permission allow]"), ("2", "[Permission deny]")] {
+        let (sandbox, _daemon) = world();
+        let agent = run(&sandbox, "asks", "ask");
+        let mut attached = terminal(&sandbox, &["attach", &agent]);
+        attached.wait_for("[Permission Required] execute");
+        attached.wait_for("1) Allow once   2) Deny   [y/n/number]");
+        // That is no answer.
+        attached.type_in("perhaps\r");
+        attached.type_in(&format!("{typed}\r"));
+        attached.wait_for(then);
+        attached.wait_for("Done.");
+        attached.type_in("\u{3}");
+        let (status, shown) = attached.end();
+        assert_eq!(status, 0, "{shown}");
+        assert!(shown.contains("Detaching from agent..."), "{shown}");
+    }
+}
+
+#[test]
+fn a_question_is_answered_in_place() {
+    for (typed, then) in [
+        ("2", r#"answered {"answers":{"surface":"CLI"}}."#),
+        (
+            "both of them",
+            r#"answered {"answers":{"surface":"both of them"}}."#,
+        ),
+        ("/deny", "not answered."),
+    ] {
+        let (sandbox, _daemon) = world();
+        let agent = run(&sandbox, "asks", "question");
+        let mut attached = terminal(&sandbox, &["attach", &agent]);
+        attached.wait_for("2) CLI\r\n");
+        attached.wait_for("/deny refuses]");
+        attached.type_in(&format!("{typed}\r"));
+        attached.wait_for(then);
+    }
+}
+
+#[test]
+fn a_wait_shows_what_the_agent_does_and_leaves_no_trace() {
+    let (mut sandbox, _daemon) = world();
+    sandbox.set("TERM", "xterm");
+    sandbox.set("NO_COLOR", "1");
+    let args = ["run", "--provider", "slow", "--title", "t", "x"];
+    let mut running = terminal(&sandbox, &args);
+    running.wait_for("\r\u{1b}[2K");
+    running.wait_for("s  on my way");
+    std::fs::write(sandbox.path("pipe"), "there\n").unwrap();
+    let (status, shown) = running.end();
+    assert_eq!(status, 0, "{shown}");
+    let (_, last) = shown.rsplit_once("\r\u{1b}[2K").unwrap();
+    assert!(last.starts_with("AGENT ID"), "{shown:?}");
+
+    // Ctrl-C leaves the agent, and says how to come back.
+    let mut running = terminal(&sandbox, &args);
+    running.wait_for("s  on my way");
+    running.type_in("\u{3}");
+    let (status, shown) = running.end();
+    assert_eq!(status, 130, "{shown}");
+    assert!(shown.contains("attach"), "{shown}");
+
+    // Nothing of it where nobody looks.
+    let pipe = sandbox.path("pipe");
+    let writer = std::thread::spawn(move || std::fs::write(pipe, "there\n"));
+    let piped = sandbox.run(&args);
+    writer.join().unwrap().unwrap();
+    assert_eq!(piped.status, 0, "{piped:?}");
+    assert!(!piped.stderr.contains('\u{1b}'), "{piped:?}");
+}
+
+#[test]
+fn many_agents_go_only_after_somebody_said_yes() {
+    let (sandbox, _daemon) = world();
+    for _ in 0..2 {
+        run(&sandbox, "asks", "wait");
+    }
+    let count = |sandbox: &Sandbox, status: &str| {
+        let agents = sandbox.run(&["ls", "--json"]).json();
+        let is = |agent: &&Value| agent["status"] == status;
+        agents.as_array().unwrap().iter().filter(is).count()
+    };
+    for (args, question) in [
+        (["stop", "--all"], "Interrupt 2 agents? [y/N] "),
+        (["delete", "--all"], "Delete for good 2 agents? [y/N] "),
+    ] {
+        let mut asked = terminal(&sandbox, &args);
+        asked.wait_for(question);
+        asked.type_in("\r");
+        let (status, shown) = asked.end();
+        assert_eq!(status, 1, "{shown}");
+        assert_eq!(count(&sandbox, "running"), 2);
+    }
+    let mut asked = terminal(&sandbox, &["stop", "--all"]);
+    asked.wait_for("[y/N] ");
+    asked.type_in("y\r");
+    assert_eq!(asked.end().0, 0);
+    assert_eq!(count(&sandbox, "running"), 0);
+    let (status, shown) = terminal(&sandbox, &["delete", "--all", "--yes"]).end();
+    assert_eq!((status, count(&sandbox, "idle")), (0, 0), "{shown}");
+    run(&sandbox, "asks", "tool");
+    // A script is not asked.
+    let ran = sandbox.run(&["delete", "--all", "--json"]);
+    assert_eq!(ran.json()["deletedCount"], 1);
+}
