@@ -110,7 +110,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true)]
     pub batch: bool,
 
-    /// Do not ask before a change on a protected remote
+    /// Do not ask: before a change on a protected remote, before all agents go, before a daemon elsewhere ends
     #[arg(long, global = true)]
     pub yes: bool,
 

@@ -190,12 +190,13 @@ fn json_and_tables_are_those_of_the_official_cli() {
         let json = replay(name, args, &["--json"]);
         assert_eq!(json.status, *status, "{name}: {json:?}");
         let ours: Value = serde_json::from_str(&json.stdout).unwrap();
-        let official: Value = serde_json::from_str(&sample(name, "json", args)).unwrap();
+        let official: Value =
+            serde_json::from_str(&sample(&Sandbox::new(), name, "json", args)).unwrap();
         assert_eq!(ours, official, "{name}");
         let table = replay(name, args, &[]);
         assert_eq!(
             trimmed(&table.stdout),
-            trimmed(&sample(name, "table", args)),
+            trimmed(&sample(&Sandbox::new(), name, "table", args)),
             "{name}"
         );
     }
@@ -214,7 +215,10 @@ fn errors_have_the_official_codes() {
             let start = text.find('{').unwrap_or_else(|| panic!("{name}: {text}"));
             serde_json::from_str(&text[start..]).unwrap()
         };
-        let (ours, official) = (error(&ran.stderr), error(&sample(name, "error", args)));
+        let (ours, official) = (
+            error(&ran.stderr),
+            error(&sample(&Sandbox::new(), name, "error", args)),
+        );
         assert_eq!(
             ours["error"]["code"], official["error"]["code"],
             "{name}: {ran:?}"
@@ -250,7 +254,7 @@ fn transcripts_are_those_of_the_official_cli_with_thoughts_in_their_place() {
         let ours = replay(name, args, &[]);
         assert_eq!(ours.status, 0, "{ours:?}");
         let mut lines: Vec<&str> = ours.stdout.lines().collect();
-        let official = sample(name, "table", args);
+        let official = sample(&Sandbox::new(), name, "table", args);
         let mut expected: Vec<&str> = official.lines().collect();
         let thought = |line: &&&str| line.starts_with("[Thought]");
         assert_eq!(
@@ -373,7 +377,7 @@ fn replay(name: &str, args: &[&str], more: &[&str]) -> Ran {
     )
 }
 
-fn run(sandbox: &Sandbox, replay: &Replay, args: &[&str], more: &[&str]) -> Ran {
+pub(crate) fn run(sandbox: &Sandbox, replay: &Replay, args: &[&str], more: &[&str]) -> Ran {
     let mut all = vec!["--host", &replay.address];
     all.extend(args);
     all.extend(more);
@@ -381,12 +385,11 @@ fn run(sandbox: &Sandbox, replay: &Replay, args: &[&str], more: &[&str]) -> Ran 
 }
 
 /// Returns what the official CLI printed; asks it, where there is one to ask.
-fn sample(name: &str, form: &str, args: &[&str]) -> String {
+pub(crate) fn sample(sandbox: &Sandbox, name: &str, form: &str, args: &[&str]) -> String {
     let path = below_tests(&format!("samples/{name}.{form}"));
     #[expect(clippy::disallowed_methods, reason = "not part of the program")]
     if let Some(official) = std::env::var_os("PASEO_OFFICIAL_CLI") {
         let replay = Replay::start(&recording(name));
-        let sandbox = Sandbox::new();
         let mut command = sandbox.command(&official);
         command.args(args).args(["--host", &replay.address]);
         if form != "table" {
@@ -406,7 +409,7 @@ fn sample(name: &str, form: &str, args: &[&str]) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn recording(name: &str) -> PathBuf {
+pub(crate) fn recording(name: &str) -> PathBuf {
     below_tests(&format!("wire/{name}.jsonl"))
 }
 
@@ -417,6 +420,6 @@ fn below_tests(path: &str) -> PathBuf {
 }
 
 /// Blanks at the ends of lines are no part of a table.
-fn trimmed(text: &str) -> Vec<&str> {
+pub(crate) fn trimmed(text: &str) -> Vec<&str> {
     text.lines().map(str::trim_end).collect()
 }

@@ -14,7 +14,7 @@ pub(crate) struct FakeDaemon {
     requests: Arc<Mutex<Vec<Value>>>,
 }
 
-/// The payload of the reply to a request.
+/// The payload of the reply to a request; null refuses it.
 type Answer = fn(&Value) -> Value;
 
 impl FakeDaemon {
@@ -73,6 +73,12 @@ fn serve(stream: TcpStream, info: &Value, seen: &Mutex<Vec<Value>>, answer: Answ
         };
         seen.lock().unwrap().push(request.clone());
         let mut payload = answer(request);
+        if payload.is_null() {
+            let refusal = json!({ "requestId": request["requestId"], "requestType": kind,
+                "error": "refused by the test", "code": "handler_error" });
+            send(&mut socket, "rpc_error", &refusal);
+            continue;
+        }
         payload["requestId"] = request["requestId"].clone();
         let reply = match kind {
             "ping" => "pong".to_owned(),

@@ -15,6 +15,7 @@ mod fake_daemon;
 mod keystore;
 mod leaks;
 mod man;
+mod leaves;
 mod remotes;
 mod remotes_crash;
 mod remotes_edit;
@@ -22,6 +23,7 @@ mod remotes_more;
 mod remotes_terminal;
 #[path = "../support/replay.rs"]
 mod replay;
+mod replays;
 mod roads;
 mod sandbox;
 mod secrets;

@@ -31,10 +31,6 @@ pub struct Which {
     /// Agents in this directory of the daemon's machine, and below
     #[arg(long, value_name = "PATH")]
     pub cwd: Option<String>,
-
-    /// Do not ask whether all of them are meant
-    #[arg(short, long)]
-    pub yes: bool,
 }
 
 impl Which {
@@ -84,7 +80,7 @@ impl Which {
         verb: &str,
         agents: &[AgentSnapshot],
     ) -> Result<(), CommandError> {
-        let asks = (self.all || self.cwd.is_some()) && !self.yes;
+        let asks = (self.all || self.cwd.is_some()) && !context.global.yes;
         if !asks || agents.is_empty() || context.is_batch() || !std::io::stderr().is_terminal() {
             return Ok(());
         }
@@ -189,7 +185,6 @@ mod tests {
             id: None,
             all: false,
             cwd: Some("/src/app/".to_owned()),
-            yes: false,
         };
         assert!(which.holds("/src/app") && which.holds("/src/app/x"));
         assert!(!which.holds("/src/apple") && !which.holds("/src"));

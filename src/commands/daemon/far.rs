@@ -24,11 +24,10 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const STATUS_LIMIT: Duration = Duration::from_secs(5);
 
 /// Ends the selected daemon, and waits until it has left.
-pub(super) fn stop(context: &Context, yes: bool, patience: Duration) -> CommandResult {
+pub(super) fn stop(context: &Context, patience: Duration) -> CommandResult {
     let name = name(context)?;
     confirm(
         context,
-        yes,
         &format!("Stop the daemon {name}? It can only be started again there."),
     )?;
     let road = road(context)?;
@@ -56,11 +55,10 @@ pub(super) fn stop(context: &Context, yes: bool, patience: Duration) -> CommandR
 }
 
 /// Lets the selected daemon start anew, and waits until it is back.
-pub(super) fn restart(context: &Context, yes: bool, patience: Duration) -> CommandResult {
+pub(super) fn restart(context: &Context, patience: Duration) -> CommandResult {
     let name = name(context)?;
     confirm(
         context,
-        yes,
         &format!("Restart the daemon {name}? Its running agents are interrupted."),
     )?;
     let road = road(context)?;
@@ -138,8 +136,8 @@ async fn end(mut events: client::Events) {
 }
 
 /// Refuses, unless it was said on the command line or is said now.
-fn confirm(context: &Context, yes: bool, question: &str) -> Result<(), CommandError> {
-    if yes || (!context.is_batch() && output::ask_yes(question).unwrap_or(false)) {
+fn confirm(context: &Context, question: &str) -> Result<(), CommandError> {
+    if context.global.yes || (!context.is_batch() && output::ask_yes(question).unwrap_or(false)) {
         return Ok(());
     }
     let message = "this daemon is not the one of this machine";

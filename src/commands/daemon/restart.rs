@@ -31,10 +31,6 @@ pub struct Args {
     #[arg(long)]
     pub force: bool,
 
-    /// Do it to a daemon on another machine without a question
-    #[arg(long)]
-    pub yes: bool,
-
     /// With which settings it starts.
     #[command(flatten)]
     pub start: Start,
@@ -110,7 +106,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             let message = "a daemon on another machine starts with its own settings";
             return Err(CommandError::usage("LOCAL_ONLY", message));
         }
-        return far::restart(context, args.yes, limits.patience + COMING_BACK);
+        return far::restart(context, limits.patience + COMING_BACK);
     }
     let local = Local::read(context, args.home.as_ref(), &Overrides::default())?;
     let restarted = run_async(async {

@@ -41,10 +41,6 @@ pub struct Args {
     /// Seconds to wait after that [default: 3]
     #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
     pub kill_timeout: Option<String>,
-
-    /// Do it to a daemon on another machine without a question
-    #[arg(long)]
-    pub yes: bool,
 }
 
 /// Limits of a stop.
@@ -92,7 +88,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         args.kill_timeout.as_deref(),
     )?;
     if !local::is_meant(context, args.home.as_ref())? {
-        return far::stop(context, args.yes, limits.patience);
+        return far::stop(context, limits.patience);
     }
     let local = Local::read(context, args.home.as_ref(), &Overrides::default())?;
     let stopped = run_async(stop(context, &local, &limits))?;

@@ -1,0 +1,144 @@
+//! Every command that talks to a daemon, really run: against nobody, and against a daemon that refuses
+//! everything.
+
+use paseo::commands::effect::{EFFECTS, Effect};
+use serde_json::Value;
+
+use crate::fake_daemon::FakeDaemon;
+use crate::sandbox::Sandbox;
+
+/// What a command needs beside its words. Commands that are not here need nothing.
+const NEEDS: &[(&str, &[&str])] = &[
+    ("run", &["--provider", "p", "--cwd", "/x", "prompt"]),
+    ("import", &["--provider", "p", "session", "--cwd", "/x"]),
+    ("attach", &["a"]),
+    ("logs", &["a"]),
+    ("send", &["a", "prompt"]),
+    ("wait", &["a"]),
+    ("stop", &["a"]),
+    ("delete", &["a"]),
+    ("inspect", &["a"]),
+    ("archive", &["a"]),
+    ("agent mode", &["a", "m"]),
+    ("agent reload", &["a"]),
+    ("agent detach", &["a"]),
+    ("agent update", &["a", "--name", "n"]),
+    ("clone", &["o/r", "--dir", "/x", "--protocol", "ssh"]),
+    ("chat create", &["r"]),
+    ("chat inspect", &["r"]),
+    ("chat delete", &["r"]),
+    ("chat post", &["r", "m"]),
+    ("chat read", &["r"]),
+    ("chat wait", &["r"]),
+    ("provider models", &["p"]),
+    ("provider diagnostic", &["p"]),
+    ("project create", &["/x"]),
+    ("project rename", &["p", "n"]),
+    ("project delete", &["p"]),
+    (
+        "workspace create",
+        &["--isolation", "local", "--path", "/x"],
+    ),
+    ("workspace rename", &["w", "t"]),
+    ("workspace archive", &["w"]),
+    (
+        "worktree create",
+        &["--cwd", "/x", "--mode", "branch-off", "--new-branch", "b"],
+    ),
+    ("worktree ls", &["--cwd", "/x"]),
+    ("worktree archive", &["w", "--cwd", "/x"]),
+    ("terminal ls", &["--all"]),
+    ("terminal create", &["--cwd", "/x"]),
+    ("terminal capture", &["t"]),
+    ("terminal send-keys", &["t", "k"]),
+    ("terminal kill", &["t"]),
+    ("script ls", &["--workspace", "w"]),
+    ("script start", &["s", "--workspace", "w"]),
+    ("script stop", &["s", "--workspace", "w"]),
+    (
+        "schedule create",
+        &["x", "--cron", "* * * * *", "--provider", "p", "--cwd", "/x"],
+    ),
+    ("schedule inspect", &["s"]),
+    ("schedule logs", &["s"]),
+    ("schedule pause", &["s"]),
+    ("schedule resume", &["s"]),
+    ("schedule run-once", &["s"]),
+    ("schedule delete", &["s"]),
+    ("schedule update", &["s", "--name", "n"]),
+    ("heartbeat create", &["x", "--cron", "* * * * *"]),
+    ("heartbeat update", &["h", "--cron", "* * * * *"]),
+    ("heartbeat delete", &["h"]),
+    ("permit allow", &["a"]),
+    ("permit deny", &["a", "--all"]),
+    ("daemon stop", &["--yes"]),
+    ("daemon restart", &["--yes"]),
+    ("restart", &["--yes"]),
+];
+
+/// Commands that run on a terminal, or that others test: they do not end by themselves.
+const NOT_HERE: &[&str] = &["shell", "terminal attach"];
+
+/// Calls `check` with the command line of each command that talks to a daemon.
+fn each(mut check: impl FnMut(&str, Vec<&str>)) {
+    let mut count = 0;
+    for (words, effect) in EFFECTS {
+        if *effect == Effect::Local || words.starts_with("remote") || NOT_HERE.contains(words) {
+            continue;
+        }
+        let own = words.strip_prefix("agent ").unwrap_or(words);
+        let needs = NEEDS.iter().find(|(name, _)| name == words || *name == own);
+        let mut args: Vec<&str> = words.split(' ').collect();
+        args.extend(needs.map_or(&[][..], |(_, needs)| needs));
+        check(words, args);
+        count += 1;
+    }
+    assert!(count > 60, "only {count} commands");
+}
+
+fn sandbox() -> Sandbox {
+    let mut sandbox = Sandbox::new();
+    // `heartbeat` is for agents.
+    sandbox.set("PASEO_AGENT_ID", "00000000-0000-4000-8000-000000000001");
+    sandbox
+}
+
+#[test]
+fn without_a_daemon_each_says_so() {
+    let sandbox = sandbox();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    each(|words, args| {
+        let ran = sandbox.run(&[&args[..], &["--host", &nobody, "--json"]].concat());
+        assert_eq!(
+            (ran.status, ran.stdout.as_str()),
+            (6, ""),
+            "{words}: {ran:?}"
+        );
+        let error: Value =
+            serde_json::from_str(&ran.stderr).unwrap_or_else(|_| panic!("{words}: {ran:?}"));
+        assert_eq!(error["error"]["code"], "DAEMON_NOT_RUNNING", "{words}");
+    });
+}
+
+#[test]
+fn a_refusal_is_an_error_with_a_code_and_nothing_on_stdout() {
+    let sandbox = sandbox();
+    let daemon = FakeDaemon::start("srv_1", &[], |_| Value::Null);
+    each(|words, args| {
+        for form in [&["--json"][..], &["-q"], &["-o", "yaml"]] {
+            let target = ["--host", &daemon.address];
+            let ran = sandbox.run(&[&args[..], &target, form].concat());
+            assert_eq!(ran.stdout, "", "{words}");
+            assert!(matches!(ran.status, 1 | 3 | 14), "{words}: {ran:?}");
+            assert!(!ran.stderr.is_empty(), "{words}");
+            if form == ["--json"] {
+                let last = ran.stderr.find("{\n").map(|at| &ran.stderr[at..]);
+                let error: Value = serde_json::from_str(last.unwrap()).unwrap();
+                assert!(error["error"]["code"].is_string(), "{words}: {ran:?}");
+                assert_eq!(error["error"]["exit"], ran.status, "{words}");
+            }
+        }
+    });
+}
