@@ -1,7 +1,7 @@
 //! The commands about agents against recorded official daemons, compared with what the official CLI printed
 //! for the same frames (`tests/samples/`), once as JSON and once as a table.
 //!
-//! With `PASEO_OFFICIAL_CLI` set to an official CLI, the samples are made anew with it.
+//! With `PASEO_OFFICIAL_CLI` set to an official CLI, samples that are not there are made with it.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -388,7 +388,7 @@ pub(crate) fn run(sandbox: &Sandbox, replay: &Replay, args: &[&str], more: &[&st
 pub(crate) fn sample(sandbox: &Sandbox, name: &str, form: &str, args: &[&str]) -> String {
     let path = below_tests(&format!("samples/{name}.{form}"));
     #[expect(clippy::disallowed_methods, reason = "not part of the program")]
-    if let Some(official) = std::env::var_os("PASEO_OFFICIAL_CLI") {
+    if let Some(official) = std::env::var_os("PASEO_OFFICIAL_CLI").filter(|_| !path.exists()) {
         let replay = Replay::start(&recording(name));
         let mut command = sandbox.command(&official);
         command.args(args).args(["--host", &replay.address]);

@@ -6,16 +6,11 @@ use crate::built_in::BuiltIn;
 use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
 
-/// A daemon with a scripted agent that asks, and one that is as slow as the test wants: it reads a pipe.
+/// A daemon with a scripted agent that asks, and one that is as slow as the test wants: it waits for a file.
 fn world() -> (Sandbox, BuiltIn) {
     let mut sandbox = Sandbox::new();
-    let pipe = sandbox.path("pipe");
-    let made = std::process::Command::new("mkfifo")
-        .arg(&pipe)
-        .status()
-        .unwrap();
-    assert!(made.success());
-    let slow = format!("slow=sh -c 'echo on my way; cat {}'", pipe.display());
+    let go = sandbox.path("go").display().to_string();
+    let slow = format!("slow=sh -c 'echo on my way; until [ -e {go} ]; do sleep 0.02; done'");
     let daemon = BuiltIn::start(&sandbox, &["--agent", "asks=mock:", "--agent", &slow]);
     sandbox.set("PASEO_HOST", &daemon.address);
     (sandbox, daemon)
@@ -81,13 +76,14 @@ fn a_wait_shows_what_the_agent_does_and_leaves_no_trace() {
     let mut running = terminal(&sandbox, &args);
     running.wait_for("\r\u{1b}[2K");
     running.wait_for("s  on my way");
-    std::fs::write(sandbox.path("pipe"), "there\n").unwrap();
+    sandbox.write("go", "");
     let (status, shown) = running.end();
     assert_eq!(status, 0, "{shown}");
     let (_, last) = shown.rsplit_once("\r\u{1b}[2K").unwrap();
     assert!(last.starts_with("AGENT ID"), "{shown:?}");
 
     // Ctrl-C leaves the agent, and says how to come back.
+    std::fs::remove_file(sandbox.path("go")).unwrap();
     let mut running = terminal(&sandbox, &args);
     running.wait_for("s  on my way");
     running.type_in("\u{3}");
@@ -96,10 +92,8 @@ fn a_wait_shows_what_the_agent_does_and_leaves_no_trace() {
     assert!(shown.contains("attach"), "{shown}");
 
     // Nothing of it where nobody looks.
-    let pipe = sandbox.path("pipe");
-    let writer = std::thread::spawn(move || std::fs::write(pipe, "there\n"));
+    sandbox.write("go", "");
     let piped = sandbox.run(&args);
-    writer.join().unwrap().unwrap();
     assert_eq!(piped.status, 0, "{piped:?}");
     assert!(!piped.stderr.contains('\u{1b}'), "{piped:?}");
 }

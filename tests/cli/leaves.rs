@@ -125,7 +125,7 @@ fn without_a_daemon_each_says_so() {
 #[test]
 fn a_refusal_is_an_error_with_a_code_and_nothing_on_stdout() {
     let sandbox = sandbox();
-    let daemon = FakeDaemon::start("srv_1", &[], |_| Value::Null);
+    let daemon = FakeDaemon::start("srv_1", &["daemonStatusRpc"], |_| Value::Null);
     each(|words, args| {
         for form in [&["--json"][..], &["-q"], &["-o", "yaml"]] {
             let target = ["--host", &daemon.address];

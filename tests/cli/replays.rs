@@ -153,7 +153,6 @@ const CASES: &[(&str, &[&str])] = &[
         &["heartbeat", "update", "5912416e", "--cron", "30 * * * *"],
     ),
     ("heartbeat-delete", &["heartbeat", "delete", "5912416e"]),
-    ("provider-ls", &["provider", "ls"]),
     ("provider-models", &["provider", "models", "fake"]),
     ("provider-diagnostic", &["provider", "diagnostic", "fake"]),
     (
