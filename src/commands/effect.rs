@@ -105,8 +105,6 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("daemon pair", Local),
     ("daemon run", Local),
     ("daemon guard", Local),
-    ("status", Reads),
-    ("restart", Changes),
     ("daemon status", Reads),
     ("daemon stop", Changes),
     ("daemon restart", Changes),

@@ -77,7 +77,7 @@ const NEEDS: &[(&str, &[&str])] = &[
 ];
 
 /// Commands that run on a terminal, or that others test: they do not end by themselves.
-const NOT_HERE: &[&str] = &["shell", "terminal attach"];
+const NOT_HERE: &[&str] = &["shell", "terminal attach", "forward"];
 
 /// Calls `check` with the command line of each command that talks to a daemon.
 fn each(mut check: impl FnMut(&str, Vec<&str>)) {
