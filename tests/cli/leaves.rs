@@ -76,8 +76,8 @@ const NEEDS: &[(&str, &[&str])] = &[
     ("restart", &["--yes"]),
 ];
 
-/// Commands that run on a terminal, or that others test: they do not end by themselves.
-const NOT_HERE: &[&str] = &["shell", "terminal attach", "forward"];
+/// Commands that do not end by themselves, or judge the way to a daemon: they have tests of their own.
+const NOT_HERE: &[&str] = &["shell", "terminal attach", "forward", "ping", "doctor"];
 
 /// Calls `check` with the command line of each command that talks to a daemon.
 fn each(mut check: impl FnMut(&str, Vec<&str>)) {
