@@ -159,6 +159,7 @@ async fn open(home: PathBuf) -> Result<(relay::Server, Daemon), CommandError> {
         guard: Vec::new(),
         shell: "/bin/sh".into(),
         hidden: &env::SECRETS,
+        reread: None,
     };
     Ok((relay, Daemon::start(config).await?))
 }

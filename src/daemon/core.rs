@@ -13,12 +13,15 @@ use tokio::task::JoinSet;
 use super::Identity;
 use super::agents::{Agent, AgentError, Agents};
 use super::hub::Hub;
+use super::processes::Processes;
 use super::providers::Provider;
 use super::schedules::Schedules;
+use super::scripts::Scripts;
+use super::settings::{Reread, Settings};
 use super::store::{Store, lock};
 use super::terminals::Terminals;
 use super::workspaces::{WorkspaceRecord, Workspaces};
-use crate::pairing::RelayConfig;
+use crate::listen::Password;
 use crate::protocol::agents::AgentEntry;
 use crate::protocol::lifecycle::AgentUpdate;
 use crate::protocol::workspaces::{Workspace, WorkspaceUpdate};
@@ -33,8 +36,10 @@ const GOODBYE: Duration = Duration::from_millis(500);
 pub(super) struct Core {
     pub(super) home: PathBuf,
     pub(super) identity: Identity,
-    pub(super) relay: Option<RelayConfig>,
-    pub(super) app_url: String,
+    pub(super) settings: watch::Sender<Settings>,
+    /// The password of the settings, as the listener reads it.
+    pub(super) password: watch::Sender<Option<Password>>,
+    pub(super) reread: Option<Reread>,
     /// Where it listens, once it does.
     pub(super) listen: Mutex<Option<String>>,
     pub(super) started_at: String,
@@ -45,6 +50,8 @@ pub(super) struct Core {
     agents: Mutex<Agents>,
     workspaces: Mutex<Workspaces>,
     schedules: Mutex<Schedules>,
+    scripts: Mutex<Scripts>,
+    pub(super) processes: Arc<Processes>,
     /// Told when schedules have changed.
     pub(super) replan: Notify,
     /// Workspaces whose status may have changed.
@@ -65,11 +72,12 @@ impl std::fmt::Debug for Core {
 pub(super) struct Parts {
     pub(super) home: PathBuf,
     pub(super) identity: Identity,
-    pub(super) relay: Option<RelayConfig>,
-    pub(super) app_url: String,
+    pub(super) settings: Settings,
+    pub(super) reread: Option<Reread>,
     pub(super) store: Store,
     pub(super) providers: Vec<Arc<dyn Provider>>,
     pub(super) terminals: Terminals,
+    pub(super) processes: Arc<Processes>,
 }
 
 impl Core {
@@ -82,10 +90,13 @@ impl Core {
             schedules: Mutex::new(Schedules::load(&parts.store)),
             replan: Notify::new(),
             terminals: parts.terminals,
+            scripts: Mutex::default(),
+            processes: parts.processes,
             home: parts.home,
             identity: parts.identity,
-            relay: parts.relay,
-            app_url: parts.app_url,
+            password: watch::Sender::new(parts.settings.password.clone()),
+            settings: watch::Sender::new(parts.settings),
+            reread: parts.reread,
             listen: Mutex::default(),
             started_at: super::clock::now(),
             store: parts.store,
@@ -97,6 +108,9 @@ impl Core {
             stop: watch::Sender::new(false),
         };
         core.recover();
+        let chosen = core.chosen();
+        core.settings
+            .send_modify(|settings| *settings = settings.clone().with(&chosen));
         Arc::new(core)
     }
 
@@ -113,6 +127,11 @@ impl Core {
     /// The schedules; taken alone, with no other lock held.
     pub(super) fn schedules(&self) -> MutexGuard<'_, Schedules> {
         lock(&self.schedules)
+    }
+
+    /// The scripts that were started; taken after the workspaces, if both are.
+    pub(super) fn scripts(&self) -> MutexGuard<'_, Scripts> {
+        lock(&self.scripts)
     }
 
     /// The provider with this id.

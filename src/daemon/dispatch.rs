@@ -27,6 +27,7 @@ use crate::protocol::schedules::{
     CreateSchedule, DeleteSchedule, InspectSchedule, ListSchedules, PauseSchedule, ResumeSchedule,
     RunSchedule, ScheduleLogs, UpdateSchedule,
 };
+use crate::protocol::scripts::{ListScripts, StartScript, StopScript};
 use crate::protocol::session::{Ping, Request, RpcError};
 use crate::protocol::terminals::{
     CaptureTerminal, CreateTerminal, KillTerminal, ListTerminals, SubscribeTerminal,
@@ -135,6 +136,7 @@ pub(super) async fn session(
             DetachAgent, ClearAttention, FetchTimeline, SubscribeTimelines, AnswerPermission,
             FetchWorkspaces, OpenProject, RenameWorkspace, ListProjects, AddProject,
             RenameProject, RemoveProject, ListWorktrees,
+            ListScripts, StartScript,
             CreateSchedule, ListSchedules, InspectSchedule, ScheduleLogs, PauseSchedule,
             ResumeSchedule, UpdateSchedule, DeleteSchedule,
             ListTerminals, CreateTerminal, CaptureTerminal, KillTerminal, SubscribeTerminal,
@@ -142,7 +144,7 @@ pub(super) async fn session(
         slowly:
             GetProviders, ListModels, DiagnoseProvider, ImportAgent,
             WaitForFinish, SendMessage, CancelAgent, ArchiveAgent, DeleteAgent, RefreshAgent,
-            RunSchedule,
+            RunSchedule, StopScript,
             CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;
     }
 }

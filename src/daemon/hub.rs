@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::outbox::Outbox;
 use super::store::lock;
@@ -56,6 +56,8 @@ pub(super) struct Socket {
     selective: bool,
     /// Knows the mark `reasoning_merge`.
     pub(super) reasoning_merge: bool,
+    /// It knows `project.update`.
+    project_updates: bool,
     timelines: Mutex<HashSet<String>>,
     /// The terminals that it follows.
     pub(super) terminals: Mutex<Slots>,
@@ -124,6 +126,7 @@ impl Hub {
             outbox,
             selective: can("selective_agent_timeline"),
             reasoning_merge: can("reasoning_merge_enum"),
+            project_updates: can("project_updates"),
             timelines: Mutex::default(),
             terminals: Mutex::default(),
         });
@@ -179,6 +182,11 @@ impl Hub {
         self.tell("workspace_update", update, |session, _| {
             session.watches_workspaces
         });
+    }
+
+    /// Tells who knows of projects.
+    pub(super) fn project_changed(&self, update: &Value) {
+        self.tell("project.update", update, |_, socket| socket.project_updates);
     }
 
     /// Tells everybody.

@@ -16,6 +16,8 @@ mod paging;
 mod processes;
 mod providers;
 mod schedules;
+mod scripts;
+mod settings;
 mod store;
 mod terminals;
 mod timeline;
@@ -33,9 +35,10 @@ use serde_json::{Map, Value, json};
 
 pub use processes::guard;
 pub use providers::{AgentKind, AgentSpec, AgentSpecError};
+pub use settings::{Reread, Settings};
 
 use self::core::{Core, Parts};
-use crate::e2ee::PublicKey;
+use crate::e2ee::{PublicKey, SecretKey};
 use crate::files::FileError;
 use crate::host::{Handler, Host, Relay};
 use crate::listen::{self, Listen, Listener, Password};
@@ -49,6 +52,8 @@ use processes::Processes;
 use store::{Store, lock};
 use terminals::Terminals;
 
+/// How long a relay that is left may still carry answers.
+const GOODBYE: Duration = Duration::from_millis(250);
 /// How long turns may take to end when the daemon does.
 const END_GRACE: Duration = Duration::from_secs(12);
 
@@ -78,6 +83,8 @@ pub struct Config {
     pub shell: OsString,
     /// Environment variables that agents do not inherit, because they hold secrets.
     pub hidden: &'static [&'static str],
+    /// How its configuration is read again; without it a reload changes nothing.
+    pub reread: Option<Reread>,
 }
 
 /// Why a daemon could not start.
@@ -118,8 +125,8 @@ struct Identity {
 pub struct Daemon {
     core: Arc<Core>,
     listener: Option<Listener>,
-    password: Option<Password>,
-    host: Option<Host>,
+    key: SecretKey,
+    ca_file: Option<PathBuf>,
     local_addr: Option<SocketAddr>,
     _claim: PidGuard,
 }
@@ -150,10 +157,20 @@ impl Daemon {
             store: Store::open(config.home.dir())?,
             home: config.home.dir().to_owned(),
             identity,
-            relay: config.relay.clone(),
-            app_url: config.app_url,
+            settings: Settings {
+                relay: config.relay,
+                app_url: config.app_url,
+                password: config.password,
+                listen: config
+                    .listen
+                    .as_ref()
+                    .map(Listen::to_string)
+                    .unwrap_or_default(),
+            },
+            reread: config.reread,
             providers,
-            terminals: Terminals::new(processes, config.shell),
+            terminals: Terminals::new(Arc::clone(&processes), config.shell),
+            processes,
         });
         let listener = match &config.listen {
             Some(listen) => {
@@ -171,29 +188,18 @@ impl Daemon {
             claim.listening(listening.clone())?;
             *lock(&core.listen) = Some(listening);
         }
+        let relay = core.settings.borrow().relay.clone();
+        let relay = relay.filter(|relay| relay.enabled);
         tracing::info!(
             listen = core.listening(),
-            relay = config
-                .relay
-                .as_ref()
-                .filter(|r| r.enabled)
-                .map(|r| r.endpoint.to_string()),
+            relay = relay.map(|relay| relay.endpoint.to_string()),
             "the daemon is ready"
         );
-        let host = config.relay.filter(|relay| relay.enabled).map(|relay| {
-            let relay = Relay {
-                endpoint: relay.endpoint,
-                tls: relay.use_tls,
-                token: relay.token,
-                ca_file: config.ca_file,
-            };
-            Host::new(relay, server_id, secret)
-        });
         Ok(Self {
             core,
             listener,
-            password: config.password,
-            host,
+            key: secret,
+            ca_file: config.ca_file,
             local_addr,
             _claim: claim,
         })
@@ -211,17 +217,12 @@ impl Daemon {
             match self.listener {
                 Some(listener) => {
                     let service = Arc::new(Sessions(Arc::clone(core)));
-                    listener.run(service, self.password).await;
+                    listener.run(service, core.password.subscribe()).await;
                 }
                 None => std::future::pending().await,
             }
         };
-        let hosting = async {
-            match self.host {
-                Some(host) => host.run(Arc::new(Sessions(Arc::clone(core)))).await,
-                None => std::future::pending().await,
-            }
-        };
+        let hosting = host_for_ever(core, self.key, self.ca_file);
         let mut stop = core.stop.subscribe();
         tokio::select! {
             () = listening => {}
@@ -236,6 +237,43 @@ impl Daemon {
         let _ = tokio::time::timeout(END_GRACE, core.stop_all()).await;
         core.end_tasks().await;
         core.store.saved().await;
+    }
+}
+
+/// Stays connected to the relay that is set, and to none while it is off.
+async fn host_for_ever(core: &Arc<Core>, key: SecretKey, ca_file: Option<PathBuf>) {
+    let mut settings = core.settings.subscribe();
+    let at = |relay: &RelayConfig| Relay {
+        endpoint: relay.endpoint.clone(),
+        tls: relay.use_tls,
+        token: relay.token.clone(),
+        ca_file: ca_file.clone(),
+    };
+    let Some(first) = settings.borrow().relay.as_ref().map(at) else {
+        return std::future::pending().await;
+    };
+    let host = Host::new(first, core.identity.server_id.clone(), key);
+    loop {
+        let relay = settings.borrow_and_update().relay.clone();
+        let hosting = async {
+            match relay.as_ref().filter(|relay| relay.enabled) {
+                Some(relay) => {
+                    let sessions = Arc::new(Sessions(Arc::clone(core)));
+                    host.at(at(relay)).run(sessions).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let changed = async {
+            // The sender lives as long as the core.
+            while settings.changed().await.is_ok() && settings.borrow().relay == relay {}
+            // Who asked for it over this relay still gets the answer.
+            tokio::time::sleep(GOODBYE).await;
+        };
+        tokio::select! {
+            () = hosting => {}
+            () = changed => {}
+        }
     }
 }
 
@@ -307,6 +345,8 @@ const FEATURES: &[&str] = &[
     "agentThinkingUpdate",
     "selectiveAgentTimeline",
     RESTORE_MODES,
+    "workspaceScriptManagement",
+    "relayConfig",
 ];
 
 /// What it says of itself after each hello.

@@ -53,6 +53,15 @@ impl Host {
         }
     }
 
+    /// The same daemon at another relay.
+    pub fn at(&self, relay: Relay) -> Self {
+        Self {
+            relay,
+            server_id: self.server_id.clone(),
+            responder: Arc::clone(&self.responder),
+        }
+    }
+
     /// Stays connected for ever; dropping it closes everything.
     pub async fn run(self, handler: Arc<dyn Handler>) {
         control::run(Arc::new(self), handler).await;

@@ -20,7 +20,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -49,8 +49,11 @@ type Answer = Response<Full<Bytes>>;
 type Place = Arc<OwnedSemaphorePermit>;
 
 /// Accepts connections for ever.
-pub(super) async fn run(listener: Listener, service: Arc<dyn Service>, password: Option<Password>) {
-    let password = Arc::new(password);
+pub(super) async fn run(
+    listener: Listener,
+    service: Arc<dyn Service>,
+    password: watch::Receiver<Option<Password>>,
+) {
     let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     // Ends them with the listener; a WebSocket is the service's by then.
     let mut connections = JoinSet::new();
@@ -59,7 +62,7 @@ pub(super) async fn run(listener: Listener, service: Arc<dyn Service>, password:
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
             return;
         };
-        let (service, password) = (Arc::clone(&service), Arc::clone(&password));
+        let (service, password) = (Arc::clone(&service), password.clone());
         let accepted = match &listener.socket {
             Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                 // Small frames are to leave at once; a socket that cannot is only slower.
@@ -81,14 +84,14 @@ pub(super) async fn run(listener: Listener, service: Arc<dyn Service>, password:
 /// Serves one connection until it ends.
 pub(super) async fn serve<S>(
     service: Arc<dyn Service>,
-    password: Arc<Option<Password>>,
+    password: watch::Receiver<Option<Password>>,
     stream: S,
     place: Place,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answering = service_fn(|request| {
-        let (service, password) = (Arc::clone(&service), Arc::clone(&password));
+        let (service, password) = (Arc::clone(&service), password.clone());
         let place = Arc::clone(&place);
         async move { Ok::<_, Infallible>(answer(service, password, request, place).await) }
     });
@@ -105,7 +108,7 @@ pub(super) async fn serve<S>(
 
 async fn answer(
     service: Arc<dyn Service>,
-    password: Arc<Option<Password>>,
+    password: watch::Receiver<Option<Password>>,
     request: Request<Incoming>,
     place: Place,
 ) -> Answer {
@@ -119,7 +122,9 @@ async fn answer(
             json_answer(StatusCode::OK, &health)
         }
         (&Method::GET, "/api/status") => {
-            if let Some(password) = &*password {
+            // Cloned, because a hash takes its time and a change does not wait for it.
+            let password = password.borrow().clone();
+            if let Some(password) = &password {
                 let offered = password::authorization(request.headers());
                 let admitted = match &offered {
                     Some(offered) => password.admits(offered).await,
@@ -144,7 +149,7 @@ async fn answer(
 /// the reason of a refusal.
 fn upgrade(
     service: Arc<dyn Service>,
-    password: Arc<Option<Password>>,
+    password: watch::Receiver<Option<Password>>,
     mut request: Request<Incoming>,
     place: Place,
 ) -> Answer {
@@ -182,7 +187,8 @@ fn upgrade(
         let config = Some(websocket::config());
         let stream = WebSocketStream::from_raw_socket(stream, Role::Server, config).await;
         let mut transport = websocket::from_stream(stream);
-        if let Err(reason) = admit(password.as_ref().as_ref(), subprotocol).await {
+        let password = password.borrow().clone();
+        if let Err(reason) = admit(password.as_ref(), subprotocol).await {
             let closed = Closed::new(CLOSE_PASSWORD, reason);
             return transport.sender.close(closed).await;
         }

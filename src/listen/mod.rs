@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use password::Password;
 
@@ -129,8 +129,8 @@ impl Listener {
         }
     }
 
-    /// Accepts connections for ever.
-    pub async fn run(self, service: Arc<dyn Service>, password: Option<Password>) {
+    /// Accepts connections for ever. The password may change meanwhile, for those who come after.
+    pub async fn run(self, service: Arc<dyn Service>, password: watch::Receiver<Option<Password>>) {
         http::run(self, service, password).await;
     }
 }
@@ -148,7 +148,13 @@ where
 {
     let room = Arc::new(Semaphore::new(1));
     let place = room.acquire_owned().await.expect("nobody closes it");
-    http::serve(service, Arc::new(None), stream, Arc::new(place)).await;
+    http::serve(
+        service,
+        watch::Sender::new(None).subscribe(),
+        stream,
+        Arc::new(place),
+    )
+    .await;
 }
 
 #[cfg(unix)]

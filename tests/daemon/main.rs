@@ -12,6 +12,8 @@ mod hostile;
 mod kill;
 mod restart;
 mod schedules;
+mod scripts;
+mod settings;
 mod support;
 mod timeline;
 mod workspaces;

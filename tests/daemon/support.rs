@@ -48,6 +48,7 @@ pub(crate) fn config(home: &Path) -> Config {
         guard: Vec::new(),
         shell: "/bin/sh".into(),
         hidden: &[],
+        reread: None,
     }
 }
 

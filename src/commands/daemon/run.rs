@@ -2,17 +2,19 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::commands::relay_token::TokenSource;
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
-use crate::daemon::{AgentSpec, Config, Daemon};
+use crate::daemon::{AgentSpec, Config, Daemon, Reread, Settings};
 use crate::env;
 use crate::error::CommandError;
 use crate::listen::{Listen, Password};
 use crate::output::Output;
-use crate::pairing::{Home, Overrides, RelayConfig};
+use crate::pairing::{Home, HomeError, Overrides, RelayConfig};
 use crate::protocol::relay::Endpoint;
+use crate::secret::RelayToken;
 
 /// Arguments of `paseo daemon run`
 #[derive(Debug, clap::Args)]
@@ -70,47 +72,34 @@ fn config(
     overrides: &Overrides,
     relay: Option<Endpoint>,
 ) -> Result<Config, CommandError> {
-    let known = home.config(overrides)?;
-    let listen = match &args.listen {
-        Some(listen) => listen.clone(),
-        None => known.listen.parse().map_err(|error| {
-            CommandError::usage("LISTEN_INVALID", "the configured address is none")
-                .because(error)
-                .hint("name another one with --listen")
-        })?,
-    };
-    let token = context.relay_token(args.relay_token.as_ref())?;
-    let relay = match relay {
-        Some(endpoint) => {
-            let tls = endpoint.uses_tls(overrides.relay_use_tls);
-            RelayConfig {
-                enabled: true,
-                endpoint: endpoint.clone(),
-                use_tls: tls,
-                public_endpoint: endpoint,
-                public_use_tls: tls,
-                token,
-            }
-        }
-        None => RelayConfig {
-            token,
-            ..known.relay
-        },
-    };
     let plain = context.env.text(env::PASEO_PASSWORD);
-    let plain = plain.map(|password| Password::Plain(password.into()));
+    let fixed = Fixed {
+        listen: args.listen.clone(),
+        relay,
+        token: context.relay_token(args.relay_token.as_ref())?,
+        password: plain.map(|password| Password::Plain(password.into())),
+        overrides: overrides.clone(),
+    };
+    let settings = fixed.settings(&home)?;
+    let listen = settings.listen.parse().map_err(|error| {
+        CommandError::usage("LISTEN_INVALID", "the configured address is none")
+            .because(error)
+            .hint("name another one with --listen")
+    })?;
+    let again = home.clone();
     Ok(Config {
         home,
         server_id: overrides.server_id.clone(),
         listen: Some(listen),
-        relay: Some(relay),
+        relay: settings.relay,
         ca_file: context.env.path(env::PASEO_CA_FILE),
-        app_url: known.app_url,
-        password: plain.or(known.password_hash.map(Password::Bcrypt)),
+        app_url: settings.app_url,
+        password: settings.password,
         agents: args.agents.clone(),
         guard: super::guard::command(),
         shell: shell(&context.env),
         hidden: &env::SECRETS,
+        reread: Some(Reread(Arc::new(move || fixed.settings(&again)))),
     })
 }
 
@@ -118,6 +107,47 @@ fn config(
 fn shell(env: &env::Env) -> OsString {
     let shell = env.text(env::SHELL).filter(|shell| !shell.is_empty());
     shell.unwrap_or("/bin/sh").into()
+}
+
+/// What command line and environment say, which holds as long as the process.
+struct Fixed {
+    listen: Option<Listen>,
+    relay: Option<Endpoint>,
+    token: Option<RelayToken>,
+    password: Option<Password>,
+    overrides: Overrides,
+}
+
+impl Fixed {
+    /// Puts it on top of what the home's `config.json` says now.
+    fn settings(&self, home: &Home) -> Result<Settings, HomeError> {
+        let known = home.config(&self.overrides)?;
+        let token = self.token.clone();
+        let relay = match &self.relay {
+            Some(endpoint) => {
+                let tls = endpoint.uses_tls(self.overrides.relay_use_tls);
+                RelayConfig {
+                    enabled: true,
+                    endpoint: endpoint.clone(),
+                    use_tls: tls,
+                    public_endpoint: endpoint.clone(),
+                    public_use_tls: tls,
+                    token,
+                }
+            }
+            None => RelayConfig {
+                token,
+                ..known.relay
+            },
+        };
+        let hash = known.password_hash.map(Password::Bcrypt);
+        Ok(Settings {
+            relay: Some(relay),
+            app_url: known.app_url,
+            password: self.password.clone().or(hash),
+            listen: self.listen.as_ref().map_or(known.listen, Listen::to_string),
+        })
+    }
 }
 
 /// The relay to dial. Its flag is the one that elsewhere takes an offer, and here an endpoint.

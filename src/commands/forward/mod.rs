@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::context::{Road, run_async};
 use super::stop_signal::stop_signal;
@@ -101,8 +102,9 @@ async fn listen(
         target, settings, ..
     } = road;
     let service = Arc::new(Forward::new(target, settings));
+    let (_unchanged, password) = watch::channel(password.map(Password::Plain));
     tokio::select! {
-        () = listener.run(service, password.map(Password::Plain)) => {}
+        () = listener.run(service, password) => {}
         () = stop => {}
     }
     Ok(())

@@ -15,8 +15,9 @@ use crate::secret::Secret;
 impl Serve for GetStatus {
     async fn serve(self, call: &Call) -> Result<DaemonStatus, Refusal> {
         let core = &call.core;
+        let settings = core.settings.borrow().clone();
         let program = std::env::current_exe().unwrap_or_default();
-        let providers = core.providers.keys();
+        let providers = core.providers.values().map(|provider| provider.describe());
         Ok(DaemonStatus {
             server_id: core.identity.server_id.as_str().to_owned(),
             version: Some(APP_VERSION.to_owned()),
@@ -24,7 +25,7 @@ impl Serve for GetStatus {
             node_path: program.to_string_lossy().into_owned(),
             started_at: Some(core.started_at.clone()),
             listen: core.listening(),
-            relay: core.relay.as_ref().map(|relay| RelayStatus {
+            relay: settings.relay.as_ref().map(|relay| RelayStatus {
                 enabled: relay.enabled,
                 endpoint: relay.endpoint.to_string(),
                 public_endpoint: relay.public_endpoint.to_string(),
@@ -33,9 +34,9 @@ impl Serve for GetStatus {
             }),
             providers: providers
                 .map(|provider| ProviderStatus {
-                    provider: provider.clone(),
-                    available: true,
-                    error: None,
+                    provider: provider.id.clone(),
+                    available: provider.error.is_none(),
+                    error: provider.error.clone(),
                 })
                 .collect(),
         })
@@ -45,14 +46,15 @@ impl Serve for GetStatus {
 impl Serve for GetPairingOffer {
     async fn serve(self, call: &Call) -> Result<PairingOffer, Refusal> {
         let core = &call.core;
-        let relay = core.relay.as_ref().filter(|relay| relay.enabled);
+        let settings = core.settings.borrow().clone();
+        let relay = settings.relay.as_ref().filter(|relay| relay.enabled);
         let link = relay.map(|relay| {
             let server_id = Secret::new(core.identity.server_id.as_str().to_owned());
             let endpoint = relay.public_endpoint.clone();
             let tls = Some(relay.public_use_tls);
             let mut offer = Offer::new(server_id, core.identity.public_key, endpoint, tls);
             offer.relay_token = relay.token.clone();
-            offer.to_link(&core.app_url)
+            offer.to_link(&settings.app_url)
         });
         Ok(PairingOffer {
             relay_enabled: link.is_some(),
@@ -63,9 +65,13 @@ impl Serve for GetPairingOffer {
 }
 
 impl Serve for ReloadConfig {
-    async fn serve(self, _: &Call) -> Result<ReloadedConfig, Refusal> {
-        // Everything here is set on the command line; nothing is read again.
-        Ok(ReloadedConfig::default())
+    async fn serve(self, call: &Call) -> Result<ReloadedConfig, Refusal> {
+        let reloaded = call.core.reload().await;
+        let reloaded = reloaded.map_err(|error| Refusal::Failed(error.to_string()))?;
+        if !reloaded.applied_paths.is_empty() {
+            tell(call);
+        }
+        Ok(reloaded)
     }
 }
 
@@ -79,17 +85,27 @@ impl Serve for GetConfig {
 impl Serve for SetConfig {
     async fn serve(self, call: &Call) -> Result<DaemonConfig, Refusal> {
         // Keys that cannot be changed are ignored, and the reply tells what holds.
+        if call.core.set_config(&self.config).await {
+            tell(call);
+        }
         let config = config(call);
         Ok(DaemonConfig { config })
     }
 }
 
+/// Tells everybody that the configuration has changed.
+fn tell(call: &Call) {
+    let news = json!({ "status": "daemon_config_changed", "config": config(call) });
+    call.core.hub.broadcast("status", &news);
+}
+
 fn config(call: &Call) -> Value {
-    let enabled = call.core.relay.as_ref().is_some_and(|relay| relay.enabled);
+    let settings = call.core.settings.borrow().clone();
+    let enabled = settings.relay.as_ref().is_some_and(|relay| relay.enabled);
     json!({
         "relay": { "enabled": enabled },
         "mcp": { "enabled": false, "injectIntoAgents": false },
-        "app": { "baseUrl": call.core.app_url },
+        "app": { "baseUrl": settings.app_url },
         "browserTools": { "enabled": false },
         "providers": {},
         "metadataGeneration": { "providers": [] },

@@ -7,6 +7,7 @@ mod permissions;
 mod projects;
 mod providers;
 mod schedules;
+mod scripts;
 mod terminals;
 mod timeline;
 mod workspaces;

@@ -1,5 +1,7 @@
 //! Projects.
 
+use serde_json::json;
+
 use super::workspaces::{archive_agents, error_code};
 use crate::daemon::core::Core;
 use crate::daemon::dispatch::{Call, Refusal, Serve};
@@ -26,7 +28,7 @@ impl Serve for AddProject {
         save(&call.core).await;
         Ok(match added {
             Ok(project) => AddedProject {
-                project: project_shown(&call.core, &project.id),
+                project: tell(&call.core, &project.id),
                 ..AddedProject::default()
             },
             Err(error) => AddedProject {
@@ -36,6 +38,14 @@ impl Serve for AddProject {
             },
         })
     }
+}
+
+/// Tells who knows of projects that one is there or has changed, and returns it.
+pub(super) fn tell(core: &Core, id: &str) -> Option<Project> {
+    let project = project_shown(core, id)?;
+    let update = json!({ "kind": "upsert", "project": project });
+    core.hub.project_changed(&update);
+    Some(project)
 }
 
 /// A project as clients see it.
@@ -52,6 +62,7 @@ impl Serve for RenameProject {
         let name = self.custom_name.filter(|name| !name.trim().is_empty());
         let accepted = call.core.workspaces().rename_project(&id, name.clone());
         save(&call.core).await;
+        tell(&call.core, &id);
         Ok(RenamedProject {
             error: (!accepted).then(|| format!("Project not found: {id}")),
             custom_name: name.filter(|_| accepted),
@@ -68,6 +79,8 @@ impl Serve for RemoveProject {
             archive_agents(call, workspace).await;
         }
         save(&call.core).await;
+        let update = json!({ "kind": "remove", "projectId": self.project_id });
+        call.core.hub.project_changed(&update);
         Ok(RemovedProject {
             project_id: self.project_id,
             accepted: true,

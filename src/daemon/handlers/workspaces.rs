@@ -177,6 +177,7 @@ async fn keep(call: &Call, record: &WorkspaceRecord) -> Workspace {
     core.store.save("workspaces", &*core.workspaces());
     core.store.saved().await;
     core.stir(&record.id);
+    super::projects::tell(core, &record.project_id);
     let statuses = core.workspace_statuses();
     shown(&core.workspaces(), record, &statuses)
 }
@@ -241,6 +242,7 @@ impl Serve for ArchiveWorkspace {
 /// Archives the agents of a workspace that is archived, and saves; returns their ids.
 pub(super) async fn archive_agents(call: &Call, workspace: &str) -> Vec<String> {
     let core = &call.core;
+    core.stop_scripts(workspace);
     let ids: Vec<String> = core
         .agents()
         .iter()
