@@ -140,3 +140,57 @@ fn a_phone_is_paired_from_a_saved_remote() {
         "{shown}"
     );
 }
+
+/// Makes the keyring hang as one does that waits for a person: it is there, and does not answer.
+const HANGING: &str = "printf password | gnome-keyring-daemon --daemonize --login >/dev/null
+    \"$PASEO\" --batch remote add work offer --no-check >/dev/null || exit 99
+    pid=$(dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus \
+        org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets | awk 'END { print $2 }')
+    echo $pid >pid; kill -STOP $pid
+    \"$PASEO\" -r work ls; echo status=$?";
+
+#[test]
+fn a_keyring_that_is_waited_for_is_told_and_can_be_given_up() {
+    if is_missing("dbus-run-session") || is_missing("gnome-keyring-daemon") {
+        return;
+    }
+    for killed in [true, false] {
+        let mut sandbox = Sandbox::new();
+        sandbox.write("offer", &link());
+        std::fs::create_dir_all(sandbox.path("run")).unwrap();
+        sandbox.set("XDG_RUNTIME_DIR", sandbox.path("run").to_str().unwrap());
+        sandbox.set("PATH", "/usr/bin:/bin");
+        sandbox.set("PASEO", binary().to_str().unwrap());
+        sandbox.set("PASEO_KEYSTORE", "keyring");
+        let session = ["--", "sh", "-c", HANGING];
+        let mut waiting = Terminal::start(
+            &sandbox,
+            "/usr/bin/dbus-run-session",
+            &session,
+            "PASEO_BATCH",
+        );
+        waiting.wait_for("waiting for the keyring to be unlocked");
+        let keyring = sandbox.read("pid").trim().to_owned();
+        let kill = || {
+            std::process::Command::new("kill")
+                .args(["-KILL", &keyring])
+                .status()
+        };
+        if killed {
+            // It crashes in the middle of the call.
+            assert!(kill().unwrap().success());
+            let shown = waiting.wait_for("status=");
+            assert!(shown.contains("the secret store `keyring`"), "{shown}");
+            let (_, rest) = waiting.end();
+            assert!(rest.starts_with("9"), "{rest}");
+        } else {
+            waiting.type_in("\x03");
+            let (status, shown) = waiting.end();
+            assert!(
+                status != 0 && !shown.contains("status="),
+                "{status} {shown}"
+            );
+            assert!(kill().unwrap().success());
+        }
+    }
+}
