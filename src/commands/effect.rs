@@ -104,6 +104,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("script stop", Changes),
     ("daemon pair", Local),
     ("daemon run", Local),
+    ("daemon guard", Local),
     ("daemon status", Reads),
     ("daemon stop", Changes),
     ("daemon restart", Changes),
