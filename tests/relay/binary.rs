@@ -80,6 +80,20 @@ impl Running {
         assert!(status.success(), "{status}");
     }
 
+    /// Returns the rest of its log, up to its end.
+    #[cfg(unix)]
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        let read = async {
+            while let Some(line) = self.log.next_line().await.unwrap() {
+                rest += &line;
+                rest.push('\n');
+            }
+        };
+        within("the end of its log", read).await;
+        rest
+    }
+
     /// Returns the next line of its log that holds these words.
     pub(crate) async fn says(&mut self, words: &str) -> String {
         let find = async {

@@ -16,3 +16,5 @@ mod presence;
 mod private;
 mod robust;
 mod support;
+#[cfg(unix)]
+mod system;

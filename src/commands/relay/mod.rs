@@ -1,6 +1,8 @@
 //! `paseo relay …`: run the meeting point of daemons and clients.
 
 pub mod check;
+#[cfg(test)]
+mod layers;
 pub mod serve;
 mod settings;
 mod system;

@@ -315,6 +315,13 @@ impl std::fmt::Debug for Hidden {
     }
 }
 
+impl Hidden {
+    /// Returns the text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<String> for Hidden {
     fn from(text: String) -> Self {
         Self(text)
@@ -340,7 +347,7 @@ impl From<ClaimBy> for Claim {
 }
 
 /// Returns the long names of all settings.
-fn names() -> impl Iterator<Item = String> {
+pub(super) fn names() -> impl Iterator<Item = String> {
     let command = Layer::command();
     let names: Vec<_> = command
         .get_arguments()
@@ -350,7 +357,7 @@ fn names() -> impl Iterator<Item = String> {
     names.into_iter()
 }
 
-fn parse(words: &[String]) -> Result<Settings, String> {
+pub(super) fn parse(words: &[String]) -> Result<Settings, String> {
     let matches = Layer::command().try_get_matches_from(words);
     let layer = matches.and_then(|matches| Layer::from_arg_matches(&matches));
     layer.map(|layer| layer.settings).map_err(|error| {
