@@ -1,6 +1,7 @@
 //! The way out of a session: an escape character at the beginning of a line, as ssh has it.
 
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 /// The character that begins an escape, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,9 @@ pub enum Typed {
 /// What comes at once in more bytes was not typed by hand.
 const BY_HAND: usize = 32;
 
+/// Nor was what comes so soon after it: a paste arrives in pieces of any size.
+const PASTE_GOES_ON: Duration = Duration::from_millis(250);
+
 /// Tells escapes from what is for the other side. Text that is pasted holds none: pasted in the brackets that
 /// programs ask terminals for, or without, which shows by how much comes at once.
 #[derive(Debug)]
@@ -63,6 +67,8 @@ pub struct Escape {
     /// The last bytes, by which the ends of a paste are known.
     last: [u8; 6],
     pasting: bool,
+    /// When so much came at once that it was a paste.
+    pasted: Option<Instant>,
 }
 
 impl Escape {
@@ -74,14 +80,19 @@ impl Escape {
             begun: false,
             last: [0; 6],
             pasting: false,
+            pasted: None,
         }
     }
 
-    /// Takes what was typed apart, in its order.
-    pub fn take(&mut self, bytes: &[u8]) -> Vec<Typed> {
+    /// Takes apart what was typed at once, and when, in its order.
+    pub fn take(&mut self, bytes: &[u8], now: Instant) -> Vec<Typed> {
         let mut typed = Vec::new();
         let mut plain = Vec::with_capacity(bytes.len());
-        let by_hand = bytes.len() <= BY_HAND;
+        if bytes.len() > BY_HAND {
+            self.pasted = Some(now);
+        }
+        let pasted = |at| now.saturating_duration_since(at) < PASTE_GOES_ON;
+        let by_hand = !self.pasted.is_some_and(pasted);
         for &byte in bytes {
             let escape = std::mem::take(&mut self.begun).then_some(byte);
             let found = match escape {
@@ -141,6 +152,10 @@ mod tests {
 
     use super::*;
 
+    fn take(escape: &mut Escape, bytes: &[u8]) -> Vec<Typed> {
+        escape.take(bytes, Instant::now())
+    }
+
     fn tilde() -> Escape {
         Escape::new("~".parse().unwrap())
     }
@@ -151,43 +166,55 @@ mod tests {
 
     #[test]
     fn escapes_begin_a_line() {
-        assert_eq!(tilde().take(b"~."), [Typed::Detach]);
-        assert_eq!(tilde().take(b"ls\r~."), [bytes("ls\r"), Typed::Detach]);
-        assert_eq!(tilde().take(b"a~."), [bytes("a~.")]);
-        assert_eq!(tilde().take(b"~~."), [bytes("~.")]);
-        assert_eq!(tilde().take(b"~x"), [bytes("~x")]);
-        assert_eq!(tilde().take(b"~?~."), [Typed::Help, Typed::Detach]);
-        assert_eq!(tilde().take(b"~\x1ax"), [Typed::Suspend, bytes("x")]);
+        assert_eq!(take(&mut tilde(), b"~."), [Typed::Detach]);
+        assert_eq!(
+            take(&mut tilde(), b"ls\r~."),
+            [bytes("ls\r"), Typed::Detach]
+        );
+        assert_eq!(take(&mut tilde(), b"a~."), [bytes("a~.")]);
+        assert_eq!(take(&mut tilde(), b"~~."), [bytes("~.")]);
+        assert_eq!(take(&mut tilde(), b"~x"), [bytes("~x")]);
+        assert_eq!(take(&mut tilde(), b"~?~."), [Typed::Help, Typed::Detach]);
+        assert_eq!(take(&mut tilde(), b"~\x1ax"), [Typed::Suspend, bytes("x")]);
     }
 
     #[test]
     fn an_escape_may_come_in_pieces() {
         let mut escape = tilde();
-        assert_eq!(escape.take(b"\n"), [bytes("\n")]);
-        assert_eq!(escape.take(b"~"), []);
-        assert_eq!(escape.take(b"."), [Typed::Detach]);
+        assert_eq!(take(&mut escape, b"\n"), [bytes("\n")]);
+        assert_eq!(take(&mut escape, b"~"), []);
+        assert_eq!(take(&mut escape, b"."), [Typed::Detach]);
     }
 
     #[test]
     fn a_paste_holds_no_escapes() {
         let paste = "\x1b[200~a\n~.\n\x1b[201~";
-        assert_eq!(tilde().take(paste.as_bytes()), [bytes(paste)]);
+        assert_eq!(take(&mut tilde(), paste.as_bytes()), [bytes(paste)]);
         let mut escape = tilde();
-        escape.take(paste.as_bytes());
-        assert_eq!(escape.take(b"\r~."), [bytes("\r"), Typed::Detach]);
+        take(&mut escape, paste.as_bytes());
+        assert_eq!(take(&mut escape, b"\r~."), [bytes("\r"), Typed::Detach]);
         let much = format!("{}\n~.", "x".repeat(BY_HAND));
-        assert_eq!(tilde().take(much.as_bytes()), [bytes(&much)]);
+        assert_eq!(take(&mut tilde(), much.as_bytes()), [bytes(&much)]);
+    }
+
+    #[test]
+    fn the_rest_of_a_paste_may_be_short() {
+        let (mut escape, begin) = (tilde(), Instant::now());
+        escape.take(format!("{}\n", "x".repeat(BY_HAND)).as_bytes(), begin);
+        let soon = begin + PASTE_GOES_ON / 2;
+        assert_eq!(escape.take(b"~.\n", soon), [bytes("~.\n")]);
+        assert_eq!(escape.take(b"~.", begin + PASTE_GOES_ON), [Typed::Detach]);
     }
 
     #[test]
     fn the_character_can_be_chosen() {
         let parse = |text: &str| text.parse::<EscapeChar>();
         assert_eq!(
-            Escape::new(parse("^]").unwrap()).take(b"\x1d."),
+            take(&mut Escape::new(parse("^]").unwrap()), b"\x1d."),
             [Typed::Detach]
         );
         assert_eq!(
-            Escape::new(parse("none").unwrap()).take(b"~."),
+            take(&mut Escape::new(parse("none").unwrap()), b"~."),
             [bytes("~.")]
         );
         assert_eq!(parse("^]").unwrap().shown().as_deref(), Some("^]"));
@@ -204,7 +231,7 @@ mod tests {
             let mut escape = Escape::new("none".parse().unwrap());
             let mut out = Vec::new();
             for piece in &pieces {
-                for typed in escape.take(piece) {
+                for typed in take(&mut escape, piece) {
                     match typed {
                         Typed::Bytes(bytes) => out.extend(bytes),
                         other => prop_assert!(false, "{other:?}"),

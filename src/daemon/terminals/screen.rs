@@ -10,9 +10,9 @@ use crate::protocol::terminals::Size;
 
 /// Lines that are kept above the screen.
 const SCROLLBACK: usize = 1000;
-/// Largest terminal; what clients ask for beyond it is cut.
+/// Largest terminal; what clients ask for beyond it is cut. A snapshot of it fits into one message.
 const MAX: Size = Size {
-    rows: 500,
+    rows: 300,
     cols: 500,
 };
 /// Longest title, in bytes.

@@ -1,5 +1,7 @@
 //! From the keyboard to the daemon.
 
+use std::time::Instant;
+
 use tokio::sync::mpsc;
 
 use super::{End, Line, Settings};
@@ -55,7 +57,7 @@ impl Input<'_> {
         let mut last = b'\n';
         while let Some(bytes) = keys.recv().await {
             last = bytes.last().copied().unwrap_or(last);
-            for typed in escape.take(&bytes) {
+            for typed in escape.take(&bytes, Instant::now()) {
                 match typed {
                     Typed::Bytes(bytes) => {
                         let piece = characters.whole(bytes);
