@@ -7,6 +7,7 @@
 )]
 
 mod commands;
+mod recorded;
 #[path = "../support/replay.rs"]
 mod replay;
 mod session;
