@@ -9,6 +9,9 @@ const MAX_ANSWER: u64 = 1024;
 
 /// Asks for a text that is not shown while it is typed.
 pub fn ask_hidden(question: &str) -> io::Result<Zeroizing<String>> {
+    // Before the question is: somebody may paste the moment it is there.
+    #[cfg(unix)]
+    let _silence = Silence::begin()?;
     rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new)
 }
 
@@ -23,4 +26,34 @@ pub fn ask_yes(question: &str) -> io::Result<bool> {
         answer.trim().to_ascii_lowercase().as_str(),
         "y" | "yes"
     ))
+}
+
+/// A terminal that shows nothing of what is typed, until this is dropped.
+#[cfg(unix)]
+struct Silence {
+    terminal: std::fs::File,
+    before: rustix::termios::Termios,
+}
+
+#[cfg(unix)]
+impl Silence {
+    fn begin() -> io::Result<Self> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let mut options = std::fs::File::options();
+        let terminal = options.read(true).write(true).open("/dev/tty")?;
+        let before = tcgetattr(&terminal)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&terminal, OptionalActions::Now, &silent)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Silence {
+    fn drop(&mut self) {
+        use rustix::termios::{OptionalActions, tcsetattr};
+        // The terminal may be gone.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
 }
