@@ -111,9 +111,11 @@ fn a_program_that_was_stopped_goes_on() {
     let dir = world.dir.path();
     let mut person = Person::at(dir, "/bin/bash", &["--norc"]);
     let (program, cwd) = (env!("CARGO_BIN_EXE_paseo"), world.cwd());
-    person.type_in(&format!(
-        "PS1='lo''cal> '\r{program} -r work shell --cwd {cwd}\r"
-    ));
+    // The shell here begins with the prompt of those there.
+    person.wait_for("ready> ");
+    person.type_in("PS1='lo''cal> '\r");
+    person.wait_for("local> ");
+    person.type_in(&format!("{program} -r work shell --cwd {cwd}\r"));
     person.wait_for("ready> ");
     person.type_in("\r~\x1a");
     person.wait_for("local> ");
