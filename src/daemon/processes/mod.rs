@@ -2,7 +2,7 @@
 //!
 //! Each has a process group of its own, which is killed when its handle goes: at the end of a turn,
 //! when an agent is archived, when the daemon stops. What a child leaves running behind it ends with
-//! it. Against a daemon that is killed there is the [`guard`], a process that ends the groups it was
+//! it. Against a daemon that is killed there is the [`guard()`], a process that ends the groups it was
 //! told of when the daemon's end of its pipe closes. `PR_SET_PDEATHSIG` would reach the child alone
 //! and not what it started, on Linux only, and through `unsafe` code.
 
