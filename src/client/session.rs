@@ -13,10 +13,14 @@ use tokio::task::AbortHandle;
 use super::events::{self, Events};
 use super::reader::{RawReply, Reader, Sender, Shared, lock};
 use crate::protocol::session::{Notice, Request, RpcError, ServerInfo};
+use crate::protocol::size::json_length;
 use crate::transport::{Closed, Frame, Transport, TransportError};
 
 /// How long a reply may take, unless the caller knows better: as long as the official client waits.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// From here on a request is sent as bytes.
+const LARGE_BYTES: usize = 1024 * 1024;
 
 /// Why a call gave no reply.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -46,9 +50,11 @@ pub enum CallError {
     #[error("this remote is read-only, and the command would change something there")]
     ReadOnly,
     /// The request does not fit into one message; nothing was sent.
-    #[error("the message is too large: on this connection it may have {limit} bytes")]
+    #[error("the request has {}: more than one message to this daemon can hold, {}", mebibytes(*length), mebibytes(*limit))]
     TooLarge {
-        /// The limit in bytes, after encryption.
+        /// Of the request, in bytes.
+        length: usize,
+        /// What fits on this connection, in bytes.
         limit: usize,
     },
     /// The reply is not what the protocol says. It is not repeated here.
@@ -61,6 +67,10 @@ pub enum CallError {
         /// Where in the reply.
         column: usize,
     },
+}
+
+fn mebibytes(bytes: usize) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 /// An open session with a daemon. Dropping it ends the connection.
@@ -234,6 +244,17 @@ impl DaemonClient {
         self.start_text(&id, text).await
     }
 
+    /// Refuses a request that is too large for one message on this connection, before anything is done for it.
+    /// `more` bytes may still come to it.
+    pub async fn check_size<R: Request>(&self, request: &R, more: usize) -> Result<(), CallError> {
+        let length = json_length(&Session::of(R::TYPE, None, request)) + more;
+        let limit = self.sender.lock().await.largest();
+        if length > limit {
+            return Err(CallError::TooLarge { length, limit });
+        }
+        Ok(())
+    }
+
     /// The same with a given id, where the protocol says which: the answer to a permission request carries
     /// that of the request.
     pub async fn start_as<R: Request>(&self, id: &str, request: &R) -> Result<Reply<R>, CallError> {
@@ -242,7 +263,12 @@ impl DaemonClient {
 
     async fn start_text<R: Request>(&self, id: &str, text: String) -> Result<Reply<R>, CallError> {
         let receiver = expect(&self.shared, id);
-        self.send(Frame::Text(text), R::MUTATES).await?;
+        // As bytes, where the channel carries them as such, it is not made a third larger. Daemons take either.
+        let frame = match text.len() {
+            0..LARGE_BYTES => Frame::Text(text),
+            _ => Frame::Binary(text.into()),
+        };
+        self.send(frame, R::MUTATES).await?;
         Ok(Reply {
             receiver,
             request: PhantomData,
@@ -256,25 +282,7 @@ impl DaemonClient {
 
     /// Sends a notice, which is never answered.
     pub async fn tell<N: Notice>(&self, notice: &N) -> Result<(), CallError> {
-        #[derive(Serialize)]
-        struct Session<'a, N> {
-            r#type: &'static str,
-            message: Outgoing<'a, N>,
-        }
-        #[derive(Serialize)]
-        struct Outgoing<'a, N> {
-            r#type: &'static str,
-            #[serde(flatten)]
-            notice: &'a N,
-        }
-        let message = Outgoing {
-            r#type: N::TYPE,
-            notice,
-        };
-        let text = serde_json::to_string(&Session {
-            r#type: "session",
-            message,
-        });
+        let text = serde_json::to_string(&Session::of(N::TYPE, None, notice));
         let text = text.expect("notices are structs with string keys");
         self.send(Frame::Text(text), true).await
     }
@@ -323,13 +331,14 @@ impl DaemonClient {
         if self.read_only && mutates {
             return Err(CallError::ReadOnly);
         }
+        let length = frame.len();
         self.sender
             .lock()
             .await
             .send(frame)
             .await
             .map_err(|source| match source {
-                TransportError::TooLarge { limit } => CallError::TooLarge { limit },
+                TransportError::TooLarge { limit } => CallError::TooLarge { length, limit },
                 source => CallError::Lost {
                     source: Arc::new(source),
                     mutates,
@@ -346,29 +355,37 @@ pub(super) fn encode<R: Request>(request: &R) -> (String, String) {
 }
 
 fn encode_as<R: Request>(id: &str, request: &R) -> String {
-    #[derive(Serialize)]
-    struct Session<'a, R> {
-        r#type: &'static str,
-        message: Outgoing<'a, R>,
+    serde_json::to_string(&Session::of(R::TYPE, Some(id), request))
+        .expect("requests are structs with string keys")
+}
+
+/// The frame of a request or, without an id, of a notice.
+#[derive(Serialize)]
+struct Session<'a, R> {
+    r#type: &'static str,
+    message: Outgoing<'a, R>,
+}
+
+#[derive(Serialize)]
+struct Outgoing<'a, R> {
+    r#type: &'static str,
+    #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    #[serde(flatten)]
+    content: &'a R,
+}
+
+impl<'a, R> Session<'a, R> {
+    fn of(kind: &'static str, request_id: Option<&'a str>, content: &'a R) -> Self {
+        Self {
+            r#type: "session",
+            message: Outgoing {
+                r#type: kind,
+                request_id,
+                content,
+            },
+        }
     }
-    #[derive(Serialize)]
-    struct Outgoing<'a, R> {
-        r#type: &'static str,
-        #[serde(rename = "requestId")]
-        request_id: &'a str,
-        #[serde(flatten)]
-        request: &'a R,
-    }
-    let message = Outgoing {
-        r#type: R::TYPE,
-        request_id: id,
-        request,
-    };
-    serde_json::to_string(&Session {
-        r#type: "session",
-        message,
-    })
-    .expect("requests are structs with string keys")
 }
 
 fn expect(shared: &Mutex<Shared>, id: &str) -> oneshot::Receiver<RawReply> {

@@ -18,6 +18,7 @@ use super::accept::Responder;
 use super::handshake::{Established, Greeting};
 use super::receive::Receiver;
 use super::seal::{Sealer, TooLarge};
+use crate::protocol::e2ee::{MAX_BINARY_BYTES, MAX_TEXT_BYTES};
 use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 
 /// An open channel. Its ends are ordinary transports.
@@ -107,14 +108,14 @@ struct Sender {
 }
 
 impl Sender {
-    fn seal(&mut self, frame: &Frame) -> Result<Frame, TooLarge> {
+    fn seal(&mut self, frame: Frame) -> Result<Frame, TooLarge> {
         match frame {
             Frame::Binary(bytes) if self.binary => {
-                let bundle = self.sealer.seal(bytes)?;
+                let bundle = self.sealer.seal(bytes.into())?;
                 Ok(Frame::Binary(bundle.into()))
             }
-            Frame::Binary(bytes) => self.sealer.seal_to_base64(bytes).map(Frame::Text),
-            Frame::Text(text) => self.sealer.seal_to_base64(text.as_bytes()).map(Frame::Text),
+            Frame::Binary(bytes) => self.sealer.seal_to_base64(bytes.into()).map(Frame::Text),
+            Frame::Text(text) => self.sealer.seal_to_base64(text.into()).map(Frame::Text),
         }
     }
 }
@@ -122,16 +123,24 @@ impl Sender {
 impl FrameSender for Sender {
     fn send(&mut self, frame: Frame) -> BoxFuture<'_, Result<(), TransportError>> {
         Box::pin(async move {
-            let sealed = self.seal(&frame)?;
+            let sealed = self.seal(frame)?;
             self.inner.lock().await.send(sealed).await
         })
     }
 
     fn send_all(&mut self, frames: Vec<Frame>) -> BoxFuture<'_, Result<(), TransportError>> {
         Box::pin(async move {
-            let sealed: Result<Vec<_>, _> = frames.iter().map(|frame| self.seal(frame)).collect();
+            let sealed: Result<Vec<_>, _> =
+                frames.into_iter().map(|frame| self.seal(frame)).collect();
             self.inner.lock().await.send_all(sealed?).await
         })
+    }
+
+    fn largest(&self) -> usize {
+        match self.binary {
+            true => MAX_BINARY_BYTES,
+            false => MAX_TEXT_BYTES,
+        }
     }
 
     fn close(&mut self, closed: Closed) -> BoxFuture<'_, ()> {

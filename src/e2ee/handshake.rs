@@ -66,7 +66,7 @@ impl ClientHandshake {
 
     /// Seals a text that leaves together with the hello. Daemons of 0.1.65 lose it.
     pub fn seal_ahead(&mut self, text: &str) -> Result<Frame, TooLarge> {
-        self.sealer.seal_to_base64(text.as_bytes()).map(Frame::Text)
+        self.sealer.seal_to_base64(text.into()).map(Frame::Text)
     }
 
     /// Takes a frame from the daemon: the channel when it is `e2ee_ready`, otherwise the handshake

@@ -7,12 +7,14 @@
 use std::fmt;
 
 use dryoc::classic::crypto_core::crypto_core_hsalsa20;
-use dryoc::classic::crypto_secretbox::{crypto_secretbox_detached, crypto_secretbox_open_detached};
+use dryoc::classic::crypto_secretbox::{
+    crypto_secretbox_easy_inplace, crypto_secretbox_open_detached,
+};
 use zeroize::Zeroizing;
 
 use super::keys::{KEY_BYTES, KeyError, PublicKey, SecretKey};
 use super::recent::Recent;
-use crate::protocol::base64::decode_lenient;
+use crate::protocol::base64::{decode_lenient, encode_in_place};
 use crate::protocol::e2ee::{MAX_BINARY_BYTES, MAX_TEXT_BYTES, OVERHEAD_BYTES};
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
 
@@ -77,19 +79,20 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Seals into raw bytes, for a binary frame. At most [`MAX_BINARY_BYTES`].
-    pub fn seal(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, TooLarge> {
+    /// Seals into raw bytes, for a binary frame. At most [`MAX_BINARY_BYTES`]. The plaintext's own memory is
+    /// used: a frame may be most of what a command may keep.
+    pub fn seal(&mut self, plaintext: Vec<u8>) -> Result<Vec<u8>, TooLarge> {
         TooLarge::check(plaintext.len(), MAX_BINARY_BYTES)?;
         let nonce = self.next_nonce();
         Ok(seal_with(&self.key, &nonce, plaintext))
     }
 
     /// Seals into standard padded base64, for a text frame. At most [`MAX_TEXT_BYTES`].
-    pub fn seal_to_base64(&mut self, plaintext: &[u8]) -> Result<String, TooLarge> {
+    pub fn seal_to_base64(&mut self, plaintext: Vec<u8>) -> Result<String, TooLarge> {
         TooLarge::check(plaintext.len(), MAX_TEXT_BYTES)?;
         let nonce = self.next_nonce();
         let bundle = seal_with(&self.key, &nonce, plaintext);
-        Ok(base64_simd::STANDARD.encode_to_string(bundle))
+        Ok(encode_in_place(bundle))
     }
 
     fn next_nonce(&mut self) -> Nonce {
@@ -110,15 +113,17 @@ impl fmt::Debug for Sealer {
     }
 }
 
-/// `crypto_secretbox_easy`, written behind the nonce without a copy.
-pub(crate) fn seal_with(key: &SharedKey, nonce: &Nonce, plaintext: &[u8]) -> Vec<u8> {
-    let mut bundle = vec![0; OVERHEAD_BYTES + plaintext.len()];
-    let (head, ciphertext) = bundle.split_at_mut(OVERHEAD_BYTES);
-    let mut tag = [0; TAG_BYTES];
-    crypto_secretbox_detached(ciphertext, &mut tag, plaintext, nonce, &key.0)
-        .expect("the buffer has the length of the plaintext, which is far below the limit");
-    head[..NONCE_BYTES].copy_from_slice(nonce);
-    head[NONCE_BYTES..].copy_from_slice(&tag);
+/// `crypto_secretbox_easy` behind the nonce, in the memory of the plaintext.
+pub(crate) fn seal_with(key: &SharedKey, nonce: &Nonce, plaintext: Vec<u8>) -> Vec<u8> {
+    let length = plaintext.len();
+    let mut bundle = plaintext;
+    bundle.reserve_exact(OVERHEAD_BYTES);
+    bundle.resize(length + OVERHEAD_BYTES, 0);
+    bundle.copy_within(..length, NONCE_BYTES);
+    bundle[..NONCE_BYTES].copy_from_slice(nonce);
+    // Takes the message with room for the tag behind it, and gives the tag in front.
+    crypto_secretbox_easy_inplace(&mut bundle[NONCE_BYTES..], nonce, &key.0)
+        .expect("there is room for the tag");
     bundle
 }
 

@@ -16,7 +16,7 @@ pub mod trace;
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 pub use progress::Progress;
@@ -186,10 +186,10 @@ pub fn render(output: &Output, settings: &Settings) -> String {
     }
     match settings.format {
         Format::Json => data(output)
-            .map(|json| pretty_json(&json) + "\n")
+            .map(|data| pretty_json(&data) + "\n")
             .unwrap_or_default(),
         Format::Yaml => data(output)
-            .map(|json| yaml(&json) + "\n")
+            .map(|data| yaml(&data) + "\n")
             .unwrap_or_default(),
         Format::Table => match output {
             Output::Nothing => String::new(),
@@ -244,12 +244,12 @@ pub fn note(text: &str) {
 }
 
 /// Returns JSON with two spaces of indentation, no line feed at the end.
-pub fn pretty_json(json: &Value) -> String {
+pub fn pretty_json(json: &impl Serialize) -> String {
     serde_json::to_string_pretty(json).expect("a JSON value can be written")
 }
 
 /// Returns YAML in block style, with a line feed at the end.
-pub fn yaml(json: &Value) -> String {
+pub fn yaml(json: &impl Serialize) -> String {
     let mut text = serde_saphyr::to_string(json).expect("a JSON value can be written as YAML");
     if !text.ends_with('\n') {
         text.push('\n');
@@ -266,15 +266,25 @@ pub fn styled(text: &str, style: Style, color: bool) -> String {
     }
 }
 
-fn data(output: &Output) -> Option<Value> {
+/// An output as data. Rows may be many, so they are written from where they are.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Data<'a> {
+    Rows(#[serde(serialize_with = "json_of_rows")] &'a [Row]),
+    One(&'a Value),
+}
+
+fn json_of_rows<S: Serializer>(rows: &[Row], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(rows.iter().map(|row| &row.json))
+}
+
+fn data(output: &Output) -> Option<Data<'_>> {
     match output {
         Output::Nothing => None,
-        Output::List(table) => Some(Value::Array(
-            table.rows.iter().map(|row| row.json.clone()).collect(),
-        )),
-        Output::Item(table) => table.rows.first().map(|row| row.json.clone()),
+        Output::List(table) => Some(Data::Rows(&table.rows)),
+        Output::Item(table) => table.rows.first().map(|row| Data::One(&row.json)),
         Output::Record { json, .. } | Output::Text { json, .. } | Output::Styled { json, .. } => {
-            Some(json.clone())
+            Some(Data::One(json))
         }
     }
 }

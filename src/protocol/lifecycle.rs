@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -37,10 +38,35 @@ pub struct AgentConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    /// Standard base64.
-    pub data: String,
+    /// The file, as it is. On the wire it is standard base64.
+    #[serde(with = "encoded")]
+    pub data: Bytes,
     /// For example `image/png`.
     pub mime_type: String,
+}
+
+/// Bytes as base64. They are encoded while they are written: a picture may be most of what a command may keep.
+mod encoded {
+    use bytes::Bytes;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::protocol::base64::{Base64, decode_lenient};
+
+    pub(super) fn serialize<S: Serializer>(
+        bytes: &Bytes,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = decode_lenient(text.as_bytes()).ok_or_else(|| D::Error::custom("no base64"))?;
+        Ok(bytes.into())
+    }
 }
 
 /// `create_agent_request`.

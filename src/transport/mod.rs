@@ -29,6 +29,8 @@ use std::fmt;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use crate::protocol::relay::MAX_MESSAGE_BYTES;
+
 /// One message. Text and binary are kept apart on every hop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Frame {
@@ -124,6 +126,11 @@ pub trait FrameSender: Send {
             }
             Ok(())
         })
+    }
+
+    /// Largest payload of a binary frame, in bytes. One of text may have less.
+    fn largest(&self) -> usize {
+        MAX_MESSAGE_BYTES
     }
 
     /// Sends a close frame, as far as that is still possible, and waits for nothing.

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame as WireFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -19,6 +21,9 @@ use crate::protocol::relay::MAX_MESSAGE_BYTES;
 /// How long a close frame may take to leave. The peer's own close frame is never waited for: the
 /// official relay does not send one (`docs/protocol.md`, "Close handshake").
 const CLOSE_DEADLINE: Duration = Duration::from_millis(100);
+
+/// A message that is longer is sent in pieces of this size.
+const FRAGMENT_BYTES: usize = 1024 * 1024;
 
 /// Returns the limits that every WebSocket of ours has: messages of at most 32 MiB, like the relay's.
 pub fn config() -> WebSocketConfig {
@@ -48,6 +53,22 @@ where
     }
 }
 
+/// Cuts a message into WebSocket frames. The library copies each frame that it sends, to mask it.
+fn fragments(frame: Frame) -> impl Iterator<Item = WireFrame> {
+    let (kind, payload) = match frame {
+        Frame::Text(text) => (Data::Text, Bytes::from(text)),
+        Frame::Binary(bytes) => (Data::Binary, bytes),
+    };
+    (0..payload.len())
+        .step_by(FRAGMENT_BYTES)
+        .map(move |start| {
+            let end = payload.len().min(start + FRAGMENT_BYTES);
+            let kind = if start == 0 { kind } else { Data::Continue };
+            let is_final = end == payload.len();
+            WireFrame::message(payload.slice(start..end), OpCode::Data(kind), is_final)
+        })
+}
+
 struct Sender<S>(SplitSink<WebSocketStream<S>, Message>);
 
 struct Receiver<S> {
@@ -67,10 +88,16 @@ where
                     limit: MAX_MESSAGE_BYTES,
                 });
             }
-            self.0
-                .send(frame.into())
-                .await
-                .map_err(TransportError::from)
+            match frame.len() {
+                0..=FRAGMENT_BYTES => self.0.send(frame.into()).await?,
+                _ => {
+                    for fragment in fragments(frame) {
+                        self.0.feed(Message::Frame(fragment)).await?;
+                    }
+                    self.0.flush().await?;
+                }
+            }
+            Ok(())
         })
     }
 

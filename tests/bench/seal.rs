@@ -24,7 +24,10 @@ fn seal_and_open(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(FRAME_BYTES as u64));
     group.bench_function("seal and open, base64", |bencher| {
         bencher.iter(|| {
-            let text = client.sealer.seal_to_base64(&plaintext).expect("it fits");
+            let text = client
+                .sealer
+                .seal_to_base64(plaintext.clone())
+                .expect("it fits");
             daemon
                 .opener
                 .open_base64(text.as_bytes())
@@ -33,12 +36,17 @@ fn seal_and_open(criterion: &mut Criterion) {
     });
     group.bench_function("seal and open, raw", |bencher| {
         bencher.iter(|| {
-            let bundle = client.sealer.seal(&plaintext).expect("it fits");
+            let bundle = client.sealer.seal(plaintext.clone()).expect("it fits");
             daemon.opener.open(&bundle).expect("it opens")
         });
     });
     group.bench_function("seal, base64", |bencher| {
-        bencher.iter(|| client.sealer.seal_to_base64(&plaintext).expect("it fits"));
+        bencher.iter(|| {
+            client
+                .sealer
+                .seal_to_base64(plaintext.clone())
+                .expect("it fits")
+        });
     });
     group.finish();
 }

@@ -14,35 +14,31 @@ pub(in crate::commands) fn first_page() -> Option<Page> {
     })
 }
 
-/// Fetches the pages after `first`, and returns the agents of all.
-pub(in crate::commands) async fn with_the_rest(
+/// Fetches the pages after `first`, and takes the agents of all, one by one: snapshots are large, and there
+/// may be thousands.
+pub(in crate::commands) async fn each(
     daemon: &DaemonClient,
     request: &FetchAgents,
     first: AgentPage,
-) -> Result<Vec<AgentSnapshot>, CallError> {
-    let AgentPage {
-        entries,
-        mut page_info,
-        ..
-    } = first;
-    let mut agents: Vec<_> = entries.into_iter().map(|entry| entry.agent).collect();
+    mut take: impl FnMut(AgentSnapshot),
+) -> Result<(), CallError> {
+    let mut page = first;
     for _ in 1..MAX_PAGES {
-        let Some(cursor) = page_info.next_cursor.take().filter(|_| page_info.has_more) else {
+        page.entries.into_iter().for_each(|entry| take(entry.agent));
+        let page_info = page.page_info;
+        let Some(cursor) = page_info.next_cursor.filter(|_| page_info.has_more) else {
             break;
         };
-        let page = Some(Page {
-            limit: MAX_PAGE,
-            cursor: Some(cursor),
-        });
         let request = FetchAgents {
-            page,
+            page: Some(Page {
+                limit: MAX_PAGE,
+                cursor: Some(cursor),
+            }),
             ..request.clone()
         };
-        let next = daemon.call(&request).await?;
-        agents.extend(next.entries.into_iter().map(|entry| entry.agent));
-        page_info = next.page_info;
+        page = daemon.call(&request).await?;
     }
-    Ok(agents)
+    Ok(())
 }
 
 /// Fetches all agents that fit.
@@ -55,5 +51,7 @@ pub(in crate::commands) async fn all(
         ..request
     };
     let first = daemon.call(&request).await?;
-    with_the_rest(daemon, &request, first).await
+    let mut agents = Vec::new();
+    each(daemon, &request, first, |agent| agents.push(agent)).await?;
+    Ok(agents)
 }

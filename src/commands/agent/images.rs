@@ -43,9 +43,8 @@ pub(super) fn read(path: &str, unknown: Option<&str>) -> Result<Image, ImageErro
     let mime_type = mime_type(path)
         .or(unknown)
         .ok_or_else(|| ImageError::NotAnImage(path.to_owned()))?;
-    let bytes = std::fs::read(path)?;
     Ok(Image {
-        data: STANDARD.encode_to_string(bytes),
+        data: std::fs::read(path)?.into(),
         mime_type: mime_type.to_owned(),
     })
 }
@@ -56,10 +55,13 @@ fn mime_type(path: &str) -> Option<&'static str> {
     known.map(|(_, mime_type)| *mime_type)
 }
 
-/// Refuses pictures that cannot pass in one message, before a daemon or relay closes the connection over
-/// them. The channel may add a third (base64), which is checked where it is known.
+/// Refuses pictures that can pass on no connection, before there is one. What one connection takes may be
+/// less, which is checked where it is known.
 pub(super) fn fit(images: &[Image]) -> Result<(), CommandError> {
-    let bytes: usize = images.iter().map(|image| image.data.len()).sum();
+    let encoded = images
+        .iter()
+        .map(|image| STANDARD.encoded_length(image.data.len()));
+    let bytes: usize = encoded.sum();
     if bytes < MAX_MESSAGE_BYTES {
         return Ok(());
     }
@@ -88,21 +90,20 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_as_base64() {
+    fn a_file_is_sent_as_base64() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.png");
         std::fs::write(&path, b"\x89PNG").unwrap();
         let image = read(path.to_str().unwrap(), None).unwrap();
-        assert_eq!(
-            (image.data.as_str(), image.mime_type.as_str()),
-            ("iVBORw==", "image/png")
-        );
+        let json = serde_json::to_string(&image).unwrap();
+        assert_eq!(json, r#"{"data":"iVBORw==","mimeType":"image/png"}"#);
+        assert_eq!(serde_json::from_str::<Image>(&json).unwrap(), image);
     }
 
     #[test]
     fn too_much_is_refused() {
         let image = Image {
-            data: "A".repeat(MAX_MESSAGE_BYTES),
+            data: vec![0; MAX_MESSAGE_BYTES / 4 * 3].into(),
             mime_type: "image/png".to_owned(),
         };
         assert_eq!(fit(&[image]).unwrap_err().code, "MESSAGE_TOO_LARGE");

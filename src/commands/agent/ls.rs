@@ -73,13 +73,17 @@ impl Args {
 /// Lists agents by what they do (work, wait, anything else), and each kind by age, new to old.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let request = args.request()?;
-    let mut agents = context
+    let home = context.env.text(env::HOME).unwrap_or_default();
+    let now = Timestamp::now();
+    let mut agents = Vec::new();
+    context
         .with_daemon_and(&request, async |daemon, first| {
-            Ok(directory::with_the_rest(daemon, &request, first).await?)
+            let take = |agent| agents.push(Listed::new(agent, home, now));
+            Ok(directory::each(daemon, &request, first, take).await?)
         })
         .map_err(|error| error.or_code("LIST_AGENTS_FAILED"))?;
     if request.filter.is_none() {
-        let title = |agent: &'_ AgentSnapshot| agent.title.clone().unwrap_or_default();
+        let title = |agent: &'_ Listed| agent.title.clone().unwrap_or_default();
         let known: Vec<_> = agents
             .iter()
             .map(|agent| (agent.id.as_str(), title(agent)))
@@ -92,15 +96,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             .cmp(&status_rank(&b.status))
             .then_with(|| b.created_at.cmp(&a.created_at))
     });
-    let home = context.env.text(env::HOME).unwrap_or_default();
-    let now = Timestamp::now();
-    let rows = agents
-        .iter()
-        .map(|agent| Listed::new(agent, home, now).into_row())
-        .collect();
     Ok(Output::List(Table {
         columns: COLUMNS.to_vec(),
-        rows,
+        rows: agents.into_iter().map(Listed::into_row).collect(),
     })
     .into())
 }
@@ -127,27 +125,33 @@ struct Listed {
     status: String,
     cwd: String,
     created: String,
+    #[serde(skip)]
+    title: Option<String>,
+    #[serde(skip)]
+    created_at: String,
 }
 
 impl Listed {
-    fn new(agent: &AgentSnapshot, home: &str, now: Timestamp) -> Self {
+    fn new(agent: AgentSnapshot, home: &str, now: Timestamp) -> Self {
         Self {
-            id: agent.id.clone(),
             short_id: short_id(&agent.id),
             name: agent
                 .title
                 .clone()
                 .filter(|title| !title.is_empty())
                 .unwrap_or_else(|| "-".to_owned()),
-            provider: provider(agent),
+            provider: provider(&agent),
             thinking: agent
                 .effective_thinking_option_id
                 .clone()
                 .or_else(|| agent.thinking_option_id.clone())
                 .unwrap_or_else(|| "auto".to_owned()),
-            status: agent.status.clone(),
             cwd: below_home(&agent.cwd, home),
             created: age(&agent.created_at, now),
+            id: agent.id,
+            status: agent.status,
+            title: agent.title,
+            created_at: agent.created_at,
         }
     }
 

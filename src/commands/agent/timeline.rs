@@ -6,6 +6,7 @@ use super::transcript;
 use crate::client::{DaemonClient, REPLY_TIMEOUT, Reply};
 use crate::commands::failure::Doing;
 use crate::error::{CommandError, Exit, Hop};
+use crate::protocol::size::json_length;
 use crate::protocol::timeline::{
     AgentStream, Cursor, Direction, FetchTimeline, Projection, StreamEvent, TimelineEntry,
     TimelineItem, TimelinePage,
@@ -111,29 +112,13 @@ fn is_new(entry: &TimelineEntry, before: u64, newest: u64) -> bool {
 }
 
 fn next_limit(entries: &[TimelineEntry]) -> u64 {
-    let bytes: u64 = entries.iter().map(weight).sum();
+    let bytes = entries.iter().map(json_length).sum::<usize>() as u64;
     let count = entries.len() as u64;
     if count == 0 {
         return FIRST_PAGE;
     }
     let fitting = PAGE_BYTES * count / bytes.max(1);
     fitting.clamp(10, LARGEST_PAGE)
-}
-
-fn weight(entry: &TimelineEntry) -> u64 {
-    struct Count(u64);
-    impl std::io::Write for Count {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len() as u64;
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    serde_json::to_writer(&mut count, entry).expect("counting cannot fail");
-    count.0
 }
 
 /// The end of a timeline, and where it ends.

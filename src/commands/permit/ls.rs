@@ -22,15 +22,16 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
         page: directory::first_page(),
         ..FetchAgents::default()
     };
-    let agents = context
+    let mut rows = Vec::new();
+    context
         .with_daemon_and(&request, async |daemon, first| {
-            Ok(directory::with_the_rest(daemon, &request, first).await?)
+            let take = |agent: AgentSnapshot| {
+                let pending = agent.pending_permissions.iter();
+                rows.extend(pending.map(|request| row(&agent, request)));
+            };
+            Ok(directory::each(daemon, &request, first, take).await?)
         })
         .map_err(|error| error.or_code("LIST_PERMISSIONS_FAILED"))?;
-    let rows = agents.iter().flat_map(|agent| {
-        let pending = agent.pending_permissions.iter();
-        pending.map(move |request| row(agent, request))
-    });
     Ok(Output::List(Table {
         columns: vec![
             Column("AGENT", 12),
@@ -38,7 +39,7 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
             Column("TOOL", 20),
             Column("DESCRIPTION", 50),
         ],
-        rows: rows.collect(),
+        rows,
     })
     .into())
 }

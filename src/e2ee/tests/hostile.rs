@@ -45,12 +45,7 @@ impl RawClient {
     }
 
     fn seal(&mut self, plaintext: &str) -> Frame {
-        Frame::Text(
-            self.keys
-                .sealer
-                .seal_to_base64(plaintext.as_bytes())
-                .unwrap(),
-        )
+        Frame::Text(self.keys.sealer.seal_to_base64(plaintext.into()).unwrap())
     }
 
     async fn close_code(&mut self) -> Option<u16> {
@@ -143,7 +138,7 @@ async fn unsealed_frames_are_fatal() {
 async fn negotiated_text_must_be_utf8() {
     for binary in [true, false] {
         let mut client = RawClient::open(&responder(), binary).await;
-        let sealed = client.keys.sealer.seal_to_base64(&[0xff, 0xfe]).unwrap();
+        let sealed = client.keys.sealer.seal_to_base64(vec![0xff, 0xfe]).unwrap();
         let received = client.raw(Frame::Text(sealed)).await;
         match received {
             Err(TransportError::Protocol { .. }) => assert!(binary),

@@ -85,7 +85,7 @@ fn positive_vectors_seal_and_open() {
         let key = shared_key(&vectors, text(vector, "keys"));
         let nonce = unhex(text(vector, "nonce_hex")).try_into().unwrap();
         let plaintext = plaintext(vector);
-        let bundle = seal_with(&key, &nonce, &plaintext);
+        let bundle = seal_with(&key, &nonce, plaintext.clone());
         assert_eq!(Some(bundle.len() as u64), vector["bundle_len"].as_u64());
         let base64 = base64_simd::STANDARD.encode_to_string(&bundle);
         match vector["bundle_b64"].as_str() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::schema::Schema;
+use super::structured;
 use super::workspace::Home;
 use super::{Args, DOING};
 use crate::client::DaemonClient;
@@ -13,6 +14,9 @@ use crate::env;
 use crate::error::CommandError;
 use crate::protocol::lifecycle::{AgentConfig, CreateAgent, Image};
 use crate::remote::Choice;
+
+/// What the directory and the id of the workspace add to a request, at most.
+const PLACE_BYTES: usize = 16 * 1024;
 
 /// A run, ready to be sent once its workspace is there.
 pub(super) struct Plan {
@@ -73,7 +77,10 @@ impl Plan {
                 },
                 env: (!env.is_empty()).then_some(env),
                 caller_agent_id: caller.agent,
-                initial_prompt: Some(args.prompt.clone()),
+                initial_prompt: Some(match &schema {
+                    Some(schema) => structured::first_prompt(&args.prompt, schema),
+                    None => args.prompt.clone(),
+                }),
                 output_schema: schema.as_ref().map(|schema| schema.json().clone()),
                 images,
                 labels,
@@ -92,6 +99,9 @@ impl Plan {
         daemon: &DaemonClient,
     ) -> Result<CreateAgent, CommandError> {
         let mut request = self.request.clone();
+        // Before a workspace is made for what cannot be sent.
+        let checked = daemon.check_size(&request, PLACE_BYTES).await;
+        checked.map_err(|error| DOING.error(error))?;
         self.home.settle(daemon, &mut request).await?;
         Ok(request)
     }

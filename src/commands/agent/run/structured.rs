@@ -37,13 +37,9 @@ async fn ask(context: &Context, daemon: &DaemonClient, plan: &Plan) -> Result<Va
     let Some(schema) = &plan.schema else {
         return Err(CommandError::internal("a structured run needs a schema"));
     };
-    let mut request = plan.request_in(daemon).await?;
-    let prompt = first_prompt(
-        request.initial_prompt.as_deref().unwrap_or_default(),
-        schema,
-    );
-    request.initial_prompt = Some(prompt.clone());
+    let request = plan.request_in(daemon).await?;
     let agent = create(daemon, &request).await?.id;
+    let prompt = request.initial_prompt.unwrap_or_default();
     let mut wrong = Vec::new();
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
@@ -62,7 +58,8 @@ async fn ask(context: &Context, daemon: &DaemonClient, plan: &Plan) -> Result<Va
     Err(CommandError::new(CODE, Exit::Failed, message).hint(wrong.join("\n")))
 }
 
-fn first_prompt(prompt: &str, schema: &Schema) -> String {
+/// Returns the prompt with the wish for JSON behind it.
+pub(super) fn first_prompt(prompt: &str, schema: &Schema) -> String {
     format!(
         "{}\n\nAnswer with JSON only, no prose around it. It must be valid under this JSON Schema:\n{}",
         prompt.trim(),
