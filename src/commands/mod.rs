@@ -19,6 +19,7 @@ pub mod handover;
 pub mod heartbeat;
 mod isolation;
 pub mod keystore;
+pub mod loops;
 pub mod man;
 mod model;
 mod network;
@@ -123,6 +124,9 @@ pub enum Command {
     /// Leave messages in rooms (daemons of 0.1.65)
     #[command(subcommand, hide = true)]
     Chat(chat::Command),
+    /// Run a prompt again and again (daemons of 0.1.65)
+    #[command(subcommand, hide = true)]
+    Loop(loops::Command),
     /// Run prompts by the clock
     #[command(subcommand)]
     Schedule(schedule::Command),
@@ -243,6 +247,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         #[cfg(unix)]
         Command::Shell(args) => terminal::shell::run(context, args),
         Command::Chat(command) => chat::dispatch(context, command),
+        Command::Loop(command) => loops::dispatch(context, command),
         Command::Schedule(command) => schedule::dispatch(context, command),
         Command::Heartbeat(command) => heartbeat::dispatch(context, command),
         Command::Worktree(command) => worktree::dispatch(context, command),

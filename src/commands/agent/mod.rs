@@ -25,7 +25,7 @@ pub mod run;
 pub mod send;
 mod started;
 pub mod stop;
-mod streaming;
+pub(in crate::commands) mod streaming;
 mod timeline;
 mod tool_line;
 mod transcript;

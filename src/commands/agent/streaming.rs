@@ -5,7 +5,7 @@ use crate::error::{CommandError, Exit};
 use crate::output::{ReaderGone, Stream};
 
 /// Why a streaming command stops before its end.
-pub(super) enum Stop {
+pub(in crate::commands) enum Stop {
     /// Whoever read the output has seen enough.
     ReaderGone,
     /// It failed.
@@ -25,7 +25,7 @@ impl From<CommandError> for Stop {
 }
 
 /// Prints to the end.
-pub(super) async fn to_the_end(
+pub(in crate::commands) async fn to_the_end(
     stream: Stream,
     work: impl AsyncFnOnce(&Stream) -> Result<(), Stop>,
 ) -> CommandResult {
@@ -35,7 +35,7 @@ pub(super) async fn to_the_end(
 }
 
 /// Prints until somebody interrupts it, which is no failure; `farewell` is the last text then.
-pub(super) async fn until_interrupted(
+pub(in crate::commands) async fn until_interrupted(
     stream: Stream,
     farewell: &str,
     work: impl AsyncFnOnce(&Stream) -> Result<(), Stop>,
