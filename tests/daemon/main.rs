@@ -18,4 +18,5 @@ mod support;
 mod timeline;
 mod workspaces;
 #[cfg(unix)]
+#[path = "../support/world.rs"]
 mod world;

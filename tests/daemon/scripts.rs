@@ -131,7 +131,7 @@ async fn who_knows_of_projects_hears_of_them() {
 #[cfg(unix)]
 #[test]
 fn the_commands_drive_scripts_over_the_relay() {
-    let world = crate::world::World::new(&[]);
+    let world = crate::world::World::new(&["mock=mock:"]);
     std::fs::write(world.dir().join("paseo.json"), FILE).unwrap();
     let cwd = world.dir().display().to_string();
     let made = world.remote(

@@ -1,132 +1,24 @@
-//! The way of a user, with the real binary: relay, daemon, pairing, remote, agents. Nothing is mocked.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a test stops at the first surprise"
-)]
+//! From a pairing offer to agents, absent daemons, listeners and the demo.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-/// A server of ours that ends with the test.
-struct Server(Child);
+use crate::world::{Server, World, paseo};
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Two machines and a relay between them.
-struct World {
-    dir: TempDir,
-    relay: String,
-    _servers: Vec<Server>,
-}
-
-impl World {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut relay = paseo(dir.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
-        let (relay_server, line) = start(&mut relay, "listening");
-        let address = line
-            .split("address=")
-            .nth(1)
-            .unwrap()
-            .split_whitespace()
-            .next()
-            .unwrap()
-            .to_owned();
-        let mut daemon = paseo(
-            dir.path(),
-            &[
-                "daemon",
-                "run",
-                "--listen",
-                "127.0.0.1:0",
-                "--agent",
-                "upper=tr a-z A-Z",
-            ],
-        );
-        daemon.args([
-            "--agent",
-            "fails=false",
-            "--agent",
-            "asks=mock:",
-            "--relay",
-            &address,
-        ]);
-        let (daemon_server, _) = start(&mut daemon, "connected to the relay");
-        Self {
-            dir,
-            relay: address,
-            _servers: vec![relay_server, daemon_server],
-        }
-    }
-
-    fn run(&self, args: &[&str]) -> Output {
-        paseo(self.dir.path(), args).output().unwrap()
-    }
-
-    fn json(&self, args: &[&str]) -> Value {
-        let output = self.run(&[args, &["--json"]].concat());
-        assert!(
-            output.status.success(),
-            "{args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        serde_json::from_slice(&output.stdout).unwrap()
-    }
-}
-
-fn paseo(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_paseo"));
-    command
-        .args(args)
-        .env_clear()
-        .current_dir(dir)
-        .stdin(Stdio::null());
-    command
-        .env("HOME", dir.join("me"))
-        .env("PASEO_HOME", dir.join("daemon"))
-        .env("PATH", std::env::var_os("PATH").unwrap());
-    command
-}
-
-/// Starts a server and waits for the line of its log that holds a word.
-fn start(command: &mut Command, word: &str) -> (Server, String) {
-    let mut child = command
-        .env("NO_COLOR", "1")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stderr = child.stderr.take().unwrap();
-    let server = Server(child);
-    let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
-    let line = lines
-        .find(|line| line.contains(word))
-        .expect("the server says that it is ready");
-    // Keep reading: a full pipe would stop the server.
-    std::thread::spawn(move || lines.for_each(drop));
-    (server, line)
-}
+const AGENTS: [&str; 3] = ["upper=tr a-z A-Z", "fails=false", "asks=mock:"];
 
 #[test]
 fn from_a_pairing_offer_to_the_agents_of_another_machine() {
-    let world = World::new();
+    let world = World::start(&AGENTS);
     let paired = world.json(&["daemon", "pair", "--save", "offer.json"]);
     let added = world.json(&["remote", "add", "work", "offer.json", "--store", "file"]);
     assert_eq!(paired["fingerprint"], added["fingerprint"]);
     assert_eq!(world.json(&["-r", "work", "ls"]), serde_json::json!([]));
 
-    let cwd = world.dir.path().display().to_string();
+    let cwd = world.dir().display().to_string();
     let run = [
         "-r",
         "work",
@@ -168,10 +60,10 @@ fn from_a_pairing_offer_to_the_agents_of_another_machine() {
 
 #[test]
 fn agents_that_fail_or_wait_end_commands_with_their_own_status() {
-    let world = World::new();
+    let world = World::start(&AGENTS);
     world.json(&["daemon", "pair", "--save", "offer.json"]);
     world.json(&["remote", "add", "work", "offer.json", "--store", "file"]);
-    let cwd = world.dir.path().display().to_string();
+    let cwd = world.dir().display().to_string();
     let failed = world.run(&[
         "-r",
         "work",
@@ -190,48 +82,39 @@ fn agents_that_fail_or_wait_end_commands_with_their_own_status() {
 /// The relay has no daemon for this id, and says so at once.
 #[test]
 fn an_absent_daemon_is_told_apart_from_a_dead_relay() {
-    let world = World::new();
+    let mut world = World::start(&AGENTS);
     let link = world.json(&["daemon", "pair"])["url"]
         .as_str()
         .unwrap()
         .to_owned();
     world.json(&["ls", "--relay", &link]);
-    let World {
-        dir,
-        relay,
-        _servers: mut servers,
-    } = world;
-    drop(servers.pop());
-    let absent = paseo(dir.path(), &["ls", "--relay", &link])
-        .output()
-        .unwrap();
+    drop(world.daemon.take());
+    let absent = world.run(&["ls", "--relay", &link]);
     assert_eq!(
         absent.status.code(),
         Some(7),
         "{}",
         String::from_utf8_lossy(&absent.stderr)
     );
-    drop(servers);
-    let dead = paseo(dir.path(), &["ls", "--relay", &link])
-        .output()
-        .unwrap();
+    drop(world.relay.take());
+    let dead = world.run(&["ls", "--relay", &link]);
     assert_eq!(
         dead.status.code(),
         Some(6),
         "{}",
         String::from_utf8_lossy(&dead.stderr)
     );
-    assert!(String::from_utf8_lossy(&dead.stderr).contains(&relay));
+    assert!(String::from_utf8_lossy(&dead.stderr).contains(&world.address));
 }
 
 /// Programs that know nothing of relays reach the daemon through a listener on this machine.
 #[test]
 fn a_remote_daemon_is_forwarded() {
-    let world = World::new();
+    let world = World::start(&AGENTS);
     world.json(&["daemon", "pair", "--save", "offer.json"]);
     let forward = |args: &[&str]| {
         let args = [&["forward", "--relay", "offer.json", "--json"], args].concat();
-        let mut child = paseo(world.dir.path(), &args)
+        let mut child = paseo(world.dir(), &args)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -251,7 +134,7 @@ fn a_remote_daemon_is_forwarded() {
         assert_eq!(refused.status.code(), Some(4), "{refused:?}");
     }
 
-    let socket = world.dir.path().join("s.sock");
+    let socket = world.dir().join("s.sock");
     let socket = socket.to_str().unwrap();
     let (unix, host) = forward(&["--listen", socket]);
     assert_eq!(world.json(&["ls", "--host", &host]), serde_json::json!([]));
@@ -267,7 +150,7 @@ fn a_remote_daemon_is_forwarded() {
     assert!(!Path::new(socket).exists(), "the socket is removed");
 
     let mut stdio = paseo(
-        world.dir.path(),
+        world.dir(),
         &["forward", "--relay", "offer.json", "--stdio"],
     );
     let mut stdio = stdio

@@ -1,5 +1,7 @@
 //! Two machines and a relay between them, with the real binary; what is asked goes over the relay.
 
+#![allow(dead_code, reason = "each binary of tests uses some of it")]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -8,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A server of ours that ends with the test.
-pub(crate) struct Server(Child);
+pub(crate) struct Server(pub(crate) Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -34,36 +36,53 @@ impl Server {
 
 pub(crate) struct World {
     dir: TempDir,
-    relay: String,
+    env: Vec<(&'static str, String)>,
     agents: Vec<String>,
+    /// Where the relay listens.
+    pub(crate) address: String,
+    pub(crate) relay: Option<Server>,
     pub(crate) daemon: Option<Server>,
-    _relay: Server,
 }
 
 impl World {
     /// Starts relay and daemon, and saves the daemon as the remote `work`.
-    pub(crate) fn new(agents: &[String]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut relay = paseo(dir.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
-        let (server, line) = start(&mut relay, "listening");
-        let address = line.split("address=").nth(1).unwrap();
-        let mut world = Self {
-            relay: address.split_whitespace().next().unwrap().to_owned(),
-            agents: agents.to_vec(),
-            daemon: None,
-            _relay: server,
-            dir,
-        };
-        world.start_daemon();
+    pub(crate) fn new(agents: &[impl AsRef<str>]) -> Self {
+        let world = Self::start(agents);
         world.json(&["daemon", "pair", "--save", "offer.json"]);
         world.json(&["remote", "add", "work", "offer.json", "--store", "file"]);
         world
     }
 
+    /// Starts relay and daemon.
+    pub(crate) fn start(agents: &[impl AsRef<str>]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut relay = paseo(dir.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
+        let (server, line) = start(&mut relay, "listening");
+        let address = line.split("address=").nth(1).unwrap();
+        let mut world = Self {
+            address: address.split_whitespace().next().unwrap().to_owned(),
+            env: Vec::new(),
+            agents: agents
+                .iter()
+                .map(|agent| agent.as_ref().to_owned())
+                .collect(),
+            daemon: None,
+            relay: Some(server),
+            dir,
+        };
+        world.start_daemon();
+        world
+    }
+
+    /// Sets a variable for all commands from here on.
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
+        self.env.push((name, value.to_owned()));
+    }
+
     /// Starts the daemon, again.
     pub(crate) fn start_daemon(&mut self) {
         let mut daemon = paseo(self.dir(), &["daemon", "run", "--listen", "127.0.0.1:0"]);
-        daemon.args(["--relay", &self.relay]);
+        daemon.args(["--relay", &self.address]);
         for agent in &self.agents {
             daemon.args(["--agent", agent]);
         }
@@ -74,8 +93,21 @@ impl World {
         self.dir.path()
     }
 
+    /// The directory of the test, as the daemon knows it.
+    pub(crate) fn cwd(&self) -> String {
+        self.dir().display().to_string()
+    }
+
+    /// A command line, not yet run.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = paseo(self.dir(), args);
+        let env = self.env.iter().map(|(name, value)| (name, value));
+        command.envs(env);
+        command
+    }
+
     pub(crate) fn run(&self, args: &[&str]) -> Output {
-        paseo(self.dir(), args).output().unwrap()
+        self.command(args).output().unwrap()
     }
 
     /// Runs a command that succeeds.
@@ -106,7 +138,7 @@ impl World {
     }
 }
 
-fn paseo(dir: &Path, args: &[&str]) -> Command {
+pub(crate) fn paseo(dir: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_paseo"));
     #[allow(
         clippy::disallowed_methods,

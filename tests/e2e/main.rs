@@ -1,0 +1,15 @@
+//! Whole ways with the real binary: relay, daemon, pairing, remote, agents. Nothing is mocked.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise, and says what it skips"
+)]
+
+mod busy;
+mod commands;
+mod volume;
+mod way;
+#[path = "../support/world.rs"]
+mod world;
