@@ -23,6 +23,7 @@ mod remotes_more;
 mod remotes_terminal;
 #[path = "../support/replay.rs"]
 mod replay;
+mod preview;
 mod replays;
 mod roads;
 mod sandbox;

@@ -15,6 +15,9 @@ use crate::protocol::timeline::{
 /// Entries of the first page.
 const FIRST_PAGE: u64 = 500;
 
+/// Entries that are fetched for each folded item of a tail: daemons of 0.1.65 count every piece of streamed text.
+const PIECES: u64 = 5;
+
 /// Entries of the largest page.
 const LARGEST_PAGE: u64 = 20_000;
 
@@ -142,7 +145,7 @@ pub(super) async fn tail(
     let mut request = FetchTimeline {
         agent_id: agent_id.to_owned(),
         direction: Some(Direction::Tail),
-        limit: Some((count as u64).clamp(1, FIRST_PAGE)),
+        limit: Some((count as u64).saturating_mul(PIECES).clamp(1, FIRST_PAGE)),
         ..FetchTimeline::default()
     };
     loop {

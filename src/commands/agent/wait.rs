@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::outcome::{self, Told};
-use super::{resolve, transcript, watching};
+use super::{resolve, timeline, transcript, watching};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context, duration};
@@ -13,7 +13,7 @@ use crate::env;
 use crate::error::CommandError;
 use crate::output::Progress;
 use crate::protocol::lifecycle::{WaitForFinish, WaitStatus, Waited};
-use crate::protocol::timeline::{Direction, FetchTimeline, TimelineItem};
+use crate::protocol::timeline::TimelineItem;
 
 const DOING: Doing = Doing {
     code: "WAIT_FAILED",
@@ -22,9 +22,6 @@ const DOING: Doing = Doing {
 
 /// How many items of the timeline are shown.
 const SHOWN: usize = 5;
-
-/// How many are fetched for that: some fall together.
-const FETCHED: u64 = 25;
 
 /// How long fetching them may take; nobody waits for a preview.
 const PREVIEW_LIMIT: Duration = Duration::from_secs(2);
@@ -141,17 +138,10 @@ fn words(waited: &Waited, timeout: Option<Duration>, id: &str) -> (&'static str,
 
 /// Returns the last lines of the agent's transcript, `None` when there is none or it cannot be had soon.
 async fn recent(daemon: &DaemonClient, waited: &Waited) -> Option<String> {
-    let request = FetchTimeline {
-        agent_id: waited.agent.as_ref()?.id.clone(),
-        direction: Some(Direction::Tail),
-        limit: Some(FETCHED),
-        ..FetchTimeline::default()
-    };
-    let page = daemon
-        .call_within(&request, Some(PREVIEW_LIMIT))
-        .await
-        .ok()?;
-    let items = page.entries.into_iter().map(|entry| entry.item);
+    let agent = waited.agent.as_ref()?;
+    let tail = timeline::tail(daemon, &agent.id, SHOWN, |_| true, DOING);
+    let tail = tokio::time::timeout(PREVIEW_LIMIT, tail).await.ok()?.ok()?;
+    let items = tail.entries.into_iter().map(|entry| entry.item);
     let items = transcript::merge(items);
     let shown = &items[items.len().saturating_sub(SHOWN)..];
     let text = transcript::render(&messages_first(shown));
