@@ -16,6 +16,7 @@ mod keystore;
 mod leaks;
 mod leaves;
 mod man;
+mod preview;
 mod remotes;
 mod remotes_crash;
 mod remotes_edit;
@@ -23,7 +24,6 @@ mod remotes_more;
 mod remotes_terminal;
 #[path = "../support/replay.rs"]
 mod replay;
-mod preview;
 mod replays;
 mod roads;
 mod sandbox;
