@@ -34,6 +34,8 @@ pub mod env;
 pub mod error;
 pub mod files;
 pub mod forward;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod host;
 pub mod listen;
 pub mod output;

@@ -39,6 +39,19 @@ const TABLE: &[(&str, &[&str])] = &[
     ("complete", &["env", "files", "output", "remote", "secret"]),
     ("listen", &["protocol", "secret", "transport"]),
     ("forward", &["client", "listen", "target", "transport"]),
+    (
+        "fuzz",
+        &[
+            "daemon",
+            "e2ee",
+            "pairing",
+            "protocol",
+            "remote",
+            "secret",
+            "transport",
+            "tty",
+        ],
+    ),
     ("relay", &["protocol"]),
     ("host", &["e2ee", "protocol", "secret", "transport"]),
     (

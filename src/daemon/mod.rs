@@ -34,6 +34,8 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 pub use processes::guard;
+#[cfg(any(test, fuzzing))]
+pub(crate) use providers::fuzz_acp;
 pub use providers::{AgentKind, AgentSpec, AgentSpecError};
 pub use settings::{Reread, Settings};
 
@@ -51,6 +53,8 @@ use crate::transport::Transport;
 use processes::Processes;
 use store::{Store, lock};
 use terminals::Terminals;
+#[cfg(any(test, fuzzing))]
+pub(crate) use terminals::fuzz_screen;
 
 /// How long a relay that is left may still carry answers.
 const GOODBYE: Duration = Duration::from_millis(250);

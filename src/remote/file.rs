@@ -98,7 +98,7 @@ impl RemotesFile {
         Self::parse(Some(dir.join(FILE_NAME)), text)
     }
 
-    fn parse(path: Option<PathBuf>, text: String) -> Result<Self, ConfigError> {
+    pub(crate) fn parse(path: Option<PathBuf>, text: String) -> Result<Self, ConfigError> {
         let mut included = match &path {
             Some(path) => Included::load(path, &text)?,
             None => Included::default(),

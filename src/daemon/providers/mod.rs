@@ -16,6 +16,8 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
 use acp::Acp;
+#[cfg(any(test, fuzzing))]
+pub(crate) use acp::fuzz_acp;
 use command::Command;
 use echo::Echo;
 pub(super) use feed::{Feed, Report, Settings, Stopped};

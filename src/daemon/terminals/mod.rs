@@ -3,6 +3,8 @@
 //! A program writes as fast as its slowest reader takes, as on any terminal. A reader that takes nothing for
 //! [`live::PATIENCE`] is left behind: it gets no output until there is room again, and then the screen.
 
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod live;
 mod screen;
 mod slots;
@@ -12,6 +14,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::screen as fuzz_screen;
 pub(super) use live::Live;
 pub(super) use slots::{Directory, Slots};
 

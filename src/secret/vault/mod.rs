@@ -5,6 +5,8 @@
 
 mod crypt;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

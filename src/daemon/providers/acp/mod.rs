@@ -5,6 +5,8 @@
 //! terminals: we offer neither. What it shows in its history when it loads a session is in our
 //! timeline already and is passed over, but for an import.
 
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod lenient;
 mod offers;
 mod peer;
@@ -17,6 +19,9 @@ mod talk;
 mod tests;
 mod tools;
 mod updates;
+
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::acp as fuzz_acp;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
