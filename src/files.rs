@@ -60,6 +60,12 @@ pub enum FileError {
         /// What is there instead.
         path: PathBuf,
     },
+    /// A symbolic link that somebody else has put there.
+    #[error("{} is a symbolic link of another user", path.display())]
+    Foreign {
+        /// The link.
+        path: PathBuf,
+    },
     /// The file was to be new.
     #[error("{} already exists", path.display())]
     Exists {
@@ -109,17 +115,16 @@ pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
 /// Reads a whole file that may hold secrets, like [`read`], but refuses one that its group or
 /// others may access, and anything that is not a regular file.
 pub fn read_private(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
-    // Asked before opening, because opening a pipe would wait for its writer.
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() => return Err(FileError::NotAFile { path: path.into() }),
-        _ => {}
-    }
-    let Some(file) = open(path)? else {
+    let Some(file) = open_at_once(path)? else {
         return Ok(None);
     };
+    // Asked of what is open: the name may lead somewhere else by now.
+    let found = file.metadata().map_err(FileError::io("read", path))?;
+    if !found.is_file() {
+        return Err(FileError::NotAFile { path: path.into() });
+    }
     #[cfg(unix)]
     {
-        let found = file.metadata().map_err(FileError::io("read", path))?;
         let mode = std::os::unix::fs::MetadataExt::mode(&found) & 0o7777;
         if mode & 0o077 != 0 {
             return Err(FileError::Exposed {
@@ -132,7 +137,8 @@ pub fn read_private(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileErro
 }
 
 /// Replaces a file in one step, or creates it, with mode 0600; the directory must exist. A symbolic
-/// link stays, and its target is replaced. When this returns, the new content survives a crash.
+/// link stays, and its target is replaced, unless another user has put it there. When this returns, the
+/// new content survives a crash.
 pub fn write_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let target = follow_links(path)?;
     let dir = parent(&target);
@@ -217,7 +223,23 @@ impl Lock {
 }
 
 fn open(path: &Path) -> Result<Option<File>, FileError> {
-    match File::open(path) {
+    found(path, File::open(path))
+}
+
+/// Opens a file without waiting: a pipe would wait for its writer.
+fn open_at_once(path: &Path) -> Result<Option<File>, FileError> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+    }
+    found(path, options.open(path))
+}
+
+fn found(path: &Path, opened: io::Result<File>) -> Result<Option<File>, FileError> {
+    match opened {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(FileError::io("read", path)(error)),
@@ -280,6 +302,7 @@ fn follow_links(path: &Path) -> Result<PathBuf, FileError> {
     for _ in 0..MAX_LINKS {
         match fs::symlink_metadata(&target) {
             Ok(found) if found.is_symlink() => {
+                is_trusted(&found, &target)?;
                 let link = fs::read_link(&target).map_err(FileError::io("follow", &target))?;
                 target = parent(&target).join(link);
             }
@@ -289,6 +312,24 @@ fn follow_links(path: &Path) -> Result<PathBuf, FileError> {
     Err(FileError::io("follow", path)(io::Error::other(
         "too many symbolic links",
     )))
+}
+
+/// A link is followed when it is ours, or of whom the directory is. In a directory that everybody can write
+/// to, somebody else's would lead us to a file of our own that we did not mean.
+#[cfg(unix)]
+fn is_trusted(link: &fs::Metadata, path: &Path) -> Result<(), FileError> {
+    use std::os::unix::fs::MetadataExt;
+    let dir = fs::metadata(parent(path)).map_err(FileError::io("follow", path))?;
+    let ours = rustix::process::geteuid().as_raw();
+    match link.uid() == ours || link.uid() == dir.uid() {
+        true => Ok(()),
+        false => Err(FileError::Foreign { path: path.into() }),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_trusted(_: &fs::Metadata, _: &Path) -> Result<(), FileError> {
+    Ok(())
 }
 
 fn parent(path: &Path) -> &Path {

@@ -62,6 +62,7 @@ use crate::error::{CommandError, Exit};
 
 /// Runs the program: parses `argv`, does what it says, prints, and returns the exit status.
 pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
+    keep_memory_private();
     let argv: Vec<OsString> = argv.into_iter().collect();
     if env.is_set(env::PASEO_COMPLETE) && complete::answer(&argv, Cli::command_tree) {
         return ExitCode::SUCCESS;
@@ -82,7 +83,6 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
             output::trace::LogFormat::Text,
         );
     }
-    leave_no_core();
     let context = Context::new(env, &cli.global, commands::effect::of(&words));
     match commands::dispatch(&context, command).and_then(|outcome| print(outcome, &context)) {
         Ok((_, Some(status))) => ExitCode::from(status),
@@ -96,8 +96,9 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
     }
 }
 
-/// A crash must not leave secrets in a core file. Children may raise the limit again.
-fn leave_no_core() {
+/// Memory holds secrets: a crash leaves no core file, and no other process of the same user may attach and
+/// read. Children are as usual again: the one is for them to raise, the other ends with `exec`.
+fn keep_memory_private() {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -108,6 +109,11 @@ fn leave_no_core() {
         };
         // Where that is refused, nothing is worse than before.
         let _ = setrlimit(Resource::Core, none);
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }
 

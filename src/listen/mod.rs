@@ -159,16 +159,23 @@ where
 
 #[cfg(unix)]
 fn open_unix(path: &std::path::Path) -> io::Result<Socket> {
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    use std::os::unix::fs::FileTypeExt;
+
+    use rustix::fs::Mode;
+    use rustix::process::umask;
+
     let stale = path
         .symlink_metadata()
         .is_ok_and(|meta| meta.file_type().is_socket());
     if stale && std::os::unix::net::UnixStream::connect(path).is_err() {
         std::fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path)?;
+    // With the mode that it keeps: whoever came before a later change would stay connected.
+    let usual = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
+    let listener = UnixListener::bind(path);
+    umask(usual);
+    let listener = listener?;
     let _file = SocketFile(path.to_owned());
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
     Ok(Socket::Unix { listener, _file })
 }
 

@@ -17,6 +17,10 @@ mod leaks;
 mod leaves;
 mod man;
 mod preview;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
+mod other_user;
 mod remotes;
 mod remotes_crash;
 mod remotes_edit;

@@ -1,0 +1,250 @@
+//! Another user of the same machine: what we leave where, what we follow, and what can be read of us.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::remotes::{offer, with_work};
+use crate::sandbox::{Sandbox, binary};
+
+/// The user and group `nobody`.
+const NOBODY: u32 = 65534;
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Kills a server at the end.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A command that creates whatever it likes with every bit (umask 0).
+fn careless(sandbox: &Sandbox, args: &[&str]) -> Command {
+    let mut command = sandbox.command("bash".as_ref());
+    command
+        .args(["-c", "umask 0; exec \"$0\" \"$@\""])
+        .arg(binary())
+        .args(args);
+    command
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+/// Starts a server in that way, and waits for its socket.
+fn serving(sandbox: &Sandbox, args: &[&str], socket: &Path) -> Running {
+    let mut command = careless(sandbox, args);
+    let running = Running(command.stderr(Stdio::null()).spawn().unwrap());
+    let start = Instant::now();
+    while !socket.exists() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "{args:?} made no socket"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running
+}
+
+/// So that the daemon of the sandbox has an offer.
+fn turn_the_relay_on(sandbox: &Sandbox) {
+    let config = "home/.paseo/config.json";
+    sandbox.write(config, r#"{"daemon":{"relay":{"enabled":true}}}"#);
+    fs::set_permissions(sandbox.path("home/.paseo"), Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(sandbox.path(config), Permissions::from_mode(0o600)).unwrap();
+}
+
+fn walk(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        found.push(path.clone());
+        if path.is_dir() {
+            walk(&path, found);
+        }
+    }
+}
+
+#[test]
+fn every_file_and_socket_is_ours_alone() {
+    let mut sandbox = with_work();
+    let pass = sandbox.path("pass");
+    sandbox.write("pass", "correct horse\n");
+    fs::set_permissions(&pass, Permissions::from_mode(0o600)).unwrap();
+    sandbox.set("PASEO_VAULT_PASSPHRASE_FILE", pass.to_str().unwrap());
+    sandbox.write("offer.json", &offer());
+    let ends = |args: &[&str]| {
+        assert!(
+            careless(&sandbox, args).status().unwrap().success(),
+            "{args:?}"
+        )
+    };
+    ends(&[
+        "remote",
+        "add",
+        "again",
+        "offer.json",
+        "--no-check",
+        "--again",
+        "--store",
+        "vault",
+    ]);
+    let saved = sandbox.path("home/offer.txt");
+    turn_the_relay_on(&sandbox);
+    ends(&["daemon", "pair", "--save", saved.to_str().unwrap()]);
+    let socket = sandbox.path("home/daemon.sock");
+    let daemon = serving(
+        &sandbox,
+        &[
+            "daemon",
+            "run",
+            "--relay",
+            "127.0.0.1:9",
+            "--listen",
+            socket.to_str().unwrap(),
+        ],
+        &socket,
+    );
+    let host = format!("unix://{}", socket.display());
+    let forwarded = sandbox.path("home/forward.sock");
+    let args = [
+        "--host",
+        &host,
+        "forward",
+        "--listen",
+        forwarded.to_str().unwrap(),
+    ];
+    let forward = serving(&sandbox, &args, &forwarded);
+    let ran = sandbox.run(&[
+        "--host",
+        &host,
+        "run",
+        "-d",
+        "--provider",
+        "echo",
+        "--cwd",
+        "/tmp",
+        "hi",
+    ]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let mut found = Vec::new();
+    walk(&sandbox.path("home"), &mut found);
+    assert!(found.len() > 15, "{found:?}");
+    let mut sockets = 0;
+    for path in found {
+        let meta = fs::symlink_metadata(&path).unwrap();
+        sockets += usize::from(meta.file_type().is_socket());
+        let mode = meta.permissions().mode() & 0o777;
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+        assert_eq!(
+            meta.uid(),
+            rustix::process::geteuid().as_raw(),
+            "{}",
+            path.display()
+        );
+    }
+    assert_eq!(sockets, 2);
+    drop((daemon, forward));
+}
+
+/// A link that is there already is never followed by `--save`; with `--force` one of our own is, somebody
+/// else's is not.
+#[test]
+fn saving_follows_no_trap() {
+    let sandbox = with_work();
+    turn_the_relay_on(&sandbox);
+    sandbox.write("precious", "mine");
+    let trap = sandbox.path("offer.txt");
+    symlink(sandbox.path("precious"), &trap).unwrap();
+    let save = |more: &[&str]| {
+        let args = ["daemon", "pair", "--save", trap.to_str().unwrap()];
+        sandbox.run(&[&args, more].concat())
+    };
+    save(&[]).failed(1, "already exists");
+    assert_eq!(sandbox.read("precious"), "mine");
+    if !is_root() {
+        println!("skipped: only root can make a link of another user's");
+        return;
+    }
+    std::os::unix::fs::lchown(&trap, Some(NOBODY), Some(NOBODY)).unwrap();
+    save(&["--force"]).failed(10, "is a symbolic link of another user");
+    assert_eq!(sandbox.read("precious"), "mine");
+    std::os::unix::fs::lchown(&trap, Some(0), Some(0)).unwrap();
+    assert_eq!(save(&["--force"]).status, 0);
+    assert_ne!(sandbox.read("precious"), "mine");
+}
+
+/// A pipe where a secret belongs holds nobody up.
+#[test]
+fn a_pipe_in_place_of_a_secret() {
+    let sandbox = with_work();
+    let dir = sandbox.path("home/.local/share/paseo/secrets");
+    let secret = fs::read_dir(&dir).unwrap().next().unwrap().unwrap().path();
+    fs::remove_file(&secret).unwrap();
+    let made = Command::new("mkfifo")
+        .args(["-m", "600"])
+        .arg(&secret)
+        .status()
+        .unwrap();
+    assert!(made.success());
+    let start = Instant::now();
+    sandbox
+        .run(&["-r", "work", "ls"])
+        .failed(10, "is not a regular file");
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+/// Nobody of the same user reads the memory or the environment of a command that runs.
+#[test]
+fn a_running_command_cannot_be_read() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let home = tempfile::tempdir().unwrap();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o777)).unwrap();
+    // As root everything can be read, so both are another user.
+    let as_user = |program: &Path| match is_root() {
+        true => {
+            let mut command = Command::new("setpriv");
+            command
+                .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+                .arg(program);
+            command
+        }
+        false => Command::new(program),
+    };
+    // The user may not be allowed into the directory of the build.
+    let program = home.path().join("paseo");
+    fs::copy(binary(), &program).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let mut command = as_user(&program);
+    command
+        .args(["--host", &address, "ls"])
+        .env("HOME", home.path())
+        .env("PASEO_PASSWORD", "planted-password");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let running = Running(command.spawn().unwrap());
+    let (_stream, _) = silent.accept().unwrap();
+    for what in ["environ", "mem", "maps"] {
+        let file = format!("/proc/{}/{what}", running.0.id());
+        let read = as_user("head".as_ref())
+            .args(["-c", "1", &file])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&read.stderr).into_owned();
+        assert!(
+            !read.status.success() && said.contains("Permission denied"),
+            "{what}: {read:?}"
+        );
+    }
+}
