@@ -118,7 +118,7 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// Print the version
+    /// Print the version; with -v also what it was built from
     #[arg(long, global = true)]
     pub version: bool,
 }

@@ -73,7 +73,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
         Err(error) => return explain(&error, &argv, official),
     };
     let Some(command) = cli.command.as_ref().filter(|_| !cli.global.version) else {
-        return print_version();
+        return print_version(cli.global.version && cli.global.verbose > 0);
     };
     if !command.logs_by_settings() {
         output::trace::start(
@@ -124,8 +124,21 @@ fn print(outcome: Outcome, context: &Context) -> Result<(Exit, Option<u8>), Comm
     Ok((outcome.exit, outcome.status))
 }
 
-fn print_version() -> ExitCode {
-    match output::write_stdout(concat!(env!("CARGO_PKG_VERSION"), "\n")) {
+/// The bare version, as the official CLI prints it; in full also what it was built from.
+fn print_version(in_full: bool) -> ExitCode {
+    let mut text = concat!(env!("CARGO_PKG_VERSION"), "\n").to_owned();
+    if in_full {
+        let commit = match env!("PASEO_COMMIT") {
+            "" => "unknown",
+            commit => commit,
+        };
+        let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
+        let official = protocol::session::APP_VERSION;
+        text.push_str(&format!(
+            "commit {commit}\nfor {arch}-{os}\nfollows the official {official}\n"
+        ));
+    }
+    match output::write_stdout(&text) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
