@@ -339,10 +339,12 @@ impl DaemonClient {
             .await
             .map_err(|source| match source {
                 TransportError::TooLarge { limit } => CallError::TooLarge { length, limit },
-                source => CallError::Lost {
-                    source: Arc::new(source),
-                    mutates,
-                },
+                source => {
+                    // Who reads has been told why; who writes only finds that nothing goes any more.
+                    let told = lock(&self.shared).ended.clone();
+                    let source = told.unwrap_or_else(|| Arc::new(source));
+                    CallError::Lost { source, mutates }
+                }
             })
     }
 }

@@ -159,6 +159,16 @@ impl From<ConnectError> for CommandError {
             .because(TransportError::Closed(closed))
             .retryable()
             .hint("on the daemon's machine, check it with: paseo daemon status"),
+            // The transport, not the encryption: nobody's key is in doubt.
+            ConnectError::Channel(e2ee::ConnectError::Transport(source)) => CommandError::new(
+                "CONNECTION_LOST",
+                Exit::Unreachable,
+                "the connection to the relay broke before the daemon answered",
+            )
+            .at(Hop::Relay)
+            .because(source)
+            .retryable()
+            .hint("try again; paseo ping shows how far it gets"),
             ConnectError::Channel(source) => {
                 CommandError::new("CHANNEL_FAILED", Exit::Trust, message)
                     .at(Hop::Key)

@@ -177,7 +177,9 @@ impl From<Option<CloseFrame>> for Closed {
 impl From<Error> for TransportError {
     fn from(error: Error) -> Self {
         match error {
-            Error::ConnectionClosed | Error::AlreadyClosed => Self::Closed(Closed::default()),
+            Error::ConnectionClosed
+            | Error::AlreadyClosed
+            | Error::Protocol(ProtocolError::SendAfterClosing) => Self::Closed(Closed::default()),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
                 Self::Lost(std::io::ErrorKind::ConnectionReset.into())
             }

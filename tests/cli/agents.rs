@@ -12,7 +12,7 @@ use super::replay::Replay;
 use super::sandbox::{Ran, Sandbox};
 
 /// Recording, our exit status, arguments.
-const CASES: &[(&str, i32, &[&str])] = &[
+pub(crate) const CASES: &[(&str, i32, &[&str])] = &[
     (
         "run-wait",
         0,
@@ -155,7 +155,7 @@ const CASES: &[(&str, i32, &[&str])] = &[
 ];
 
 /// Recording, our exit status, arguments; the sample is the error as JSON.
-const ERRORS: &[(&str, i32, &[&str])] = &[
+pub(crate) const ERRORS: &[(&str, i32, &[&str])] = &[
     ("send-notfound", 3, &["send", "nosuchagent", "hi"]),
     ("inspect-notfound", 3, &["inspect", "deadbeef"]),
     (

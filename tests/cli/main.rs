@@ -12,6 +12,7 @@ mod daemon_pair;
 mod diagnosis;
 mod effective;
 mod fake_daemon;
+mod injection;
 mod keystore;
 mod leaks;
 mod leaves;

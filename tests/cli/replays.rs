@@ -8,7 +8,7 @@ use crate::replay::Replay;
 use crate::sandbox::Sandbox;
 
 /// Recording, and arguments.
-const CASES: &[(&str, &[&str])] = &[
+pub(crate) const CASES: &[(&str, &[&str])] = &[
     (
         "project-create",
         &["project", "create", "/home/dev/src/proj/proj2"],

@@ -1,0 +1,24 @@
+//! A hostile world: tables of what strangers do on the wire, and the real binary in every part it plays.
+//!
+//! | table | what is in it | who meets it |
+//! |---|---|---|
+//! | [`frames`] | WebSocket frames, messages, close codes | client, relay, daemon, forward, from either side |
+//! | [`heads`] | answers to an upgrade, requests for one | the same |
+//! | [`channel`] | a relay between an honest client and an honest daemon | client and daemon |
+//!
+//! To try something new, add a row. What must hold for every row is in [`process`]: it ends or goes on within
+//! its deadline, without a panic, within its memory, and says no secret.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod channel;
+mod clients;
+mod daemons;
+mod forwards;
+mod frames;
+mod heads;
+mod honest;
+mod process;
+mod relays;
+mod stranger;

@@ -1,0 +1,143 @@
+//! Who does what the tables say: as a server that parts of ours dial, and as a client of theirs.
+
+use std::io::Read;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
+use tokio_tungstenite::tungstenite::{Message, accept_hdr, client};
+
+use crate::frames::Act;
+
+/// How long the other side may take to end a connection that it will not go on with.
+const GRACE: Duration = Duration::from_millis(1500);
+
+/// What a server does on a connection.
+#[derive(Debug, Clone)]
+pub(crate) enum Role {
+    /// Answers no upgrade: this instead.
+    Head(Vec<Act>),
+    /// Upgrades, introduces itself as a daemon when told so, and does this.
+    Frames { introduced: bool, acts: Vec<Act> },
+    /// Is the way to somebody honest.
+    Honest(String),
+}
+
+/// A server. It listens until the test process ends.
+#[derive(Clone)]
+pub(crate) struct Stranger {
+    pub(crate) address: String,
+    role: Arc<Mutex<Role>>,
+}
+
+impl Stranger {
+    pub(crate) fn start(role: Role) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stranger = Self {
+            address: listener.local_addr().unwrap().to_string(),
+            role: Arc::new(Mutex::new(role)),
+        };
+        let role = Arc::clone(&stranger.role);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let role = role.lock().unwrap().clone();
+                thread::spawn(move || serve(stream, role));
+            }
+        });
+        stranger
+    }
+
+    /// Changes what it does on connections from here on.
+    pub(crate) fn becomes(&self, role: Role) {
+        *self.role.lock().unwrap() = role;
+    }
+}
+
+fn serve(mut stream: TcpStream, role: Role) {
+    match role {
+        Role::Head(acts) => {
+            let _ = stream.read(&mut [0; 4096]);
+            play(stream, &acts, false);
+        }
+        Role::Frames { introduced, acts } => {
+            #[expect(clippy::result_large_err, reason = "the type is the library's")]
+            let echo = |request: &Request, mut response: Response| {
+                if let Some(protocol) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {
+                    let headers = response.headers_mut();
+                    headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+                }
+                Ok(response)
+            };
+            let Ok(mut socket) = accept_hdr(stream, echo) else {
+                return;
+            };
+            if introduced {
+                let info = json!({ "status": "server_info", "serverId": "srv_planted1", "hostname": "x", "version": "0.5.0" });
+                let info =
+                    json!({ "type": "session", "message": { "type": "status", "payload": info } });
+                let _ = socket.send(Message::text(info.to_string()));
+            }
+            play(socket.get_ref().try_clone().unwrap(), &acts, false);
+        }
+        Role::Honest(address) => {
+            let Ok(far) = TcpStream::connect(address) else {
+                return;
+            };
+            let (mut near_in, mut far_out) =
+                (stream.try_clone().unwrap(), far.try_clone().unwrap());
+            let up = thread::spawn(move || {
+                let _ = std::io::copy(&mut near_in, &mut far_out);
+                let _ = far_out.shutdown(Shutdown::Both);
+            });
+            let (mut far, mut stream) = (far, stream);
+            let _ = std::io::copy(&mut far, &mut stream);
+            let _ = stream.shutdown(Shutdown::Both);
+            up.join().unwrap();
+        }
+    }
+}
+
+/// Does it, takes whatever comes meanwhile, and ends the connection when the other side has not. Returns
+/// whether the other side has.
+fn play(mut stream: TcpStream, acts: &[Act], masked: bool) -> bool {
+    let mut reader = stream.try_clone().unwrap();
+    let (ended, is_ended) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let mut rest = vec![0; 64 * 1024];
+        while reader.read(&mut rest).is_ok_and(|n| n > 0) {}
+        let _ = ended.send(());
+    });
+    stream
+        .set_write_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    let cut = acts
+        .iter()
+        .try_for_each(|act| act.play(&mut stream, masked))
+        .is_err();
+    let ended = cut || is_ended.recv_timeout(GRACE).is_ok();
+    let _ = stream.shutdown(Shutdown::Both);
+    ended
+}
+
+/// Sends this as a client, instead of an upgrade. Returns whether the server ended the connection.
+pub(crate) fn asks(address: &str, acts: &[Act]) -> bool {
+    play(TcpStream::connect(address).unwrap(), acts, true)
+}
+
+/// Upgrades as a client, sends a text if there is one, and then does this. Returns whether the server ended
+/// the connection; it may also refuse the upgrade.
+pub(crate) fn joins(address: &str, path: &str, first: Option<&str>, acts: &[Act]) -> bool {
+    let stream = TcpStream::connect(address).unwrap();
+    let raw = stream.try_clone().unwrap();
+    let Ok((mut socket, _)) = client(format!("ws://{address}{path}"), stream) else {
+        return true;
+    };
+    if let Some(first) = first {
+        socket.send(Message::text(first)).unwrap();
+    }
+    play(raw, acts, true)
+}
