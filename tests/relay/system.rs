@@ -93,3 +93,29 @@ async fn logs_hold_nothing_that_lets_anybody_in() {
         );
     }
 }
+
+/// A shell gives 1024 descriptors and allows more: the relay takes them, and says when they are too few.
+#[tokio::test]
+async fn takes_the_descriptors_that_it_may_have() {
+    let home = tempfile::tempdir().unwrap();
+    let relay = paseo(home.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
+    let mut command = tokio::process::Command::new("sh");
+    command
+        .args(["-c", r#"ulimit -Hn 512; ulimit -Sn 40; exec "$0" "$@""#])
+        .arg(relay.as_std().get_program())
+        .args(relay.as_std().get_args())
+        .env_clear()
+        .stdout(Stdio::null())
+        .kill_on_drop(true);
+    let mut running = Running::start(&mut command);
+    running.says("fewer file descriptors").await;
+    let line = running.says("listening").await;
+    let (_, rest) = line.split_once("address=").unwrap();
+    let relay = Relay::at(rest.split_whitespace().next().unwrap());
+    let mut peers = Vec::new();
+    for _ in 0..100 {
+        let mut control = relay.control(&fresh()).await;
+        control.text().await;
+        peers.push(control);
+    }
+}

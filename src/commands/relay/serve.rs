@@ -53,6 +53,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let public_tls = settings.public_use_tls;
     let config = settings.into_config(context.env.path(env::PASEO_CA_FILE))?;
     let tls = config.tls.is_some();
+    system::take_descriptors(config.limits.sockets);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -5,6 +5,10 @@ use std::net::TcpListener;
 use crate::error::CommandError;
 use crate::relay::Reload;
 
+/// Descriptors that are no sockets of peers: standard streams, listener, files, what the runtime has.
+#[cfg(unix)]
+const OTHER_DESCRIPTORS: usize = 64;
+
 /// Returns the socket that the service manager opened for us (`sd_listen_fds(3)`), if it did.
 pub(super) fn listener() -> Result<Option<TcpListener>, CommandError> {
     #[cfg(unix)]
@@ -20,6 +24,34 @@ pub(super) fn listener() -> Result<Option<TcpListener>, CommandError> {
     }
     #[cfg(not(unix))]
     Ok(None)
+}
+
+/// Takes as many file descriptors as the system lets this process have, and warns when so many sockets may
+/// want more.
+#[cfg_attr(not(unix), expect(unused_variables, reason = "there is no such limit"))]
+pub(super) fn take_descriptors(sockets: usize) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let limit = getrlimit(Resource::Nofile);
+        let all = Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        };
+        let have = match setrlimit(Resource::Nofile, all) {
+            Ok(()) => limit.maximum,
+            Err(_) => limit.current,
+        };
+        let wanted = sockets.saturating_add(OTHER_DESCRIPTORS) as u64;
+        if have.is_some_and(|have| have < wanted) {
+            tracing::warn!(
+                descriptors = have,
+                sockets,
+                "the system allows fewer file descriptors than sockets: raise its limit \
+                 (LimitNOFILE=, ulimit -n) or lower --sockets"
+            );
+        }
+    }
 }
 
 /// Reads the files of the relay again at every SIGHUP. Must be called inside a tokio runtime.
