@@ -60,8 +60,9 @@ struct Accepted {
 }
 
 /// Answers the one request of a connection. Returns the connection when the answer is an upgrade;
-/// any other answer ends it.
-pub(super) async fn accept<S>(stream: S, peer: IpAddr, relay: &Shared) -> Option<Upgraded<S>>
+/// any other answer ends it. Boxed, because a TLS stream is large and each task it passes would keep
+/// room for it.
+pub(super) async fn accept<S>(stream: S, peer: IpAddr, relay: &Shared) -> Option<Box<Upgraded<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -72,7 +73,11 @@ where
     })
 }
 
-async fn upgrade<S>(stream: S, peer: IpAddr, relay: &Shared) -> hyper::Result<Option<Upgraded<S>>>
+async fn upgrade<S>(
+    stream: S,
+    peer: IpAddr,
+    relay: &Shared,
+) -> hyper::Result<Option<Box<Upgraded<S>>>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -103,17 +108,19 @@ where
         return Ok(None);
     };
     let parts = accepted.upgrade.await?.downcast::<TokioIo<S>>();
-    Ok(parts.ok().map(|parts| Upgraded {
-        stream: parts.io.into_inner(),
-        // An empty one would keep the whole buffer of the request's head.
-        early: match parts.read_buf.is_empty() {
-            true => Bytes::new(),
-            false => parts.read_buf,
-        },
-        query: accepted.query,
-        told: accepted.told,
-        visit: accepted.visit,
-        home: accepted.home,
+    Ok(parts.ok().map(|parts| {
+        Box::new(Upgraded {
+            stream: parts.io.into_inner(),
+            // An empty one would keep the whole buffer of the request's head.
+            early: match parts.read_buf.is_empty() {
+                true => Bytes::new(),
+                false => parts.read_buf,
+            },
+            query: accepted.query,
+            told: accepted.told,
+            visit: accepted.visit,
+            home: accepted.home,
+        })
     }))
 }
 

@@ -52,3 +52,35 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 }
+
+/// What one holder has booked at the moment; given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Account {
+    budget: Arc<Budget>,
+    booked: usize,
+}
+
+impl Account {
+    pub(super) fn new(budget: Arc<Budget>) -> Self {
+        Self { budget, booked: 0 }
+    }
+
+    /// Books so many bytes instead of those before; refuses, and changes nothing, when that would pass the
+    /// limit.
+    pub(super) fn set(&mut self, bytes: usize) -> bool {
+        if bytes > self.booked && !self.budget.take(bytes - self.booked) {
+            return false;
+        }
+        if bytes < self.booked {
+            self.budget.give(self.booked - bytes);
+        }
+        self.booked = bytes;
+        true
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}

@@ -61,7 +61,7 @@ async fn encrypted(mut stream: TcpStream, peer: IpAddr, relay: &Arc<Shared>) {
 }
 
 async fn finish<S>(
-    head: Result<Option<accept::Upgraded<S>>, tokio::time::error::Elapsed>,
+    head: Result<Option<Box<accept::Upgraded<S>>>, tokio::time::error::Elapsed>,
     relay: &Arc<Shared>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -72,9 +72,9 @@ async fn finish<S>(
             let home = std::mem::replace(&mut upgraded.home, Home::Here(Hold::default()));
             match (home, &relay.cluster) {
                 (Home::There(remote), Some(cluster)) => {
-                    Box::pin(cluster.carry(upgraded, remote)).await;
+                    Box::pin(cluster.carry(*upgraded, remote)).await;
                 }
-                (_held, _) => Box::pin(socket::serve(upgraded, &relay.hub)).await,
+                (_held, _) => Box::pin(socket::serve(*upgraded, &relay.hub)).await,
             }
         }
         Ok(None) => {}

@@ -23,7 +23,7 @@ pub(super) enum Kind {
     Text,
     Binary,
     Ping,
-    /// Whole WebSocket frames already: answers of the codec.
+    /// Whole WebSocket frames already: answers to pings and closes.
     Raw,
 }
 
@@ -60,8 +60,8 @@ impl Frame {
         }
     }
 
-    /// Returns what the frame costs a queue, in bytes. The codec's own answers are not queued, so
-    /// they are free.
+    /// Returns what the frame costs a queue, in bytes. Answers to the peer's own control frames are
+    /// not queued, so they are free.
     pub(super) fn cost(&self) -> usize {
         match self.kind {
             Kind::Raw => 0,

@@ -2,7 +2,7 @@
 //!
 //! A connection's way: [`connection`] looks at its first byte, [`accept`] answers its HTTP request, the [`hub`] gives it a seat that
 //! the pure [`registry`] decides on, and one task ([`socket`]) serves it. Frames go from the
-//! [`wire`] of one socket through the [`pipe`] of its connection id into the [`outbox`] of the other.
+//! [`wire`] of one socket, cut out by [`decode`], through the [`pipe`] of its connection id into the [`outbox`] of the other.
 //! What is on the wire is in [`crate::protocol::relay`], the rules in `docs/protocol.md`.
 
 mod accept;
@@ -11,6 +11,7 @@ mod budget;
 mod cluster;
 mod config;
 mod connection;
+mod decode;
 mod drain;
 mod frame;
 mod gate;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::budget::Budget;
+use super::budget::{Account, Budget};
 use super::frame::Frame;
 use super::registry::SocketId;
 use super::wire::Sent;
@@ -78,6 +78,11 @@ impl Outbox {
     /// Returns the id of the socket.
     pub(super) fn id(&self) -> SocketId {
         self.id
+    }
+
+    /// Returns an account of the same session, for what has come of the next message.
+    pub(super) fn account(&self) -> Account {
+        Account::new(Arc::clone(&self.budget))
     }
 
     /// Adds a frame and returns whether there is room for more. A socket that is being closed takes

@@ -442,9 +442,12 @@ fn next_pipe(pipes: &mut u64) -> PipeId {
     PipeId(*pipes)
 }
 
-/// Gives the memory of a storm back once it is over.
+/// Gives the memory of a storm back once it is over. A small table that was made in the storm may lie behind
+/// all that is free, and keep the allocator from giving that back.
 pub(super) fn slim<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
-    if map.capacity() > 1024 && map.len() * 4 < map.capacity() {
+    if map.is_empty() {
+        *map = HashMap::new();
+    } else if map.capacity() > 1024 && map.len() * 4 < map.capacity() {
         map.shrink_to(map.len() * 2);
     }
 }

@@ -8,7 +8,6 @@ use std::time::SystemTime;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::Message;
 
 use super::Limits;
 use super::accept::Upgraded;
@@ -61,8 +60,10 @@ where
         visit: _visit,
         home: _home,
     } = upgraded;
-    let wire = Wire::new(stream, early, hub.limits.message_bytes);
-    let mut socket = Socket::new(wire, hub.attach(query, told));
+    let attached = hub.attach(query, told);
+    let account = attached.outbox.account();
+    let wire = Wire::new(stream, early, hub.limits.message_bytes, account);
+    let mut socket = Socket::new(wire, attached);
     let last = {
         let mut timer = pin!(sleep_until(socket.next_tick()));
         poll_fn(|cx| socket.poll(cx, timer.as_mut())).await
@@ -132,19 +133,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             self.heard = Heard::new(Instant::now());
         }
         let (attached, full) = (&self.attached, &mut self.full);
-        let (mut overflow, mut complete) = (false, false);
-        let mut take = |message| {
-            complete = true;
-            match pass(attached, message) {
-                Passed::On | Passed::Displaced => {}
-                Passed::Full(outbox) => *full = Some(Full::new(outbox)),
-                Passed::Overflow => overflow = true,
-            }
+        let mut overflow = false;
+        let mut take = |frame| match pass(attached, frame) {
+            Passed::On | Passed::Displaced => {}
+            Passed::Full(outbox) => *full = Some(Full::new(outbox)),
+            Passed::Overflow => overflow = true,
         };
         match self.wire.poll_read(cx, &mut take) {
             Poll::Pending => return Ok(false),
-            Poll::Ready(Ok(bytes)) => {
-                self.heard.note(bytes, complete);
+            Poll::Ready(Ok(came)) => {
+                self.heard.note(came.bytes, came.whole);
                 self.attached.outbox.heard();
             }
             Poll::Ready(Err(End::Closed)) => return Err(Last::Answer),
@@ -220,13 +218,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 }
 
 /// Passes a message on, or answers it when it is meant for the relay.
-fn pass(attached: &Attached, message: Message) -> Passed {
-    let mut frame = match message {
-        Message::Text(text) => Frame::text(text),
-        Message::Binary(bytes) => Frame::binary(bytes),
-        // The codec answers pings and closes; pongs have done their duty by arriving.
-        _ => return Passed::On,
-    };
+fn pass(attached: &Attached, mut frame: Frame) -> Passed {
     match &attached.kind {
         Kind::Peer(role, pipe) => {
             if attached.hub().metrics.forwarded(frame.body.len()) {

@@ -1,34 +1,27 @@
 //! A WebSocket (RFC 6455) on a byte stream, as a relay needs it.
 //!
-//! `tungstenite` reads: it decodes, unmasks, checks, and answers pings and closes. We write: the
-//! payload that arrived leaves in a vectored write, without passing through another buffer. What the
-//! socket reads into is on the stack, so that an idle socket costs next to nothing.
+//! The [decoder](super::decode) reads: it unmasks, checks, and answers pings and closes. The payload that
+//! arrived leaves in a vectored write, without passing through another buffer. What the socket reads into
+//! is on the stack, so that an idle socket costs next to nothing.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice, Read, Write};
+use std::future::Future;
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{
-    CloseFrame, Role, WebSocketConfig, WebSocketContext,
-};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use super::budget::Account;
+use super::decode::{Decoder, close_frame};
 use super::frame::{Frame, Header, Kind};
 use crate::protocol::relay::Close;
 
 /// Bytes that one read takes from the kernel.
 const READ_BYTES: usize = 16 * 1024;
-
-/// The codec's buffer. It grows to the size of the message that arrives, and this is what it falls
-/// back to.
-const CODEC_BYTES: usize = 1024;
 
 /// Frames in one vectored write.
 const BATCH: usize = 32;
@@ -47,6 +40,15 @@ pub(super) enum End {
     Fault(Close),
 }
 
+/// What one read has brought.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Came {
+    /// Bytes on the wire.
+    pub(super) bytes: usize,
+    /// A message has become whole, be it a ping.
+    pub(super) whole: bool,
+}
+
 /// What has left for the kernel.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
@@ -62,7 +64,7 @@ pub(super) struct Sent {
 #[derive(Debug)]
 pub(super) struct Wire<S> {
     stream: S,
-    codec: WebSocketContext,
+    decoder: Decoder,
     /// What arrived together with the upgrade request.
     early: Bytes,
     /// What is being written.
@@ -74,16 +76,12 @@ pub(super) struct Wire<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    /// Takes a stream after its upgrade, and the bytes that came with it.
-    pub(super) fn new(stream: S, early: Bytes, max_message_bytes: usize) -> Self {
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(max_message_bytes))
-            .max_frame_size(Some(max_message_bytes))
-            .read_buffer_size(CODEC_BYTES)
-            .write_buffer_size(0);
+    /// Takes a stream after its upgrade, and the bytes that came with it. What has come of a message is
+    /// booked in the account until it is whole.
+    pub(super) fn new(stream: S, early: Bytes, max_message_bytes: usize, account: Account) -> Self {
         Self {
             stream,
-            codec: WebSocketContext::new(Role::Server, Some(config)),
+            decoder: Decoder::new(max_message_bytes, account),
             early,
             out: VecDeque::new(),
             written: 0,
@@ -92,19 +90,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Reads once and gives every message to `take`; returns the number of bytes. As many messages come
-    /// as one read brings, whatever `take` thinks of them.
+    /// Reads once and gives every message to `take`. As many messages come as one read brings, whatever
+    /// `take` thinks of them.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        take: &mut impl FnMut(Message),
-    ) -> Poll<Result<usize, End>> {
+        take: &mut impl FnMut(Frame),
+    ) -> Poll<Result<Came, End>> {
         if self.reply_bytes > MAX_REPLY_BYTES {
             return Poll::Pending;
         }
         if !self.early.is_empty() {
             let early = std::mem::take(&mut self.early);
             return Poll::Ready(self.decode(&early, take));
+        }
+        if let Some(mut room) = self.decoder.room() {
+            let read = pin!(self.stream.read_buf(&mut room)).poll(cx);
+            return match ready!(read) {
+                Ok(bytes @ 1..) => {
+                    let mut replies = Vec::new();
+                    let filled = self.decoder.filled(&mut replies, take);
+                    self.reply(replies);
+                    Poll::Ready(filled.map(|whole| Came { bytes, whole }))
+                }
+                _ => Poll::Ready(Err(End::Lost)),
+            };
         }
         let mut scratch = [const { MaybeUninit::uninit() }; READ_BYTES];
         let mut buffer = ReadBuf::uninit(&mut scratch);
@@ -144,14 +154,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Queues a close frame behind what is queued.
     pub(super) fn close(&mut self, why: Close) {
-        let frame = CloseFrame {
-            code: CloseCode::from(why.code()),
-            reason: why.to_string().into(),
-        };
-        let mut io = Fed::default();
-        // Writing into memory cannot fail, and a codec that is closed already has nothing to add.
-        let _ = self.codec.close(&mut io, Some(frame));
-        self.reply(io.replies);
+        if self.decoder.close() {
+            self.reply(close_frame(why));
+        }
     }
 
     /// Returns the stream, for its last moments.
@@ -159,22 +164,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         &mut self.stream
     }
 
-    fn decode(&mut self, input: &[u8], take: &mut impl FnMut(Message)) -> Result<usize, End> {
-        let mut io = Fed {
-            input,
-            ..Fed::default()
-        };
-        let result = loop {
-            match self.codec.read(&mut io) {
-                Ok(message) => take(message),
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    break Ok(input.len());
-                }
-                Err(error) => break Err(End::from(error)),
-            }
-        };
-        self.reply(io.replies);
-        result
+    fn decode(&mut self, input: &[u8], take: &mut impl FnMut(Frame)) -> Result<Came, End> {
+        let mut replies = Vec::new();
+        let fed = self.decoder.feed(input, &mut replies, take);
+        self.reply(replies);
+        fed.map(|whole| Came {
+            bytes: input.len(),
+            whole,
+        })
     }
 
     fn reply(&mut self, bytes: Vec<u8>) {
@@ -224,51 +221,5 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             }
             self.out.pop_front();
         }
-    }
-}
-
-impl From<Error> for End {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::ConnectionClosed | Error::AlreadyClosed => Self::Closed,
-            Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-                Self::Fault(Close::TooLarge {
-                    size,
-                    limit: max_size,
-                })
-            }
-            Error::Utf8(_) => Self::Fault(Close::BadText),
-            // What follows our own or the peer's close frame is of no interest.
-            Error::Protocol(ProtocolError::ReceivedAfterClosing) => Self::Closed,
-            Error::Io(_) => Self::Lost,
-            _ => Self::Fault(Close::BadProtocol),
-        }
-    }
-}
-
-/// What the codec reads from and writes to: what has arrived, and its answers.
-#[derive(Default)]
-struct Fed<'a> {
-    input: &'a [u8],
-    replies: Vec<u8>,
-}
-
-impl Read for Fed<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.input.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        self.input.read(buffer)
-    }
-}
-
-impl Write for Fed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.replies.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
