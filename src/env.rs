@@ -32,7 +32,11 @@ pub const PASEO_KEYSTORE_TIMEOUT: &str = "PASEO_KEYSTORE_TIMEOUT";
 pub const PASEO_VAULT_PASSPHRASE: &str = "PASEO_VAULT_PASSPHRASE";
 /// Private file with the passphrase of the vault.
 pub const PASEO_VAULT_PASSPHRASE_FILE: &str = "PASEO_VAULT_PASSPHRASE_FILE";
-/// Program that asks for the passphrase of the vault, and writes it to stdout.
+/// Passphrase of bundles of remotes (`remote export`, `remote import`). Secret.
+pub const PASEO_BUNDLE_PASSPHRASE: &str = "PASEO_BUNDLE_PASSPHRASE";
+/// Private file with the passphrase of bundles.
+pub const PASEO_BUNDLE_PASSPHRASE_FILE: &str = "PASEO_BUNDLE_PASSPHRASE_FILE";
+/// Program that asks for the passphrase of the vault or of a bundle, and writes it to stdout.
 pub const PASEO_ASKPASS: &str = "PASEO_ASKPASS";
 /// Limit for everything up to an open WebSocket, such as `10s`.
 pub const PASEO_CONNECT_TIMEOUT: &str = "PASEO_CONNECT_TIMEOUT";
@@ -110,8 +114,9 @@ pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 
 /// Variables that hold secrets: removed from the environment of every child that may not have them.
-pub const SECRETS: [&str; 6] = [
+pub const SECRETS: [&str; 7] = [
     PASEO_VAULT_PASSPHRASE,
+    PASEO_BUNDLE_PASSPHRASE,
     PASEO_RELAY_OFFER,
     PASEO_HOST,
     PASEO_PASSWORD,

@@ -1,22 +1,60 @@
-//! Where the vault's passphrase comes from: a variable, a file, a program that asks, or the terminal.
+//! Where passphrases come from, that of the vault and those of bundles: a variable, a file, a program that
+//! asks, or the terminal.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::env::{self, Env};
-use crate::files;
+use crate::error::{CommandError, Exit};
+use crate::files::{self, FileError};
 use crate::output;
 use crate::secret::{Passphrase, Secret, StoreError, StoreKind};
 
 /// Longest passphrase in bytes.
 const MAX_BYTES: usize = 1024;
 
+/// What a passphrase is for.
+#[derive(Debug)]
+pub(super) struct Purpose {
+    /// Variable with the passphrase itself.
+    given: &'static str,
+    /// Variable that names a private file.
+    file: &'static str,
+    /// How one that is there is asked for.
+    existing: &'static str,
+    /// How one to be made is asked for.
+    new: &'static str,
+}
+
+/// The vault.
+pub(super) const VAULT: Purpose = Purpose {
+    given: env::PASEO_VAULT_PASSPHRASE,
+    file: env::PASEO_VAULT_PASSPHRASE_FILE,
+    existing: "Passphrase of the vault",
+    new: "New passphrase for the vault",
+};
+
+/// Bundles of remotes.
+pub(super) const BUNDLE: Purpose = Purpose {
+    given: env::PASEO_BUNDLE_PASSPHRASE,
+    file: env::PASEO_BUNDLE_PASSPHRASE_FILE,
+    existing: "Passphrase of the bundle",
+    new: "Passphrase for the bundle",
+};
+
+/// Gets passphrases.
+#[derive(Debug)]
+pub(super) struct Asker {
+    source: Source,
+    purpose: &'static Purpose,
+}
+
 /// The first of these that is there is asked, and no other.
 #[derive(Debug)]
-pub(super) enum Source {
-    /// `PASEO_VAULT_PASSPHRASE`.
+enum Source {
+    /// A variable.
     Given(Secret<String>),
-    /// `PASEO_VAULT_PASSPHRASE_FILE`.
+    /// A file.
     File(PathBuf),
     /// `PASEO_ASKPASS`: a program that gets the question as its argument and writes the answer to stdout.
     Program(PathBuf),
@@ -26,13 +64,26 @@ pub(super) enum Source {
     Nobody,
 }
 
+/// Why a passphrase cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoPassphrase {
+    /// Nobody is there to be asked.
+    #[error("nobody is there to be asked")]
+    Nobody,
+    /// Something else.
+    #[error("{0}")]
+    Because(String),
+    /// Its file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
 impl Source {
-    /// Finds it. In a batch nobody is at the terminal.
-    pub(super) fn new(env: &Env, batch: bool) -> Self {
-        if let Some(passphrase) = env.text(env::PASEO_VAULT_PASSPHRASE) {
+    fn new(env: &Env, batch: bool, purpose: &Purpose) -> Self {
+        if let Some(passphrase) = env.text(purpose.given) {
             return Self::Given(passphrase.into());
         }
-        let file = env.path(env::PASEO_VAULT_PASSPHRASE_FILE);
+        let file = env.path(purpose.file);
         let program = env.path(env::PASEO_ASKPASS);
         match (file, program) {
             (Some(file), _) => Self::File(file),
@@ -42,7 +93,7 @@ impl Source {
         }
     }
 
-    fn ask(&self, question: &str) -> Result<Secret<String>, StoreError> {
+    fn ask(&self, question: &str) -> Result<Secret<String>, NoPassphrase> {
         match self {
             Self::Given(passphrase) => Ok(passphrase.clone()),
             Self::File(path) => read(path),
@@ -51,9 +102,7 @@ impl Source {
                 Ok(typed) => Ok(Secret::new(typed.to_string())),
                 Err(_) => Err(none("the terminal cannot be asked")),
             },
-            Self::Nobody => Err(StoreError::Locked {
-                store: StoreKind::Vault,
-            }),
+            Self::Nobody => Err(NoPassphrase::Nobody),
         }
         .and_then(|passphrase| match passphrase.expose().is_empty() {
             true => Err(none("it is empty")),
@@ -62,18 +111,29 @@ impl Source {
     }
 }
 
-impl Passphrase for Source {
-    fn existing(&self, again: bool) -> Result<Secret<String>, StoreError> {
-        self.ask(match again {
-            false => "Passphrase of the vault",
-            true => "Wrong. Passphrase of the vault",
-        })
+impl Asker {
+    /// Finds out who knows it. In a batch nobody is at the terminal.
+    pub(super) fn new(env: &Env, batch: bool, purpose: &'static Purpose) -> Self {
+        Self {
+            source: Source::new(env, batch, purpose),
+            purpose,
+        }
     }
 
-    fn new_one(&self) -> Result<Secret<String>, StoreError> {
-        let first = self.ask("New passphrase for the vault")?;
+    /// Returns the passphrase of something that is there; `again` after a wrong one.
+    pub(super) fn existing(&self, again: bool) -> Result<Secret<String>, NoPassphrase> {
+        let question = self.purpose.existing;
+        match again {
+            false => self.source.ask(question),
+            true => self.source.ask(&format!("Wrong. {question}")),
+        }
+    }
+
+    /// Returns a passphrase for something to be made. A person types it twice.
+    pub(super) fn new_one(&self) -> Result<Secret<String>, NoPassphrase> {
+        let first = self.source.ask(self.purpose.new)?;
         if self.is_interactive() {
-            let second = self.ask("The same once more")?;
+            let second = self.source.ask("The same once more")?;
             if first.expose() != second.expose() {
                 return Err(none("the two are not the same"));
             }
@@ -81,18 +141,55 @@ impl Passphrase for Source {
         Ok(first)
     }
 
-    fn is_interactive(&self) -> bool {
-        matches!(self, Self::Terminal | Self::Program(_) | Self::Nobody)
+    /// Returns whether a person is asked, or would have to be.
+    pub(super) fn is_interactive(&self) -> bool {
+        !matches!(self.source, Source::Given(_) | Source::File(_))
     }
 }
 
-fn read(path: &Path) -> Result<Secret<String>, StoreError> {
+impl Passphrase for Asker {
+    fn existing(&self, again: bool) -> Result<Secret<String>, StoreError> {
+        Ok(self.existing(again)?)
+    }
+
+    fn new_one(&self) -> Result<Secret<String>, StoreError> {
+        Ok(self.new_one()?)
+    }
+
+    fn is_interactive(&self) -> bool {
+        self.is_interactive()
+    }
+}
+
+/// The vault is a store, and its errors are those of one.
+impl From<NoPassphrase> for StoreError {
+    fn from(error: NoPassphrase) -> Self {
+        let store = StoreKind::Vault;
+        match error {
+            NoPassphrase::Nobody => Self::Locked { store },
+            NoPassphrase::Because(reason) => Self::NoPassphrase { store, reason },
+            NoPassphrase::File(error) => Self::File(error),
+        }
+    }
+}
+
+/// A bundle is none.
+impl From<NoPassphrase> for CommandError {
+    fn from(error: NoPassphrase) -> Self {
+        let message = "the passphrase of the bundle cannot be had";
+        Self::new("BUNDLE_LOCKED", Exit::Auth, message)
+            .because(error)
+            .hint("it comes from a terminal, PASEO_BUNDLE_PASSPHRASE_FILE or PASEO_ASKPASS")
+    }
+}
+
+fn read(path: &Path) -> Result<Secret<String>, NoPassphrase> {
     let bytes = files::read_private(path, MAX_BYTES as u64)?;
     let bytes = bytes.ok_or_else(|| none("its file is not there"))?;
     line(Secret::new(bytes))
 }
 
-fn run(program: &Path, question: &str) -> Result<Secret<String>, StoreError> {
+fn run(program: &Path, question: &str) -> Result<Secret<String>, NoPassphrase> {
     let mut command = Command::new(program);
     command
         .arg(question)
@@ -108,15 +205,12 @@ fn run(program: &Path, question: &str) -> Result<Secret<String>, StoreError> {
 }
 
 /// Takes the line end away, which files and programs add.
-fn line(bytes: Secret<Vec<u8>>) -> Result<Secret<String>, StoreError> {
+fn line(bytes: Secret<Vec<u8>>) -> Result<Secret<String>, NoPassphrase> {
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| none("it is not UTF-8"))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     Ok(text.strip_suffix('\r').unwrap_or(text).into())
 }
 
-fn none(reason: &str) -> StoreError {
-    StoreError::NoPassphrase {
-        store: StoreKind::Vault,
-        reason: reason.to_owned(),
-    }
+fn none(reason: &str) -> NoPassphrase {
+    NoPassphrase::Because(reason.to_owned())
 }

@@ -41,7 +41,11 @@ pub(super) fn stores(env: &Env, batch: bool) -> Stores {
         spec.ok_or_else(|| "remotes.toml has no [stores.command]".to_owned())
     };
     let stores = Stores::new(env.data_dir(), asked.unwrap_or(keyring_budget()))
-        .with_passphrase(Arc::new(passphrase::Source::new(env, batch)))
+        .with_passphrase(Arc::new(passphrase::Asker::new(
+            env,
+            batch,
+            &passphrase::VAULT,
+        )))
         .with_command(Arc::new(command), Env::scrub);
     match std::io::stderr().is_terminal() {
         true => stores.telling(|| {

@@ -6,7 +6,8 @@ use super::{CommandError, Exit, Hop};
 use crate::files::FileError;
 use crate::pairing::{OfferError, SourceError};
 use crate::remote::{
-    ConfigError, HostError, Invalid, KeepError, NameError, ResolveError, SelectError, UnknownRemote,
+    BundleError, ConfigError, Holder, HostError, Invalid, KeepError, NameError, ResolveError,
+    SelectError, UnknownRemote,
 };
 use crate::secret::{RelayTokenError, StoreError, StoreKind, StoreKindError};
 
@@ -25,6 +26,27 @@ fn wrap<E: Error + Send + Sync + 'static>(
 
 /// What helps when something is no offer.
 const GET_AN_OFFER: &str = "on the daemon's machine, get an offer with: paseo daemon pair";
+
+/// What helps when the key of this recipient is gone.
+const NEW_RECIPIENT: &str =
+    "make another key, and have the bundle sealed for it, with: paseo remote recipient --new";
+
+impl From<BundleError> for CommandError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::WrongPassphrase => wrap("BUNDLE_PASSPHRASE", Exit::Auth, error)
+                .hint("try again; the file is whole, so it is not damaged"),
+            BundleError::NotForUs => wrap("BUNDLE_NOT_FOR_US", Exit::Auth, error)
+                .hint("have it sealed for what this prints: paseo remote recipient"),
+            BundleError::Newer => {
+                wrap("BUNDLE_NEWER", Exit::Incompatible, error).hint("update paseo")
+            }
+            BundleError::Other | BundleError::Locks => wrap("INVALID_BUNDLE", Exit::Usage, error),
+            other => wrap("BUNDLE_DAMAGED", Exit::Failed, other)
+                .hint("have it sent again, or export it again"),
+        }
+    }
+}
 
 impl From<OfferError> for CommandError {
     fn from(error: OfferError) -> Self {
@@ -151,8 +173,13 @@ impl From<KeepError> for CommandError {
         match error {
             KeepError::Config(error) => error.into(),
             KeepError::Store(error) => error.into(),
-            KeepError::Missing(ref name) => {
-                let hint = format!("pair it again with: paseo remote repair {name}");
+            KeepError::Missing(ref holder) => {
+                let hint = match holder {
+                    Holder::Remote(name) => {
+                        format!("pair it again with: paseo remote repair {name}")
+                    }
+                    Holder::Recipient => NEW_RECIPIENT.to_owned(),
+                };
                 wrap("SECRET_MISSING", Exit::Keystore, error)
                     .at(Hop::Keystore)
                     .hint(hint)

@@ -111,6 +111,15 @@ pub(super) fn set_default(document: &mut DocumentMut, name: &str) {
     replace(document.as_table_mut(), "default", name.into());
 }
 
+/// Names the secret of this machine as a recipient.
+pub(super) fn set_recipient(document: &mut DocumentMut, secret: &SecretRef) {
+    replace(
+        document.as_table_mut(),
+        "recipient",
+        secret_table(secret).into(),
+    );
+}
+
 /// Adds a key to those that no connection is made to.
 pub(super) fn block(document: &mut DocumentMut, fingerprint: Fingerprint) {
     let blocked = document.entry("blocked").or_insert(value(Array::new()));

@@ -7,9 +7,10 @@ use toml_edit::{Document, DocumentMut, Value};
 
 use super::edit;
 use super::include::{Included, Place};
+use super::keeping::Holder;
 use super::name::RemoteName;
 use super::problem::{Invalid, Problem, closest};
-use super::profile::{Options, Remote};
+use super::profile::{Options, Remote, SecretRef};
 use super::schema::{self, Contents, VERSION};
 use crate::e2ee::Fingerprint;
 use crate::files::{self, FileError, Lock};
@@ -227,6 +228,26 @@ impl RemotesFile {
             .find(|remote| remote.fingerprint() == Some(fingerprint))
     }
 
+    /// Returns where the key is that bundles for this machine are sealed for.
+    pub fn recipient(&self) -> Option<&SecretRef> {
+        self.contents.recipient.as_ref()
+    }
+
+    /// Returns the secret of something in the file, if it has one.
+    pub fn secret_of(&self, holder: &Holder) -> Result<Option<&SecretRef>, ConfigError> {
+        match holder {
+            Holder::Remote(name) => Ok(self.get(name.as_str())?.secret()),
+            Holder::Recipient => Ok(self.recipient()),
+        }
+    }
+
+    /// Returns every secret that is in use, some perhaps more than once.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.remotes()
+            .filter_map(Remote::secret)
+            .chain(self.recipient())
+    }
+
     /// Returns how the user's program of secrets is called.
     pub fn command_store(&self) -> Option<&CommandSpec> {
         self.contents.command.as_ref()
@@ -309,6 +330,34 @@ impl Edit {
             return Err(ConfigError::Exists(remote.name.clone()));
         }
         self.change(|document| edit::insert(document, remote))
+    }
+
+    /// Puts a remote in the place of the one that has its name.
+    pub fn replace(&mut self, remote: &Remote) -> Result<(), ConfigError> {
+        let name = self.own(remote.name.as_str())?.name.clone();
+        self.change(|document| {
+            edit::remove(document, &name);
+            edit::insert(document, remote);
+        })
+    }
+
+    /// Names another secret.
+    pub fn set_secret(&mut self, holder: &Holder, secret: &SecretRef) -> Result<(), ConfigError> {
+        match holder {
+            Holder::Remote(name) => {
+                let name = self.own(name.as_str())?.name.clone();
+                self.change(|document| {
+                    edit::set(
+                        document,
+                        &name,
+                        "secret.store",
+                        secret.store.as_str().into(),
+                    );
+                    edit::set(document, &name, "secret.id", secret.id.as_str().into());
+                })
+            }
+            Holder::Recipient => self.change(|document| edit::set_recipient(document, secret)),
+        }
     }
 
     /// Removes a remote and returns it. When it was the default, the default is the local daemon.

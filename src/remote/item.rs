@@ -137,7 +137,10 @@ impl Remote {
     }
 
     fn relay_offer(&self, route: &RelayRoute, stores: &Stores) -> Result<Offer, ResolveError> {
-        let item = self.item(&route.secret, stores)?;
+        self.offer_in(route, &self.item(&route.secret, stores)?)
+    }
+
+    fn offer_in(&self, route: &RelayRoute, item: &Secret<Vec<u8>>) -> Result<Offer, ResolveError> {
         let text = std::str::from_utf8(item.expose());
         let text = text.map_err(|_| self.damaged(&route.secret))?;
         let mut offer = Offer::parse(text).map_err(|_| self.damaged(&route.secret))?;
@@ -159,7 +162,14 @@ impl Remote {
         secret: &SecretRef,
         stores: &Stores,
     ) -> Result<Secret<String>, ResolveError> {
-        let item = self.item(secret, stores)?;
+        self.password_in(secret, &self.item(secret, stores)?)
+    }
+
+    fn password_in(
+        &self,
+        secret: &SecretRef,
+        item: &Secret<Vec<u8>>,
+    ) -> Result<Secret<String>, ResolveError> {
         match serde_json::from_slice::<Password<String>>(item.expose()) {
             Ok(Password {
                 v: PASSWORD_VERSION,
@@ -169,7 +179,22 @@ impl Remote {
         }
     }
 
-    fn item(&self, secret: &SecretRef, stores: &Stores) -> Result<Secret<Vec<u8>>, ResolveError> {
+    /// Returns whether an item is one for this remote.
+    pub(super) fn takes(&self, item: &Secret<Vec<u8>>) -> bool {
+        match &self.route {
+            Route::Relay(relay) => self.offer_in(relay, item).is_ok(),
+            Route::Direct(direct) => {
+                let secret = direct.secret.as_ref();
+                secret.is_some_and(|secret| self.password_in(secret, item).is_ok())
+            }
+        }
+    }
+
+    pub(super) fn item(
+        &self,
+        secret: &SecretRef,
+        stores: &Stores,
+    ) -> Result<Secret<Vec<u8>>, ResolveError> {
         let item = stores.open(secret.store)?.get(&secret.id)?;
         item.ok_or_else(|| ResolveError::Missing {
             remote: self.name.clone(),

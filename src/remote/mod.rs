@@ -1,5 +1,6 @@
 //! Saved remotes: what is in `remotes.toml`, which one is meant, and what it resolves to.
 
+mod bundle;
 mod edit;
 mod file;
 mod host;
@@ -12,6 +13,7 @@ mod network;
 mod problem;
 mod profile;
 mod reader;
+mod recipient;
 mod schema;
 mod select;
 mod setting;
@@ -20,16 +22,18 @@ mod tests;
 mod via;
 mod written;
 
+pub use bundle::{Bundle, BundleError, SealFor, SealedBundle};
 pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
 pub use host::{Address, Host, HostError};
 pub use include::Place;
 pub use item::{ResolveError, offer_item, offer_target, password_item};
-pub use keeping::{KeepError, Keeper};
+pub use keeping::{Holder, KeepError, Keeper};
 pub use local::LocalHints;
 pub use name::{NameError, RemoteName};
 pub use network::{NetworkOptions, ProxyOption, ValueSource};
 pub use problem::Invalid;
 pub use profile::{DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef};
+pub use recipient::{Recipient, RecipientError, recipient_item, recipient_key};
 pub use select::{Asked, Choice, Rule, SelectError, Selection, Selector};
 pub use setting::{Setting, SettingError, SettingKey};
 pub use via::{Via, ViaError};

@@ -27,6 +27,15 @@ impl RemoteName {
     /// The built-in remote: the daemon on this machine.
     pub const LOCAL: &str = "local";
 
+    /// Makes a name of the first two of some words of our own, such as those of a fingerprint.
+    ///
+    /// # Panics
+    /// When they are no names.
+    pub fn of_words(words: &str) -> Self {
+        let two: Vec<&str> = words.split(' ').take(2).collect();
+        two.join("-").parse().expect("words of the list are names")
+    }
+
     /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0

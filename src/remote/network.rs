@@ -52,6 +52,15 @@ pub enum ProxyOption {
     },
 }
 
+impl ProxyOption {
+    fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Off | Self::Url(_) => false,
+            Self::Login { password, .. } => !matches!(password, ValueSource::Text(_)),
+        }
+    }
+}
+
 /// A text, or where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueSource {
@@ -85,6 +94,23 @@ impl NetworkOptions {
         };
         let mut sources = self.headers.iter().map(|(_, source)| source).chain(login);
         sources.any(|source| matches!(source, ValueSource::Command(_)))
+    }
+
+    /// Takes out what a variable or a program of this machine would have to give, and returns the keys of it.
+    pub(super) fn take_elsewhere(&mut self) -> Vec<String> {
+        let mut taken = Vec::new();
+        if self.proxy.as_ref().is_some_and(ProxyOption::is_elsewhere) {
+            self.proxy = None;
+            taken.push("proxy".to_owned());
+        }
+        self.headers.retain(|(name, source)| {
+            let stays = matches!(source, ValueSource::Text(_));
+            if !stays {
+                taken.push(format!("headers.{name}"));
+            }
+            stays
+        });
+        taken
     }
 
     pub(super) fn read(table: &Reader<'_>, newer: bool) -> Self {

@@ -43,6 +43,14 @@ impl Remote {
         }
     }
 
+    /// Says that its secret is elsewhere.
+    pub(super) fn set_secret(&mut self, new: SecretRef) {
+        match &mut self.route {
+            Route::Relay(relay) => relay.secret = new,
+            Route::Direct(direct) => direct.secret = Some(new),
+        }
+    }
+
     /// Returns the fingerprint of the daemon's key; a direct remote has none.
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         match &self.route {

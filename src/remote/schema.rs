@@ -24,12 +24,19 @@ pub(super) const VERSION: i64 = 1;
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 const ROOT: &[&str] = &[
-    "version", "default", "defaults", "include", "blocked", "stores", "remotes",
+    "version",
+    "default",
+    "defaults",
+    "include",
+    "blocked",
+    "stores",
+    "recipient",
+    "remotes",
 ];
 /// What an included file may say: nothing that holds for the remotes of other files.
 const INCLUDED: &[&str] = &["version", "include", "blocked", "remotes"];
 /// What only the user's own file may say.
-const OWN: &[&str] = &["default", "defaults", "stores"];
+const OWN: &[&str] = &["default", "defaults", "stores", "recipient"];
 const STORES: &[&str] = &["command"];
 const COMMAND: &[&str] = &["get", "put", "delete", "json", "absent", "timeout"];
 /// How long a call of the user's program may take: time to type a passphrase.
@@ -96,6 +103,8 @@ pub(super) struct Contents {
     pub(super) blocked: Vec<Fingerprint>,
     /// How the user's program of secrets is called.
     pub(super) command: Option<CommandSpec>,
+    /// Where the key is that bundles for this machine are sealed for.
+    pub(super) recipient: Option<SecretRef>,
 }
 
 /// Files that a file includes: a path, perhaps with wildcards, and the bytes that name it.
@@ -158,6 +167,8 @@ fn read_root(
         let command = stores.table("command", COMMAND, newer);
         contents.command = command.and_then(|command| command_spec(&command));
     }
+    let recipient = root.table("recipient", SECRET, newer);
+    contents.recipient = recipient.and_then(|recipient| secret_ref(&recipient));
     // Each table inside is checked on its own, so no key is unknown here.
     if let Some(remotes) = root.table("remotes", &[], true) {
         read_remotes(&remotes, newer, &problems, &mut contents);

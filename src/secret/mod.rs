@@ -7,6 +7,7 @@
 
 mod child;
 mod command;
+pub(crate) mod crypt;
 mod file;
 mod id;
 mod keyring;
@@ -22,6 +23,7 @@ use std::fmt;
 use zeroize::{Zeroize, Zeroizing};
 
 pub use command::{CommandSpec, CommandStore};
+pub use crypt::Cost;
 pub use file::FileStore;
 pub use id::{SecretId, SecretIdError};
 pub use keyring::KeyringStore;
@@ -32,7 +34,7 @@ pub use stores::{CommandLookup, Stores};
 pub use token::{RelayToken, RelayTokenError};
 #[cfg(any(test, fuzzing))]
 pub(crate) use vault::fuzz::vault as fuzz_vault;
-pub use vault::{Cost, VaultStore};
+pub use vault::VaultStore;
 
 /// A value that is wiped when dropped and never printed.
 #[derive(Clone)]

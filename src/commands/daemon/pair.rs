@@ -281,6 +281,15 @@ pub(in crate::commands) fn put(
             tree.display()
         ));
     }
+    put_public(path, content, force)
+}
+
+/// The same for a file that may be anywhere.
+pub(in crate::commands) fn put_public(
+    path: &Path,
+    content: &[u8],
+    force: bool,
+) -> Result<(), CommandError> {
     let written = if force {
         files::write_private(path, content)
     } else {

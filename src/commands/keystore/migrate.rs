@@ -6,13 +6,13 @@ use crate::commands::{CommandResult, Context, Outcome};
 use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{Column, Output, Row, Table};
-use crate::remote::{Remote, RemotesFile};
+use crate::remote::{Holder, Remote, RemotesFile, SecretRef};
 use crate::secret::StoreKind;
 
 /// Arguments of `paseo keystore migrate`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The remotes; all of them when none is named
+    /// The remotes; without names all of them, and the key of this recipient
     #[arg(add = complete::remotes())]
     pub names: Vec<String>,
 
@@ -32,19 +32,21 @@ struct Moved {
 /// Copies each secret, verifies it, switches the remote over, and deletes the old one.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let file = context.remotes()?;
-    let remotes = wanted(&file, &args.names)?;
-    let to_move = |remote: &&&Remote| remote.secret().is_some_and(|s| s.store != args.to);
-    if remotes.iter().any(|remote| to_move(&remote)) {
+    let mut wanted = wanted(&file, &args.names)?;
+    wanted.retain(|(_, secret)| secret.store != args.to);
+    if !wanted.is_empty() {
         context.keeper().choose(Some(args.to))?;
     }
     let (mut rows, mut failed, mut moved) = (Vec::new(), None, 0);
-    for remote in remotes.iter().filter(to_move) {
-        let result = context.keeper().migrate(remote, args.to);
+    for (holder, secret) in wanted {
+        let result = context.keeper().migrate(&holder, secret, args.to);
         moved += usize::from(result.is_ok());
-        let from = remote.secret().map_or("-", |secret| secret.store.as_str());
         let row = Moved {
-            name: remote.name.to_string(),
-            from,
+            name: match &holder {
+                Holder::Remote(name) => name.to_string(),
+                Holder::Recipient => "(recipient)".to_owned(),
+            },
+            from: secret.store.as_str(),
             to: args.to.as_str(),
             result: match &result {
                 Ok(Ok(())) => "moved".to_owned(),
@@ -74,14 +76,20 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     })
 }
 
-/// Without names: every remote whose secret can be moved from here.
-fn wanted<'a>(file: &'a RemotesFile, names: &[String]) -> Result<Vec<&'a Remote>, CommandError> {
+/// Without names: everything whose secret can be moved from here.
+fn wanted<'a>(
+    file: &'a RemotesFile,
+    names: &[String],
+) -> Result<Vec<(Holder, &'a SecretRef)>, CommandError> {
+    let with_secret =
+        |remote: &'a Remote| Some((Holder::Remote(remote.name.clone()), remote.secret()?));
     if names.is_empty() {
         let own = file.remotes();
-        return Ok(own
-            .filter(|remote| file.place_of(&remote.name).is_none())
-            .collect());
+        let own = own.filter(|remote| file.place_of(&remote.name).is_none());
+        let recipient = file.recipient().map(|secret| (Holder::Recipient, secret));
+        return Ok(own.filter_map(with_secret).chain(recipient).collect());
     }
     let remotes = names.iter().map(|name| file.get(name));
-    Ok(remotes.collect::<Result<_, _>>()?)
+    let remotes = remotes.collect::<Result<Vec<_>, _>>()?;
+    Ok(remotes.into_iter().filter_map(with_secret).collect())
 }

@@ -13,10 +13,7 @@ use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
 use crate::pairing::{Offer, OfferSource};
-use crate::remote::{
-    DirectRoute, RelayRoute, Remote, RemoteName, RemotesFile, Route, SecretRef, offer_item,
-    password_item,
-};
+use crate::remote::{Remote, RemoteName, RemotesFile, Route, SecretRef};
 use crate::secret::{Secret, SecretId, StoreKind};
 
 /// Arguments of `paseo remote add`
@@ -121,7 +118,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         true => None,
         false => Some(check(context, source.target())?),
     };
-    let (remote, item) = remote(source, args, from, store);
+    let (route, item) = source.route(SecretRef {
+        store,
+        id: SecretId::random(),
+    });
+    let remote = with_settings_of(from, args, route);
     let file = context
         .keeper()
         .add(&remote, item.as_ref(), |edit| match args.default {
@@ -166,35 +167,6 @@ fn with_settings_of(from: Option<&Remote>, args: &Args, route: Route) -> Remote 
         guard: from.map(|from| from.guard.clone()).unwrap_or_default(),
         added: Some(Timestamp::now()),
     }
-}
-
-fn remote(
-    source: Source,
-    args: &Args,
-    from: Option<&Remote>,
-    store: StoreKind,
-) -> (Remote, Option<Secret<Vec<u8>>>) {
-    let secret = SecretRef {
-        store,
-        id: SecretId::random(),
-    };
-    let (route, item) = match source {
-        Source::Offer(offer) => {
-            let route = RelayRoute {
-                endpoint: offer.relay.clone(),
-                tls: offer.uses_tls(),
-                fingerprint: offer.daemon_key.fingerprint(),
-                secret,
-            };
-            (Route::Relay(route), Some(offer_item(&offer)))
-        }
-        Source::Direct { address, password } => {
-            let secret = password.as_ref().map(|_| secret);
-            let item = password.as_ref().map(password_item);
-            (Route::Direct(DirectRoute { address, secret }), item)
-        }
-    };
-    (with_settings_of(from, args, route), item)
 }
 
 fn refuse_twice(file: &RemotesFile, offer: &Offer) -> Result<(), CommandError> {

@@ -5,8 +5,12 @@ pub mod block;
 pub mod check;
 pub mod edit;
 mod effective;
+pub mod export;
+pub mod import;
 pub mod ls;
+mod parcel;
 pub mod qr;
+pub mod recipient;
 pub mod rename;
 pub mod repair;
 pub mod rm;
@@ -47,6 +51,12 @@ pub enum Command {
     Repair(repair::Args),
     /// Show the pairing offer of a remote as a QR code, for a phone
     Qr(qr::Args),
+    /// Put remotes and their secrets into a sealed bundle, for another machine or somebody else
+    Export(export::Args),
+    /// Add the remotes of a bundle, of files with offers, or of a list of links: all of them or none
+    Import(import::Args),
+    /// Show the public key that bundles for this machine are sealed for
+    Recipient(recipient::Args),
     /// Refuse every connection to a daemon, by its key
     Block(block::Args),
     /// Take that back
@@ -68,6 +78,9 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Rename(args) => rename::run(context, args),
         Command::Repair(args) => repair::run(context, args),
         Command::Qr(args) => qr::run(context, args),
+        Command::Export(args) => export::run(context, args),
+        Command::Import(args) => import::run(context, args),
+        Command::Recipient(args) => recipient::run(context, args),
         Command::Block(args) => block::run(context, args),
         Command::Unblock(args) => block::unblock(context, args),
         Command::Edit(args) => edit::run(context, args),

@@ -10,7 +10,7 @@ use crate::complete;
 use crate::e2ee::Fingerprint;
 use crate::error::{CommandError, Exit, Hop};
 use crate::output::{self, Output};
-use crate::remote::{RelayRoute, Route, SecretRef, offer_item};
+use crate::remote::{RelayRoute, RemoteName, Route, SecretRef, offer_item};
 use crate::secret::{Secret, SecretId};
 
 /// Arguments of `paseo remote repair`
@@ -55,7 +55,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let found = offer.daemon_key.fingerprint();
     refuse_blocked(&file, found)?;
     if found != old.fingerprint && !args.yes {
-        accept(context, old.fingerprint, found)?;
+        accept(context, &remote.name, old.fingerprint, Some(found))?;
     }
     if offer.relay_token.is_none() && offer.relay == old.endpoint {
         // The relay is the same. An old secret that cannot be read is what this command is for.
@@ -75,9 +75,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             id: SecretId::random(),
         },
     };
+    let item = offer_item(&offer);
     context
         .keeper()
-        .repair(&args.name, &new, &offer_item(&offer))?;
+        .repair(&args.name, &new, &item, &mut |_| Ok(()))?;
     let text = if found == old.fingerprint {
         format!(
             "`{}` has the new offer; the key is the same, {found} ({})",
@@ -101,13 +102,24 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     Ok(Output::Text { text, json }.into())
 }
 
-fn accept(context: &Context, old: Fingerprint, new: Fingerprint) -> Result<(), CommandError> {
-    let changed = format!("the offer is of another key: {new}, not {old}");
+/// Asks whether another key, or none, may take the place of the one that a remote has.
+pub(super) fn accept(
+    context: &Context,
+    name: &RemoteName,
+    old: Fingerprint,
+    new: Option<Fingerprint>,
+) -> Result<(), CommandError> {
+    let changed = match new {
+        Some(new) => format!("the offer is of another key: {new}, not {old}"),
+        None => format!("`{name}` would lose its key {old}, and be believed without one"),
+    };
     if !context.is_batch() {
         output::note(&changed);
-        output::note(&format!("old key in words: {}", old.words()));
-        output::note(&format!("new key in words: {}", new.words()));
-        output::note("compare it with what `paseo daemon pair` shows on the daemon's machine");
+        output::note(&format!("old key of `{name}` in words: {}", old.words()));
+        if let Some(new) = new {
+            output::note(&format!("new key in words: {}", new.words()));
+            output::note("compare it with what `paseo daemon pair` shows on the daemon's machine");
+        }
         if output::ask_yes("Trust the new key?").map_err(not_asked)? {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::error::CommandError;
 use crate::output::Output;
-use crate::remote::{RemotesFile, Route, Setting, SettingKey, offer_item};
+use crate::remote::{ConfigError, Edit, RemotesFile, Route, Setting, SettingKey, offer_item};
 use crate::secret::{RelayToken, SecretId};
 
 /// What the report calls the token.
@@ -47,42 +47,65 @@ pub struct UnsetArgs {
     pub relay_token: bool,
 }
 
-/// Sets settings, all of them or none; the token, which is no setting of the file, first.
+/// Changes of the file.
+type Changes<'a> = &'a mut dyn FnMut(&mut Edit) -> Result<(), ConfigError>;
+
+/// Sets settings, and the token, which is none of the file: all of them or none.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let mut keys = Vec::new();
-    if let Some(token) = &args.relay_token {
-        set_token(context, &args.name, Some(token.read()?))?;
-        keys.push(TOKEN);
+    let settings = &args.settings;
+    let mut change = |edit: &mut Edit| {
+        settings.iter().try_for_each(|setting| {
+            let value = setting.value().clone();
+            edit.set(&args.name, setting.key().as_str(), value)
+        })
+    };
+    let token = args
+        .relay_token
+        .as_ref()
+        .map(TokenSource::read)
+        .transpose()?;
+    let mut keys: Vec<&str> = token.iter().map(|_| TOKEN).collect();
+    match token {
+        Some(token) => set_token(context, &args.name, Some(token), &mut change)?,
+        None => change_file(context, &mut change)?,
     }
-    let mut edit = RemotesFile::edit(context.env.config_dir().as_deref())?;
-    for setting in &args.settings {
-        let value = setting.value().clone();
-        edit.set(&args.name, setting.key().as_str(), value)?;
-    }
-    edit.save()?;
-    keys.extend(args.settings.iter().map(|setting| setting.key().as_str()));
+    keys.extend(settings.iter().map(|setting| setting.key().as_str()));
     Ok(changed(&args.name, keys).into())
 }
 
 /// Takes settings away, all of them or none.
 pub fn unset(context: &Context, args: &UnsetArgs) -> CommandResult {
+    let mut change = |edit: &mut Edit| {
+        let mut keys = args.keys.iter();
+        keys.try_for_each(|key| edit.unset(&args.name, key.as_str()))
+    };
     let mut keys = Vec::new();
-    if args.relay_token {
-        set_token(context, &args.name, None)?;
-        keys.push(TOKEN);
+    match args.relay_token {
+        true => {
+            set_token(context, &args.name, None, &mut change)?;
+            keys.push(TOKEN);
+        }
+        false => change_file(context, &mut change)?,
     }
-    let mut edit = RemotesFile::edit(context.env.config_dir().as_deref())?;
-    for key in &args.keys {
-        edit.unset(&args.name, key.as_str())?;
-    }
-    edit.save()?;
     keys.extend(args.keys.iter().map(|key| key.as_str()));
     Ok(changed(&args.name, keys).into())
 }
 
-/// Changes the token inside the secret. The secret gets a new id: whatever is killed in between leaves
-/// the old one or the new one.
-fn set_token(context: &Context, name: &str, token: Option<RelayToken>) -> Result<(), CommandError> {
+fn change_file(context: &Context, change: Changes<'_>) -> Result<(), CommandError> {
+    let mut edit = RemotesFile::edit(context.env.config_dir().as_deref())?;
+    change(&mut edit)?;
+    edit.save()?;
+    Ok(())
+}
+
+/// Changes the token inside the secret, and the file. The secret gets a new id: whatever is killed in between
+/// leaves the old one or the new one.
+fn set_token(
+    context: &Context,
+    name: &str,
+    token: Option<RelayToken>,
+    change: Changes<'_>,
+) -> Result<(), CommandError> {
     let file = context.remotes()?;
     let remote = file.get(name)?;
     let (Route::Relay(route), Some(mut offer)) = (&remote.route, remote.offer(&context.stores)?)
@@ -92,7 +115,8 @@ fn set_token(context: &Context, name: &str, token: Option<RelayToken>) -> Result
     offer.relay_token = token;
     let mut route = route.clone();
     route.secret.id = SecretId::random();
-    context.keeper().repair(name, &route, &offer_item(&offer))?;
+    let item = offer_item(&offer);
+    context.keeper().repair(name, &route, &item, change)?;
     Ok(())
 }
 

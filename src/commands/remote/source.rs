@@ -7,7 +7,10 @@ use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::output;
 use crate::pairing::{Offer, OfferSource};
-use crate::remote::{Address, Host, KeepError, offer_target};
+use crate::remote::{
+    Address, DirectRoute, Host, KeepError, RelayRoute, Route, SecretRef, offer_item, offer_target,
+    password_item,
+};
 use crate::secret::{RelayToken, Secret, StoreError, StoreKind};
 use crate::target::Target;
 
@@ -51,7 +54,7 @@ impl Source {
 
     /// Returns a direct address; `None` when the text is something else. A path alone is a file that is
     /// not there, not a socket: sockets are written unix:///path.
-    fn direct(text: &str) -> Result<Option<Self>, CommandError> {
+    pub(super) fn direct(text: &str) -> Result<Option<Self>, CommandError> {
         match text.parse() {
             Ok(Host::Daemon { address, password }) if !text.starts_with(['/', '~']) => {
                 Ok(Some(Self::Direct { address, password }))
@@ -69,6 +72,28 @@ impl Source {
                 Ok(())
             }
             Self::Direct { .. } => Err(no_relay("this address")),
+        }
+    }
+
+    /// Returns how a remote leads there, and its secret if there is one, which is to be kept under `secret`.
+    pub(super) fn route(&self, secret: SecretRef) -> (Route, Option<Secret<Vec<u8>>>) {
+        match self {
+            Self::Offer(offer) => {
+                let route = RelayRoute {
+                    endpoint: offer.relay.clone(),
+                    tls: offer.uses_tls(),
+                    fingerprint: offer.daemon_key.fingerprint(),
+                    secret,
+                };
+                (Route::Relay(route), Some(offer_item(offer)))
+            }
+            Self::Direct { address, password } => {
+                let route = DirectRoute {
+                    address: address.clone(),
+                    secret: password.as_ref().map(|_| secret),
+                };
+                (Route::Direct(route), password.as_ref().map(password_item))
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::secret::SecretId;
+use crate::secret::crypt::{Bytes, Cost};
 
 /// Largest file in bytes: some thousand items.
 pub(super) const MAX_FILE: u64 = 8 * 1024 * 1024;
@@ -17,40 +18,6 @@ const VERSION: u32 = 1;
 const KEY_LABEL: &[u8] = b"paseo-vault key\0";
 /// Begins what an item is bound to.
 const ITEM_LABEL: &[u8] = b"paseo-vault item\0";
-
-/// What Argon2id costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cost {
-    /// KiB of memory: 8 MiB to 512 MiB.
-    pub memory_kib: u32,
-    /// Passes over it: 1 to 16.
-    pub passes: u32,
-    /// Lanes: 1 to 4.
-    pub lanes: u32,
-}
-
-impl Cost {
-    /// What new vaults cost: the second recommendation of RFC 9106, with one lane.
-    pub const USUAL: Self = Self {
-        memory_kib: 64 * 1024,
-        passes: 3,
-        lanes: 1,
-    };
-    /// The least that is taken, for tests.
-    pub const LEAST: Self = Self {
-        memory_kib: 8 * 1024,
-        passes: 1,
-        lanes: 1,
-    };
-
-    /// A file must not be able to make a command use up all memory, or take for ever.
-    fn is_bounded(self) -> bool {
-        (8 * 1024..=512 * 1024).contains(&self.memory_kib)
-            && (1..=16).contains(&self.passes)
-            && (1..=4).contains(&self.lanes)
-    }
-}
 
 /// A vault as its file has it: nothing here is plaintext.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,9 +98,7 @@ impl VaultFile {
     pub(super) fn bound_to_key(id: &[u8; 16], cost: Cost, salt: &[u8; 16]) -> Vec<u8> {
         let mut bound = KEY_LABEL.to_vec();
         bound.extend(VERSION.to_le_bytes());
-        for number in [cost.memory_kib, cost.passes, cost.lanes] {
-            bound.extend(number.to_le_bytes());
-        }
+        bound.extend(cost.to_bytes());
         bound.extend(salt);
         bound.extend(id);
         bound
@@ -151,27 +116,6 @@ impl VaultFile {
         let mut check = [0; 8];
         check.copy_from_slice(&hash.finalize()[..8]);
         Bytes(check)
-    }
-}
-
-/// So many bytes, as base64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub(super) struct Bytes<const N: usize>(pub(super) [u8; N]);
-
-impl<const N: usize> From<Bytes<N>> for String {
-    fn from(bytes: Bytes<N>) -> Self {
-        base64_simd::STANDARD.encode_to_string(bytes.0)
-    }
-}
-
-impl<const N: usize> TryFrom<String> for Bytes<N> {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let bytes = base64_simd::STANDARD.decode_to_vec(text);
-        let bytes = bytes.map_err(|_| "not base64")?;
-        bytes.try_into().map(Self).map_err(|_| "of another length")
     }
 }
 

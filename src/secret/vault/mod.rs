@@ -3,7 +3,6 @@
 //! A random data key seals each item; a key out of the passphrase seals the data key. Which items there are
 //! can be seen, and one can be deleted, without the passphrase.
 
-mod crypt;
 mod format;
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzz;
@@ -14,10 +13,8 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-pub use format::Cost;
-
-use self::crypt::Key;
-use self::format::{Bytes, FormatError, MAX_FILE, VaultFile};
+use self::format::{FormatError, MAX_FILE, VaultFile};
+use super::crypt::{self, Bytes, Cost, Key};
 use super::passphrase::Passphrase;
 use super::store::{SecretStore, StoreError, StoreKind, check_size};
 use super::{Secret, SecretId};

@@ -1,0 +1,166 @@
+//! What `import` reads: a bundle, an offer, a list of links, or a directory of such files.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::source::Source;
+use crate::error::{CommandError, Exit};
+use crate::files;
+use crate::pairing::Offer;
+use crate::remote::{BundleError, RemoteName, SealedBundle};
+
+/// Largest file in bytes.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
+/// Most files of a directory.
+const MAX_FILES: usize = 256;
+/// How a pairing link begins that has nothing before it. Any other `#` begins a comment.
+const BARE_LINK: &str = "#offer=";
+
+/// What a file holds.
+pub(super) enum Parcel {
+    /// A sealed bundle.
+    Sealed(SealedBundle),
+    /// Offers and addresses, each with the name that it was given.
+    Plain(Vec<Named>),
+}
+
+/// An offer or an address, and the name that it was given.
+pub(super) type Named = (Option<RemoteName>, Source);
+
+/// Reads `-` as standard input, a directory as the files in it, and anything else as a file.
+pub(super) fn read(path: &Path) -> Result<Vec<Parcel>, CommandError> {
+    if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        let mut stdin = std::io::stdin().lock().take(MAX_BYTES + 1);
+        stdin.read_to_end(&mut bytes).map_err(|error| {
+            let message = "standard input cannot be read";
+            CommandError::new("INPUT_FAILED", Exit::Failed, message).because(error)
+        })?;
+        return Ok(vec![
+            parse(&bytes, None).map_err(|error| about("standard input", error))?,
+        ]);
+    }
+    let files = match path.is_dir() {
+        true => files_in(path)?,
+        false => vec![path.to_owned()],
+    };
+    files.iter().map(|file| read_file(file)).collect()
+}
+
+fn read_file(path: &Path) -> Result<Parcel, CommandError> {
+    let missing = || {
+        let message = format!("there is no file {}", path.display());
+        CommandError::usage("FILE_MISSING", message)
+    };
+    let bytes = files::read(path, MAX_BYTES)?.ok_or_else(missing)?;
+    // A file with one offer is named after it, if it has a name that a remote may have.
+    let name = path
+        .file_stem()
+        .and_then(|stem| stem.to_str()?.parse().ok());
+    parse(&bytes, name).map_err(|error| about(&path.display().to_string(), error))
+}
+
+/// Returns the files of a directory by name, hidden ones left out.
+fn files_in(dir: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    let failed = |error| {
+        let message = format!("cannot read {}", dir.display());
+        CommandError::new("FILE_ERROR", Exit::Config, message).because(error)
+    };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.is_file() {
+            files.push(path);
+        }
+        if files.len() > MAX_FILES {
+            let message = format!("{} has more than {MAX_FILES} files", dir.display());
+            return Err(CommandError::usage("TOO_MANY_FILES", message));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn parse(bytes: &[u8], file_name: Option<RemoteName>) -> Result<Parcel, CommandError> {
+    if bytes.len() as u64 > MAX_BYTES {
+        let message = format!("more than {MAX_BYTES} bytes are not read");
+        return Err(CommandError::usage("INPUT_TOO_LARGE", message));
+    }
+    match SealedBundle::parse(bytes) {
+        Ok(bundle) => return Ok(Parcel::Sealed(bundle)),
+        Err(BundleError::Other) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| BundleError::Other)?;
+    if text.trim_start().starts_with('{') {
+        let offer = Offer::parse(text)?;
+        return Ok(Parcel::Plain(vec![(file_name, Source::Offer(offer))]));
+    }
+    let found = match (list(text), wrapped(text)) {
+        (Ok(found), _) | (Err(_), Some(found)) => found,
+        (Err(error), None) => return Err(error),
+    };
+    Ok(Parcel::Plain(match <[_; 1]>::try_from(found) {
+        Ok([(name, source)]) => vec![(name.or(file_name), source)],
+        Err(found) => found,
+    }))
+}
+
+/// Reads a single link, perhaps with a name before it, that a mail has wrapped over several lines.
+fn wrapped(text: &str) -> Option<Vec<Named>> {
+    if text.matches(BARE_LINK).count() != 1 {
+        return None;
+    }
+    let text = text.trim();
+    let (name, link) = match text.split_once(char::is_whitespace) {
+        Some((name, link)) if !name.contains(BARE_LINK) => (Some(name.parse().ok()?), link),
+        _ => (None, text),
+    };
+    Some(vec![(name, Source::Offer(Offer::parse(link).ok()?))])
+}
+
+/// Reads lines of a name and a link or address, or of a link alone.
+fn list(text: &str) -> Result<Vec<Named>, CommandError> {
+    let mut found = Vec::new();
+    for (n, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || (line.starts_with('#') && !line.starts_with(BARE_LINK)) {
+            continue;
+        }
+        let (name, link) = match line.split_once(char::is_whitespace) {
+            Some((name, link)) => {
+                let name = name.parse::<RemoteName>();
+                (
+                    Some(name.map_err(|error| at(n, error.into()))?),
+                    link.trim(),
+                )
+            }
+            None => (None, line),
+        };
+        let source = match Source::direct(link).map_err(|error| at(n, error))? {
+            Some(direct) => direct,
+            None => Source::Offer(Offer::parse(link).map_err(|error| at(n, error.into()))?),
+        };
+        found.push((name, source));
+    }
+    match found.is_empty() {
+        true => Err(CommandError::usage(
+            "OFFER_MISSING",
+            "there is no offer in it",
+        )),
+        false => Ok(found),
+    }
+}
+
+fn at(line: usize, error: CommandError) -> CommandError {
+    about(&format!("line {}", line + 1), error)
+}
+
+/// Says what an error is about. No content is repeated.
+fn about(what: &str, mut error: CommandError) -> CommandError {
+    error.message = format!("{what}: {}", error.message);
+    error
+}

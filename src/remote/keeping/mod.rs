@@ -1,0 +1,351 @@
+//! Changes that concern both `remotes.toml` and a secret store.
+//!
+//! The two cannot change in one step. So before a change the secret's id is noted in the state
+//! directory, and after it the note is removed. Whatever is killed in between leaves either the old
+//! file or the new one, and at most a secret that no remote uses; the note tells which, and the next
+//! change deletes it.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::bundle::Bundle;
+use super::file::{ConfigError, Edit, RemotesFile};
+use super::name::RemoteName;
+use super::profile::{RelayRoute, Remote, SecretRef};
+use subtle::ConstantTimeEq;
+
+use crate::files::{self, FileError};
+use crate::secret::{Secret, SecretId, StoreError, StoreKind, Stores, probe};
+
+/// What a store keeps for a [`SecretRef`].
+type Item = Secret<Vec<u8>>;
+
+/// Directory of the notes, below the state directory. Each is named by an id and holds its store.
+const NOTES: &str = "unfinished";
+/// Largest note in bytes.
+const MAX_NOTE: u64 = 64;
+
+/// Why a remote was not added or removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeepError {
+    /// `remotes.toml`.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The secret store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store has no secret for something.
+    #[error("the secret of {0} is not in its store")]
+    Missing(Holder),
+    /// Somebody changed it while its secret was read.
+    #[error("{0} has been changed meanwhile")]
+    Changed(Holder),
+}
+
+/// What in the file has a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// A remote.
+    Remote(RemoteName),
+    /// This machine as somebody that bundles are sealed for.
+    Recipient,
+}
+
+/// As it stands in a sentence.
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote(name) => write!(f, "`{name}`"),
+            Self::Recipient => f.write_str("this recipient"),
+        }
+    }
+}
+
+/// Adds and removes remotes together with their secrets.
+#[derive(Debug)]
+pub struct Keeper<'a> {
+    stores: &'a Stores,
+    config_dir: Option<PathBuf>,
+    notes: Option<PathBuf>,
+}
+
+impl<'a> Keeper<'a> {
+    /// Takes the directories of settings and of state. Without one of state nothing is noted.
+    pub fn new(stores: &'a Stores, config_dir: Option<&Path>, state_dir: Option<&Path>) -> Self {
+        Self {
+            stores,
+            config_dir: config_dir.map(Path::to_owned),
+            notes: state_dir.map(|dir| dir.join(NOTES)),
+        }
+    }
+
+    /// Chooses the store of a new remote: the one that was asked for, else the OS keyring. Either must
+    /// pass a [`probe`]. There is no second choice: who wants another store has to say so.
+    pub fn choose(&self, asked: Option<StoreKind>) -> Result<StoreKind, KeepError> {
+        let store = asked.unwrap_or(StoreKind::Keyring);
+        let secret = SecretRef {
+            store,
+            id: SecretId::random(),
+        };
+        let opened = self.stores.open(store)?;
+        // Whoever has to be asked is asked before others have to wait.
+        opened.unlock()?;
+        // Locked, so that nobody takes what is written for a probe for something left behind.
+        let _edit = self.edit()?;
+        self.note(&secret);
+        let probed = probe(store, opened.as_ref(), &secret.id);
+        // A store that is not there has kept nothing.
+        if matches!(probed, Ok(()) | Err(StoreError::Unavailable { .. })) {
+            self.forget(&secret.id);
+        }
+        Ok(probed.map(|()| store)?)
+    }
+
+    /// Adds a remote and stores its secret; `change` may change more of the file in the same step.
+    pub fn add(
+        &self,
+        remote: &Remote,
+        item: Option<&Item>,
+        change: impl FnOnce(&mut Edit) -> Result<(), ConfigError>,
+    ) -> Result<RemotesFile, KeepError> {
+        let new: Vec<_> = remote.secret().zip(item).into_iter().collect();
+        let mut change = Some(change);
+        let (file, _) = self.exchange(&new, &mut |edit| {
+            edit.insert(remote)?;
+            if let Some(change) = change.take() {
+                change(edit)?;
+            }
+            Ok(Vec::new())
+        })?;
+        Ok(file)
+    }
+
+    /// Adds the remotes of a bundle, all or none, in place of those in `replaced`, which must still be what
+    /// they were. When the secret of one of these cannot be deleted, the error of its store is returned
+    /// beside the file.
+    pub fn import(
+        &self,
+        bundle: &Bundle,
+        replaced: &[&Remote],
+    ) -> Result<(RemotesFile, Result<(), StoreError>), KeepError> {
+        let new: Vec<_> = bundle.secrets().collect();
+        self.exchange(&new, &mut |edit| {
+            for old in replaced {
+                let now = edit.file().get(old.name.as_str());
+                if now.map_err(ConfigError::from)? != *old {
+                    return Err(KeepError::Changed(Holder::Remote(old.name.clone())));
+                }
+            }
+            for remote in bundle.remotes() {
+                match replaced.iter().any(|old| old.name == remote.name) {
+                    true => edit.replace(remote)?,
+                    false => edit.insert(remote)?,
+                }
+            }
+            Ok(replaced
+                .iter()
+                .filter_map(|old| old.secret().cloned())
+                .collect())
+        })
+    }
+
+    /// Gives a relay remote another offer; `change` may change more of the file in the same step.
+    pub fn repair(
+        &self,
+        name: &str,
+        new: &RelayRoute,
+        item: &Item,
+        change: &mut dyn FnMut(&mut Edit) -> Result<(), ConfigError>,
+    ) -> Result<(), KeepError> {
+        let _left = self.exchange(&[(&new.secret, item)], &mut |edit| {
+            let old = edit.file().get(name).map_err(ConfigError::from)?;
+            let old = old.secret().cloned();
+            for (key, value) in [
+                ("secret.store", new.secret.store.as_str().into()),
+                ("secret.id", new.secret.id.as_str().into()),
+                ("fingerprint", new.fingerprint.to_string().into()),
+                ("relay.endpoint", new.endpoint.to_string().into()),
+                ("relay.tls", new.tls.into()),
+            ] {
+                edit.set(name, key, value)?;
+            }
+            change(edit)?;
+            Ok(old.into_iter().collect())
+        })?;
+        // An old secret that cannot be deleted is noted.
+        Ok(())
+    }
+
+    /// Makes this machine somebody that bundles can be sealed for, or gives it another key.
+    pub fn set_recipient(&self, secret: &SecretRef, key: &Item) -> Result<(), KeepError> {
+        let _left = self.exchange(&[(secret, key)], &mut |edit| {
+            let old = edit.file().recipient().cloned();
+            edit.set_secret(&Holder::Recipient, secret)?;
+            Ok(old.into_iter().collect())
+        })?;
+        Ok(())
+    }
+
+    /// Removes a remote and its secret. When the secret cannot be deleted, the remote is gone and the
+    /// error of the store is returned beside it.
+    pub fn remove(&self, name: &str) -> Result<(Remote, Result<(), StoreError>), KeepError> {
+        let mut removed = None;
+        let (_, deleted) = self.exchange(&[], &mut |edit| {
+            let remote = removed.insert(edit.remove(name)?);
+            Ok(remote.secret().cloned().into_iter().collect())
+        })?;
+        let removed = removed.ok_or(ConfigError::NoDirectory)?;
+        Ok((removed, deleted))
+    }
+
+    /// Moves a secret into another store: copies it under a new id, reads it back, switches the file over,
+    /// and deletes the old one. When that cannot be deleted, the secret has been moved and the error of the
+    /// old store is returned.
+    pub fn migrate(
+        &self,
+        holder: &Holder,
+        old: &SecretRef,
+        to: StoreKind,
+    ) -> Result<Result<(), StoreError>, KeepError> {
+        let new = SecretRef {
+            store: to,
+            id: SecretId::random(),
+        };
+        self.stores.open(to)?.unlock()?;
+        // Read before the file is locked: it may ask somebody.
+        let item = self.stores.open(old.store)?.get(&old.id)?;
+        let item = item.ok_or_else(|| KeepError::Missing(holder.clone()))?;
+        let (_, deleted) = self.exchange(&[(&new, &item)], &mut |edit| {
+            if edit.file().secret_of(holder)? != Some(old) {
+                return Err(KeepError::Changed(holder.clone()));
+            }
+            edit.set_secret(holder, &new)?;
+            Ok(vec![old.clone()])
+        })?;
+        Ok(deleted)
+    }
+
+    /// Makes one change of file and stores: stores what is new and reads it back, changes the file, and
+    /// deletes the secrets that `change` gives back, as far as nothing else in the file has them. When it
+    /// fails before the file is changed, what was stored is deleted again. When an old secret cannot be
+    /// deleted, it stays noted, and the error of its store is returned beside the file.
+    fn exchange(
+        &self,
+        new: &[(&SecretRef, &Item)],
+        change: &mut dyn FnMut(&mut Edit) -> Result<Vec<SecretRef>, KeepError>,
+    ) -> Result<(RemotesFile, Result<(), StoreError>), KeepError> {
+        // Whoever has to be asked is asked before others have to wait.
+        for (secret, _) in new {
+            self.stores.open(secret.store)?.unlock()?;
+        }
+        let mut edit = self.edit()?;
+        let old = change(&mut edit)?;
+        for secret in new.iter().map(|(secret, _)| *secret).chain(&old) {
+            self.note(secret);
+        }
+        let stored = new
+            .iter()
+            .try_for_each(|(secret, item)| self.store(secret, item));
+        let saved = stored
+            .map_err(KeepError::from)
+            .and_then(|()| Ok(edit.save()?));
+        for (secret, _) in new {
+            match &saved {
+                Ok(_) => self.forget(&secret.id),
+                // When this fails too, the note stays.
+                Err(_) => drop(self.discard(secret)),
+            }
+        }
+        let file = saved?;
+        let mut deleted = Ok(());
+        for secret in &old {
+            match is_used(&file, secret) {
+                true => self.forget(&secret.id),
+                false => deleted = deleted.and(self.discard(secret)),
+            }
+        }
+        Ok((file, deleted))
+    }
+
+    /// Stores an item, and sees whether it is there.
+    fn store(&self, secret: &SecretRef, item: &Item) -> Result<(), StoreError> {
+        let store = self.stores.open(secret.store)?;
+        store.put(&secret.id, item)?;
+        let copy = store.get(&secret.id)?;
+        match copy.is_some_and(|copy| copy.expose().ct_eq(item.expose()).into()) {
+            true => Ok(()),
+            false => Err(StoreError::Failed {
+                store: secret.store,
+                reason: "it does not return what was stored".to_owned(),
+            }),
+        }
+    }
+
+    /// Returns the secrets of changes that did not come to their end: no remote uses them.
+    pub fn unfinished(&self, file: &RemotesFile) -> Vec<SecretRef> {
+        let noted = self.noted().into_iter();
+        noted.filter(|secret| !is_used(file, secret)).collect()
+    }
+
+    fn noted(&self) -> Vec<SecretRef> {
+        let Some(entries) = self.notes.as_ref().and_then(|dir| fs::read_dir(dir).ok()) else {
+            return Vec::new();
+        };
+        let secret = |path: PathBuf| {
+            let id: SecretId = path.file_name()?.to_str()?.parse().ok()?;
+            let store = files::read(&path, MAX_NOTE).ok()??;
+            let store: StoreKind = std::str::from_utf8(&store).ok()?.parse().ok()?;
+            Some(SecretRef { store, id })
+        };
+        let paths = entries.flatten().map(|entry| entry.path());
+        paths.filter_map(secret).collect()
+    }
+
+    /// Locks the file, and deletes what earlier changes left behind, as far as that is possible: nobody
+    /// else can be in the middle of a change now.
+    fn edit(&self) -> Result<Edit, ConfigError> {
+        let edit = RemotesFile::edit(self.config_dir.as_deref())?;
+        for secret in self.noted() {
+            if is_used(edit.file(), &secret) {
+                self.forget(&secret.id);
+            } else {
+                drop(self.discard(&secret));
+            }
+        }
+        Ok(edit)
+    }
+
+    fn discard(&self, secret: &SecretRef) -> Result<(), StoreError> {
+        self.stores.open(secret.store)?.delete(&secret.id)?;
+        self.forget(&secret.id);
+        Ok(())
+    }
+
+    /// Notes a secret. A state directory that cannot be written is no reason not to go on.
+    fn note(&self, secret: &SecretRef) {
+        let write = |dir: &PathBuf| -> Result<(), FileError> {
+            files::create_private_dir(dir)?;
+            files::write_private(
+                &dir.join(secret.id.as_str()),
+                secret.store.as_str().as_bytes(),
+            )
+        };
+        let _ = self.notes.as_ref().map(write);
+    }
+
+    fn forget(&self, id: &SecretId) {
+        let _ = self
+            .notes
+            .as_ref()
+            .map(|dir| files::remove(&dir.join(id.as_str())));
+    }
+}
+
+fn is_used(file: &RemotesFile, secret: &SecretRef) -> bool {
+    file.secrets().any(|used| used == secret)
+}
+
+#[cfg(test)]
+mod tests;
