@@ -4,7 +4,7 @@ use std::error::Error;
 
 use super::{CommandError, Exit, Hop};
 use crate::files::FileError;
-use crate::pairing::{OfferError, SourceError};
+use crate::pairing::{OfferError, PictureError, SourceError};
 use crate::remote::{
     BundleError, ConfigError, Holder, HostError, Invalid, KeepError, NameError, ResolveError,
     SelectError, UnknownRemote,
@@ -60,6 +60,18 @@ impl From<SourceError> for CommandError {
             SourceError::Offer(error) => error.into(),
             SourceError::File(error) => error.into(),
             other => wrap("INVALID_OFFER", Exit::Usage, other).hint(GET_AN_OFFER),
+        }
+    }
+}
+
+impl From<PictureError> for CommandError {
+    fn from(error: PictureError) -> Self {
+        match error {
+            PictureError::File(error) => error.into(),
+            PictureError::Several(_) => wrap("INVALID_PICTURE", Exit::Usage, error)
+                .hint("cut the picture down to the one that is meant"),
+            other => wrap("INVALID_PICTURE", Exit::Usage, other)
+                .hint("take a screenshot (PNG) of the code that this shows: paseo daemon pair"),
         }
     }
 }

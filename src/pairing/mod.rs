@@ -7,11 +7,13 @@ mod config;
 mod home;
 mod identity;
 mod offer;
+mod picture;
 mod pid;
 mod source;
 
 pub use config::{ConfigError, DaemonConfig, Overrides, RelayConfig};
 pub use home::{Home, HomeError, KeyPairError};
 pub use offer::{MAX_OFFER_BYTES, Offer, OfferError};
+pub use picture::PictureError;
 pub use pid::{ClaimError, PidFile, PidGuard};
 pub use source::{OfferSource, SourceError};

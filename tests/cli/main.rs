@@ -26,6 +26,8 @@ mod remotes;
 mod remotes_crash;
 mod remotes_edit;
 mod remotes_more;
+mod remotes_move;
+mod remotes_picture;
 mod remotes_terminal;
 #[path = "../support/replay.rs"]
 mod replay;

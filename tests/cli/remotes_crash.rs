@@ -51,6 +51,34 @@ fn secrets(sandbox: &Sandbox) -> (usize, usize) {
     (stored.len(), orphans.count())
 }
 
+/// Fails when a secret is stored that no remote has and `doctor` does not name. `used` is how many secrets
+/// the remotes have.
+pub(crate) fn only_named_orphans(sandbox: &Sandbox, used: usize, step: usize) {
+    let (stored, _) = secrets(sandbox);
+    assert!(stored >= used, "step {step}: a secret is lost");
+    let report = sandbox.run(&["doctor", "--json"]).stdout;
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let checks = report.as_array().unwrap();
+    let check = checks.iter().find(|check| check["check"] == "leftovers");
+    let named = check.unwrap()["detail"].to_string().matches("r_").count();
+    assert!(named >= stored - used, "step {step}: {check:?}");
+}
+
+/// Fails when there is any other secret than so many, a note, or a file that was being written.
+pub(crate) fn nothing_left(sandbox: &Sandbox, used: usize, step: usize) {
+    for (dir, expected) in [("share/paseo/secrets", used), ("state/paseo/unfinished", 0)] {
+        let left = files(sandbox, &format!("home/.local/{dir}"));
+        let left: Vec<&String> = left.iter().map(|(path, _)| path).collect();
+        assert_eq!(left.len(), expected, "step {step}: {left:?}");
+    }
+    let config = files(sandbox, "home/.config/paseo");
+    let staged: Vec<_> = config
+        .iter()
+        .filter(|(path, _)| path.ends_with(".tmp"))
+        .collect();
+    assert!(staged.is_empty(), "step {step}: {staged:?}");
+}
+
 /// Runs a command once for each place where it can be killed, and looks at what is left.
 fn at_every_step(before: &str, after: &str, args: &[&str]) {
     if is_missing("strace") {

@@ -105,26 +105,30 @@ fn leftovers(context: &Context, report: &mut Report) {
     if orphans.is_empty() {
         return report.add("leftovers", Verdict::Pass, "no change was cut short");
     }
-    let detail = format!("no remote uses these secret files: {}", orphans.join(", "));
+    let detail = format!("no remote uses these secrets: {}", orphans.join(", "));
     let fix = "if no other settings directory uses them, delete them";
     report.advise("leftovers", Verdict::Warn, detail, fix);
 }
 
-/// Returns the ids of secret files that no remote names. Keyrings cannot be listed.
+/// Returns the ids of secrets in files and in the vault that nothing in `remotes.toml` names. Keyrings and
+/// programs cannot be listed.
 fn orphans(context: &Context) -> Vec<String> {
     let (Some(dir), Ok(file)) = (context.env.data_dir(), context.remotes()) else {
         return Vec::new();
     };
     let used = |id: &str| {
-        let mut secrets = file.remotes().filter_map(|remote| remote.secret());
+        let mut secrets = file.secrets();
         secrets.any(|secret| secret.id.as_str() == id)
     };
     let entries = std::fs::read_dir(dir.join("secrets")).ok();
     let names = entries.into_iter().flatten().filter_map(|entry| {
         let name = entry.ok()?.file_name().to_string_lossy().into_owned();
-        (name.starts_with("r_") && !used(&name)).then_some(name)
+        name.starts_with("r_").then_some(name)
     });
-    names.collect()
+    let vault = context.stores.vault().and_then(|vault| vault.ids());
+    let sealed = vault.unwrap_or_default().into_iter();
+    let sealed = sealed.map(|id| id.to_string());
+    names.chain(sealed).filter(|id| !used(id)).collect()
 }
 
 /// Tells whether the environment would send a connection through a proxy.

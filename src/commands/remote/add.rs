@@ -1,5 +1,7 @@
 //! `paseo remote add`: a pairing offer, or a direct address, under a name.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -27,6 +29,10 @@ pub struct Args {
     /// as tcp://10.0.0.5:6767?ssl=true. Without it you are asked, and what you paste is not shown
     #[arg(value_parser = secret, value_hint = clap::ValueHint::AnyPath)]
     pub offer: Option<Secret<String>>,
+
+    /// Read the offer from a screenshot (PNG) of its QR code
+    #[arg(long, value_name = "FILE", conflicts_with = "offer", value_hint = clap::ValueHint::FilePath)]
+    pub qr_image: Option<PathBuf>,
 
     /// Do not connect to see whether it works
     #[arg(long)]
@@ -91,11 +97,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         .as_deref()
         .map(|name| file.get(name))
         .transpose()?;
-    if let (Some(from), None) = (from, &args.offer) {
+    if let (Some(from), None, None) = (from, &args.offer, &args.qr_image) {
         return copy(context, args, from);
     }
     let store = choose_store(context, args.store)?;
-    let mut source = Source::given_or_asked(context, args.offer.as_ref())?;
+    let mut source =
+        Source::given_or_asked(context, args.offer.as_ref(), args.qr_image.as_deref())?;
     if let Some(token) = &args.relay_token {
         let reads_stdin = matches!(token, TokenSource::Stdin)
             && args

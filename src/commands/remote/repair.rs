@@ -1,5 +1,7 @@
 //! `paseo remote repair`: a new pairing offer for a remote that is saved already.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::check::check;
@@ -24,6 +26,10 @@ pub struct Args {
     #[arg(value_parser = secret, value_hint = clap::ValueHint::AnyPath)]
     pub offer: Option<Secret<String>>,
 
+    /// Read the offer from a screenshot (PNG) of its QR code
+    #[arg(long, value_name = "FILE", conflicts_with = "offer", value_hint = clap::ValueHint::FilePath)]
+    pub qr_image: Option<PathBuf>,
+
     /// Accept another key without being asked
     #[arg(long)]
     pub yes: bool,
@@ -46,7 +52,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         let message = format!("`{}` is reached straight, and has no offer", remote.name);
         return Err(CommandError::usage("NO_OFFER", message));
     };
-    let Source::Offer(mut offer) = Source::given_or_asked(context, args.offer.as_ref())? else {
+    let Source::Offer(mut offer) =
+        Source::given_or_asked(context, args.offer.as_ref(), args.qr_image.as_deref())?
+    else {
         return Err(CommandError::usage(
             "INVALID_OFFER",
             "this is an address, not a pairing offer",

@@ -1,6 +1,7 @@
 //! What is saved and where: the offer or address that was given, and the store for its secret.
 
 use std::io;
+use std::path::Path;
 
 use crate::commands::Context;
 use crate::env;
@@ -24,11 +25,15 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Reads what was given, or asks for it: what is pasted then is not shown.
+    /// Reads what was given, the code in a picture, or asks: what is pasted then is not shown.
     pub(super) fn given_or_asked(
         context: &Context,
         given: Option<&Secret<String>>,
+        picture: Option<&Path>,
     ) -> Result<Self, CommandError> {
+        if let Some(picture) = picture {
+            return Ok(Self::Offer(Offer::in_picture(picture)?));
+        }
         if let Some(given) = given {
             return Self::read(given.expose());
         }

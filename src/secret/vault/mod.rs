@@ -89,6 +89,12 @@ impl VaultStore {
         Err(Self::busy())
     }
 
+    /// Returns the ids of its items. Needs no passphrase.
+    pub fn ids(&self) -> Result<Vec<SecretId>, StoreError> {
+        let items = self.load()?.map(|file| file.items).unwrap_or_default();
+        Ok(items.keys().filter_map(|id| id.parse().ok()).collect())
+    }
+
     /// Returns the data key of a file and, unless a new one is wanted, the passphrase, which only asking tells.
     fn unlock_file(
         &self,
