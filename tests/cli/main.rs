@@ -22,8 +22,11 @@ mod preview;
 mod memory;
 #[cfg(target_os = "linux")]
 mod other_user;
+mod offline;
+mod published;
 mod remotes;
 mod remotes_crash;
+mod remotes_crash_more;
 mod remotes_edit;
 mod remotes_more;
 mod remotes_move;
