@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
 
-use crate::commands::Command;
+use crate::commands::{Command, Reference};
 use crate::complete;
 use crate::output::Format;
 use crate::remote::Via;
@@ -31,18 +31,25 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Parses a command line; beside it, the words of the command that it names: `agent ls`.
-    pub fn parse_words(argv: &[OsString]) -> Result<(Self, String), clap::Error> {
+    /// Parses a command line.
+    pub fn parse_words(argv: &[OsString]) -> Result<Parsed, clap::Error> {
         let mut tree = Self::command();
         let matches = tree.try_get_matches_from_mut(argv)?;
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut tree))?;
         let mut words: Vec<&str> = Vec::new();
-        let mut next = matches.subcommand();
-        while let Some((word, below)) = next {
+        let mut last = &matches;
+        while let Some((word, below)) = last.subcommand() {
             words.push(word);
-            next = below.subcommand();
+            last = below;
         }
-        Ok((cli, words.join(" ")))
+        // Of another type are all other arguments.
+        let named = |id: &clap::Id| last.try_get_many::<Reference>(id.as_str()).ok().flatten();
+        let references = last.ids().filter_map(named).flatten().cloned();
+        Ok(Parsed {
+            words: words.join(" "),
+            references: references.collect(),
+            cli,
+        })
     }
 
     /// Returns the clap command, for the generators of completions and documents.
@@ -51,11 +58,22 @@ impl Cli {
     }
 }
 
+/// A command line, and what is to be known of it beside its arguments.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The arguments.
+    pub cli: Cli,
+    /// The words of the command: `agent ls`.
+    pub words: String,
+    /// The agents and the like that it names.
+    pub references: Vec<Reference>,
+}
+
 /// Arguments of every command, before or after its name.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// Talk to the daemon of this saved remote
+    /// Talk to the daemon of this saved remote, or of several: a,b or @tag or 'web-*' or all
     #[arg(short, long, global = true, value_name = "NAME", add = complete::targets())]
     pub remote: Option<String>,
 

@@ -55,7 +55,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Parsed};
 use crate::commands::{Context, Outcome};
 use crate::env::Env;
 use crate::error::{CommandError, Exit};
@@ -68,11 +68,15 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let official = env.text(env::PASEO_COMPAT) == Some("official");
-    let (cli, words) = match Cli::parse_words(&argv) {
+    let Parsed {
+        cli,
+        words,
+        references,
+    } = match Cli::parse_words(&argv) {
         Ok(parsed) => parsed,
         Err(error) => return explain(&error, &argv, official),
     };
-    let Some(command) = cli.command.as_ref().filter(|_| !cli.global.version) else {
+    let Some(command) = cli.command.filter(|_| !cli.global.version) else {
         return print_version(cli.global.version && cli.global.verbose > 0);
     };
     if !command.logs_by_settings() {
@@ -84,7 +88,9 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
         );
     }
     let context = Context::new(env, &cli.global, commands::effect::of(&words));
-    match commands::dispatch(&context, command).and_then(|outcome| print(outcome, &context)) {
+    match commands::dispatch(&context, command, &references)
+        .and_then(|outcome| print(outcome, &context))
+    {
         Ok((_, Some(status))) => ExitCode::from(status),
         // The official CLI tells nothing of the agent by its exit code; a signal is the shell's matter.
         Ok((exit, None)) if official && exit != Exit::Interrupted => ExitCode::SUCCESS,
@@ -121,6 +127,9 @@ fn print(outcome: Outcome, context: &Context) -> Result<(Exit, Option<u8>), Comm
     output::print(&outcome.output, &context.output).map_err(|error| {
         CommandError::new("OUTPUT_FAILED", Exit::Failed, "stdout cannot be written").because(error)
     })?;
+    for line in &outcome.failures {
+        output::write_stderr(&format!("{line}\n"));
+    }
     Ok((outcome.exit, outcome.status))
 }
 

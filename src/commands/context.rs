@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
@@ -9,11 +10,12 @@ use futures_util::future::LocalBoxFuture;
 use super::effect::Effect;
 use super::race::{self, Failed, Way};
 use super::selection::{self, Plan, Resolved};
+use super::several::Part;
 use crate::cli::GlobalArgs;
 use crate::client::{self, ConnectError, DaemonClient};
 use crate::env::{self, Env};
 use crate::error::CommandError;
-use crate::output::{self, Format};
+use crate::output::{self, Format, Progress};
 use crate::protocol::relay::Endpoint;
 use crate::protocol::session::Request;
 use crate::secret::Stores;
@@ -30,7 +32,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(6);
 const WORTH_TELLING: Duration = Duration::from_secs(3);
 
 /// Environment, arguments of every command, and how to print.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     /// The environment.
     pub env: Env,
@@ -39,9 +41,11 @@ pub struct Context {
     /// How to print.
     pub output: output::Settings,
     /// Where secrets are.
-    pub stores: Stores,
+    pub stores: Arc<Stores>,
     /// What the command does to its daemon.
     pub effect: Effect,
+    /// Which part of a command for several daemons this is about.
+    pub(super) part: Part,
 }
 
 impl Context {
@@ -62,13 +66,59 @@ impl Context {
             headers: !global.no_headers,
             color,
             terminal,
+            moves: terminal && env.text(env::TERM).is_some_and(|term| term != "dumb"),
+            label: None,
         };
         Self {
             env: env.clone(),
             global: global.clone(),
             output,
-            stores: selection::stores(env, is_batch(env, global)),
+            stores: Arc::new(selection::stores(env, is_batch(env, global))),
             effect,
+            part: Part::default(),
+        }
+    }
+
+    /// Returns this context about the remote that a command names, as if it were given with `-r`.
+    pub(super) fn about(&self, name: Option<&str>) -> Result<Self, CommandError> {
+        let mut about = self.clone();
+        if let Some(name) = name {
+            if about
+                .global
+                .remote
+                .as_ref()
+                .is_some_and(|other| other != name)
+            {
+                let message = "the name and --remote are two different remotes";
+                return Err(CommandError::usage("TARGET_AMBIGUOUS", message)
+                    .hint("leave one of the two out"));
+            }
+            about.global.remote = Some(name.to_owned());
+        }
+        Ok(about)
+    }
+
+    /// Returns this context for a part of a command.
+    pub(super) fn with_part(self, part: Part) -> Self {
+        Self { part, ..self }
+    }
+
+    /// Returns this context for where nobody can be asked, because others run beside it.
+    pub(super) fn unattended(mut self) -> Self {
+        self.global.batch = true;
+        self
+    }
+
+    /// Returns whether the user has limited the time for connecting.
+    pub(super) fn has_limit(&self, resolved: &Resolved) -> bool {
+        self.global.connect_timeout.is_some() || resolved.plan.connect_timeout.is_some()
+    }
+
+    /// Returns the line that tells a person what is waited for; none where it would not be the only one.
+    pub(super) fn progress(&self) -> Option<Progress> {
+        match self.part.is_alone() {
+            true => Progress::on_terminal(self.env.text(env::TERM)),
+            false => None,
         }
     }
 
@@ -135,11 +185,13 @@ impl Context {
                 connecting.await.map_err(|error| sort_out(error, way.guess))
             })
         };
-        let raced = patiently(ways, race::race(ways, &take)).await;
+        let told = self.part.is_alone() && std::io::stderr().is_terminal();
+        let raced = patiently(ways, told, race::race(ways, &take)).await;
         let errors = match raced {
             Ok((index, (daemon, reply))) => {
                 let road = roads.swap_remove(index);
                 tracing::info!(target = %road.target, "on the road");
+                self.part.connected();
                 return Ok((road, daemon, reply));
             }
             Err(errors) => errors,
@@ -229,11 +281,11 @@ fn tell_absence(relay: &Endpoint, patience: Duration) {
 }
 
 /// Tells a person who waits what for.
-async fn patiently<T>(ways: &[Way], connecting: impl Future<Output = T>) -> T {
+async fn patiently<T>(ways: &[Way], told: bool, connecting: impl Future<Output = T>) -> T {
     tokio::pin!(connecting);
     tokio::select! {
         connected = &mut connecting => return connected,
-        () = tokio::time::sleep(WORTH_TELLING), if std::io::stderr().is_terminal() => {}
+        () = tokio::time::sleep(WORTH_TELLING), if told => {}
     }
     let own = ways.iter().find(|way| way.own).or(ways.first());
     if let Some(Way { target, .. }) = own {

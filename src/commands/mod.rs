@@ -31,6 +31,7 @@ mod place;
 pub mod project;
 pub mod provider;
 mod race;
+mod reference;
 pub mod relay;
 pub mod relay_token;
 pub mod remote;
@@ -38,6 +39,7 @@ mod rename;
 pub mod schedule;
 pub mod script;
 mod selection;
+mod several;
 mod stop_signal;
 pub mod terminal;
 mod value;
@@ -45,12 +47,16 @@ pub mod which;
 pub mod workspace;
 pub mod worktree;
 
+use std::sync::Arc;
+
 use clap::Subcommand;
 
 pub use context::Context;
+pub use reference::Reference;
 
 use crate::error::{CommandError, Exit};
 use crate::output::Output;
+use several::{Form, Spread};
 
 /// What a command ends with.
 pub type CommandResult = Result<Outcome, CommandError>;
@@ -64,14 +70,15 @@ pub struct Outcome {
     pub exit: Exit,
     /// The exit status of a program on the other machine, in place of `exit`.
     pub status: Option<u8>,
+    /// Lines for stderr, behind the data: what failed, of several.
+    pub failures: Vec<String>,
 }
 
 impl From<Output> for Outcome {
     fn from(output: Output) -> Self {
         Self {
             output,
-            exit: Exit::Ok,
-            status: None,
+            ..Self::default()
         }
     }
 }
@@ -210,14 +217,76 @@ impl Command {
         }
     }
 
+    /// Returns the remote that it names itself.
+    fn remote(&self) -> Option<&str> {
+        match self {
+            Self::Doctor(args) => args.name.as_deref(),
+            Self::Ping(args) => args.name.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it makes something of several remotes by itself.
+    fn picks_remotes(&self) -> bool {
+        matches!(self, Self::Remote(_))
+    }
+
+    /// Returns whether it is about one daemon, because somebody sits before it.
+    fn wants_one(&self) -> bool {
+        match self {
+            Self::Forward(_) => true,
+            #[cfg(unix)]
+            Self::Shell(_) => true,
+            Self::Terminal(command) => command.is_session(),
+            _ => false,
+        }
+    }
+
+    /// Returns how it ends, for those that run beside it.
+    fn form(&self) -> Form {
+        let command = match self {
+            Self::Agent(command) => command,
+            Self::Attach(_) => return Form::Endless,
+            Self::Logs(args) => return args.form(),
+            Self::Wait(args) => return args.form(),
+            _ => return Form::Table,
+        };
+        match command {
+            agent::Command::Attach(_) => Form::Endless,
+            agent::Command::Logs(args) => args.form(),
+            agent::Command::Wait(args) => args.form(),
+            _ => Form::Table,
+        }
+    }
+
     /// Returns whether it starts its log by itself, because its settings say how.
     pub fn logs_by_settings(&self) -> bool {
         matches!(self, Self::Relay(command) if command.logs_by_settings())
     }
 }
 
-/// Runs a command.
-pub fn dispatch(context: &Context, command: &Command) -> CommandResult {
+/// Runs a command, on every daemon that the command line names. `references` are all that it names of them.
+pub fn dispatch(context: &Context, command: Command, references: &[Reference]) -> CommandResult {
+    let context = context.about(command.remote())?;
+    if context.effect == effect::Effect::Local || command.picks_remotes() {
+        return run(&context, &command);
+    }
+    match several::spread(&context, references)? {
+        Spread::One(context) => run_on(&context, &command),
+        Spread::Several(_) if command.wants_one() => {
+            let message = "this command takes one daemon and one thing of it";
+            Err(CommandError::usage("ONE_REMOTE_WANTED", message).hint("name one remote with -r"))
+        }
+        Spread::Several(branches) => {
+            let form = command.form();
+            let work = move |context: &Context| run_on(context, &command);
+            several::run(&context.output, branches, form, Arc::new(work))
+        }
+    }
+}
+
+/// Runs a command on one daemon.
+fn run_on(context: &Context, command: &Command) -> CommandResult {
     let result = run(context, command);
     if context.effect == effect::Effect::Changes {
         context.forget_lists();

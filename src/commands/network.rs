@@ -11,12 +11,14 @@ use crate::target::Target;
 use crate::transport::{Family, Header, Network, NoProxy, Proxy};
 
 /// What lies between, before the other end is known.
+#[derive(Debug, Clone)]
 pub(super) struct Between {
     network: Network,
     proxy: Choice,
 }
 
 /// Which proxy.
+#[derive(Debug, Clone)]
 enum Choice {
     /// Whatever the environment says for the other end.
     Environment,

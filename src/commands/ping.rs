@@ -45,7 +45,6 @@ struct Hop {
 
 /// Connects several times, one after the other, on the road that other commands would take.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let context = &context.about(args.name.as_deref())?;
     let mut resolved = context.resolve(&context.selection()?)?;
     resolved.plan.waits = false;
     let (target, laps) = run_async(async {
@@ -165,22 +164,6 @@ fn histogram(ascending: &[f64]) -> String {
         text.push_str(&format!("{from:>8.2}ms {cells} {count}\n"));
     }
     text
-}
-
-impl Context {
-    /// Returns this context about the remote that a command names, as if it were given with `-r`.
-    pub(super) fn about(&self, name: Option<&str>) -> Result<Self, CommandError> {
-        let mut global = self.global.clone();
-        if let Some(name) = name {
-            if global.remote.as_ref().is_some_and(|other| other != name) {
-                let message = "the name and --remote are two different remotes";
-                return Err(CommandError::usage("TARGET_AMBIGUOUS", message)
-                    .hint("leave one of the two out"));
-            }
-            global.remote = Some(name.to_owned());
-        }
-        Ok(Self::new(&self.env, &global, self.effect))
-    }
 }
 
 #[cfg(test)]

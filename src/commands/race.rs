@@ -16,7 +16,7 @@ const HEAD_START: Duration = Duration::from_millis(150);
 const BEFORE_SSH: Duration = Duration::from_secs(1);
 
 /// A road that may be taken.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Way {
     /// Where it leads.
     pub(super) target: Target,

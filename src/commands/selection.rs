@@ -14,8 +14,8 @@ use crate::error::CommandError;
 use crate::output;
 use crate::pairing::{Home, Offer, OfferSource, Overrides};
 use crate::remote::{
-    Address, Asked, Choice, Host, LocalHints, Options, RemotesFile, Selection, Selector, Via,
-    offer_target,
+    Address, Asked, Choice, Host, LocalHints, Options, RemotesFile, Selected, Selection, Selector,
+    Via, offer_target,
 };
 use crate::secret::{Secret, Stores};
 use crate::target::Target;
@@ -77,6 +77,7 @@ pub(super) fn keyring_budget() -> Duration {
 }
 
 /// Where a selection leads.
+#[derive(Debug, Clone)]
 pub(super) struct Resolved {
     /// The roads, at least one, in the order of trying.
     pub(super) ways: Vec<Way>,
@@ -85,6 +86,7 @@ pub(super) struct Resolved {
 }
 
 /// What holds on every road.
+#[derive(Debug, Clone)]
 pub(super) struct Plan {
     /// Limit of the environment or the remote for everything up to an open WebSocket.
     pub(super) connect_timeout: Option<Duration>,
@@ -108,8 +110,22 @@ impl Context {
 
     /// Returns which daemon the command is for, and why. Opens no secret store.
     pub fn selection(&self) -> Result<Selection, CommandError> {
+        let dir = self.env.config_dir();
+        Ok(self
+            .selector()
+            .select(|| RemotesFile::load(dir.as_deref()))?)
+    }
+
+    /// Returns which daemons, where there may be several.
+    pub(super) fn selected(&self) -> Result<Selected, CommandError> {
+        let dir = self.env.config_dir();
+        let load = || RemotesFile::load(dir.as_deref());
+        Ok(self.selector().select_all(load)?)
+    }
+
+    fn selector(&self) -> Selector {
         let secret = |name| self.env.text(name).map(Secret::from);
-        let selector = Selector {
+        Selector {
             flags: Asked {
                 remote: self.global.remote.clone(),
                 relay: self.global.relay.clone(),
@@ -121,13 +137,14 @@ impl Context {
                 host: secret(env::PASEO_HOST),
             },
             inside_agent: self.env.is_set(env::PASEO_AGENT_ID),
-        };
-        let dir = self.env.config_dir();
-        Ok(selector.select(|| RemotesFile::load(dir.as_deref()))?)
+        }
     }
 
     /// Looks a selection up: reads the secret of a remote, or an offer.
     pub(super) fn resolve(&self, selection: &Selection) -> Result<Resolved, CommandError> {
+        if let Some(resolved) = self.part.resolved() {
+            return Ok(resolved);
+        }
         let (mut options, mut read_only) = (Options::default(), false);
         let mut ways = match &selection.choice {
             Choice::Remote(remote) => {

@@ -9,7 +9,7 @@ use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use super::cache::{Cache, Kind};
 use crate::env::{self, Env};
 use crate::output;
-use crate::remote::{Asked, Choice, RemotesFile, Selection, Selector};
+use crate::remote::{Asked, Choice, RemotesFile, Selected, Selection, Selector};
 use crate::secret::{Secret, StoreKind};
 
 /// How long somebody who pressed a key waits at most.
@@ -33,7 +33,10 @@ fn find(kind: Kind) -> Option<Vec<(String, String)>> {
     // The library gives candidates no context, so environment and command line are read once more.
     let env = Env::from_process();
     let remote = typed_remote(std::env::args_os());
-    let selection = select(&env, remote.clone())?;
+    let selection = match select(&env, remote.clone())? {
+        Selected::One(selection) => selection,
+        Selected::Several(selections, _) => return Some(of_several(kind, &env, &selections)),
+    };
     let cache = Cache::of(&env, &selection);
     if let Some(list) = cache.read(kind) {
         return Some(list);
@@ -46,8 +49,19 @@ fn find(kind: Kind) -> Option<Vec<(String, String)>> {
     cache.read(kind)
 }
 
+/// What is remembered of several daemons, with the remote before each. None of them is asked.
+fn of_several(kind: Kind, env: &Env, selections: &[Selection]) -> Vec<(String, String)> {
+    let of = |selection: &Selection| {
+        let remote = selection.choice.name().unwrap_or_default().to_owned();
+        let list = Cache::of(env, selection).read(kind).unwrap_or_default();
+        let full = move |(value, help)| (format!("{remote}:{value}"), help);
+        list.into_iter().map(full)
+    };
+    selections.iter().flat_map(of).collect()
+}
+
 /// Which daemon the half-typed line is about. One of `--relay` or `--host` is not completed.
-fn select(env: &Env, remote: Option<String>) -> Option<Selection> {
+fn select(env: &Env, remote: Option<String>) -> Option<Selected> {
     let text = |name| env.text(name).map(str::to_owned);
     let selector = Selector {
         flags: Asked {
@@ -62,7 +76,9 @@ fn select(env: &Env, remote: Option<String>) -> Option<Selection> {
         inside_agent: env.is_set(env::PASEO_AGENT_ID),
     };
     let dir = env.config_dir();
-    selector.select(|| RemotesFile::load(dir.as_deref())).ok()
+    selector
+        .select_all(|| RemotesFile::load(dir.as_deref()))
+        .ok()
 }
 
 /// Finds `-r NAME` in `paseo -- paseo -r NAME …`.

@@ -10,11 +10,11 @@ mod live;
 
 pub use cache::{Cache, Kind};
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap_complete::CompleteEnv;
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 
 use crate::env::{self, Env};
 use crate::output;
@@ -33,15 +33,41 @@ pub fn remotes() -> ArgValueCandidates {
     ArgValueCandidates::new(|| saved(&config_dir()))
 }
 
-/// … or the daemon of this machine.
-pub fn targets() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| {
-        let local = CompletionCandidate::new(RemoteName::LOCAL);
-        let local = local.help(Some("the daemon on this machine".into()));
-        let mut candidates = saved(&config_dir());
-        candidates.push(local);
+/// … the daemon of this machine, or several: behind a comma there is the next one.
+pub fn targets() -> ArgValueCompleter {
+    ArgValueCompleter::new(|typed: &OsStr| {
+        let typed = typed.to_string_lossy();
+        let (before, last) = match typed.rfind(',') {
+            Some(comma) => typed.split_at(comma + 1),
+            None => ("", &*typed),
+        };
+        let fits = |candidate: &CompletionCandidate| {
+            let value = candidate.get_value().to_string_lossy();
+            // Tags and the word for all come when they are begun: most people want a remote.
+            value.starts_with(last)
+                && (!last.is_empty() || !(value.starts_with('@') || value == ALL))
+        };
+        let candidates = selectors(&config_dir()).into_iter().filter(fits);
         candidates
+            .map(|candidate| candidate.add_prefix(before.to_owned()))
+            .collect()
     })
+}
+
+fn selectors(dir: &Option<impl AsRef<Path>>) -> Vec<CompletionCandidate> {
+    let word =
+        |word: String, help: &'static str| CompletionCandidate::new(word).help(Some(help.into()));
+    let mut candidates = saved(dir);
+    candidates.push(word(
+        RemoteName::LOCAL.to_owned(),
+        "the daemon on this machine",
+    ));
+    candidates.push(word(ALL.to_owned(), "every saved remote"));
+    if let Ok(file) = RemotesFile::load(dir.as_ref().map(AsRef::as_ref)) {
+        let tags = file.tags().into_iter();
+        candidates.extend(tags.map(|tag| word(format!("@{tag}"), "every remote with this tag")));
+    }
+    candidates
 }
 
 /// Candidates for an argument that names an agent.
@@ -68,6 +94,9 @@ pub fn modes() -> ArgValueCandidates {
 pub fn words(words: &'static [&'static str]) -> ArgValueCandidates {
     ArgValueCandidates::new(move || words.iter().map(CompletionCandidate::new).collect())
 }
+
+/// Names every saved remote.
+const ALL: &str = "all";
 
 fn config_dir() -> Option<std::path::PathBuf> {
     // The library gives candidates no context, so the environment is read once more.

@@ -7,7 +7,7 @@ use crate::files::FileError;
 use crate::pairing::{OfferError, PictureError, SourceError};
 use crate::remote::{
     BundleError, ConfigError, Holder, HostError, Invalid, KeepError, NameError, ResolveError,
-    SelectError, UnknownRemote,
+    SelectError, SeveralError, UnknownRemote,
 };
 use crate::secret::{RelayTokenError, StoreError, StoreKind, StoreKindError};
 
@@ -141,7 +141,33 @@ impl From<SelectError> for CommandError {
             }
             SelectError::Host { .. } => CommandError::usage("INVALID_TARGET", error.to_string())
                 .hint("to use a saved remote, name it with --remote; paseo remote ls lists them"),
+            SelectError::Several(_) => CommandError::usage("ONE_REMOTE_WANTED", error.to_string())
+                .hint("name one remote with -r"),
+            SelectError::Nobody(error) => error.into(),
             SelectError::Config(error) => error.into(),
+        }
+    }
+}
+
+impl From<SeveralError> for CommandError {
+    fn from(error: SeveralError) -> Self {
+        const LIST: &str = "list the remotes and their tags with: paseo remote ls";
+        match error {
+            SeveralError::Unknown(error) => error.into(),
+            SeveralError::Malformed => CommandError::usage("INVALID_REMOTES", error.to_string())
+                .hint("for example: -r work,lab or -r @prod or -r 'web-*' or -r all"),
+            SeveralError::NoneSaved => {
+                CommandError::new("REMOTE_NOT_FOUND", Exit::NotFound, error.to_string())
+                    .hint("save one with: paseo remote add NAME")
+            }
+            SeveralError::Tag {
+                suggestion: Some(ref tag),
+                ..
+            } => CommandError::new("REMOTE_NOT_FOUND", Exit::NotFound, error.to_string())
+                .hint(format!("did you mean `@{tag}`?")),
+            error => {
+                CommandError::new("REMOTE_NOT_FOUND", Exit::NotFound, error.to_string()).hint(LIST)
+            }
         }
     }
 }

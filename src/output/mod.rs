@@ -5,9 +5,11 @@
 //! 3. Text that came from elsewhere is made safe for terminals, and left alone in pipes and JSON.
 //! 4. Prompts appear only on a terminal, and never with `--batch`.
 
+mod label;
 mod progress;
 mod prompt;
 pub mod qr;
+mod region;
 mod sanitize;
 mod stream;
 mod table;
@@ -19,13 +21,15 @@ use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+pub use label::Label;
 pub use progress::Progress;
 pub use prompt::{ask_hidden, ask_yes};
+pub use region::Region;
 pub use sanitize::{safe_line, safe_text};
 pub use stream::{ReaderGone, Stream};
 
 /// How to print.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// The form of the data.
     pub format: Format,
@@ -37,6 +41,10 @@ pub struct Settings {
     pub color: bool,
     /// Whether stdout is a terminal.
     pub terminal: bool,
+    /// Whether that terminal can move its cursor.
+    pub moves: bool,
+    /// What lines that come while a command runs begin with, where several run at once.
+    pub label: Option<Label>,
 }
 
 /// The form of the data.
@@ -208,11 +216,20 @@ pub fn print(output: &Output, settings: &Settings) -> std::io::Result<()> {
 
 /// Returns the width of the terminal that stdout is, in cells.
 pub fn terminal_columns() -> Option<usize> {
+    terminal_size().map(|(columns, _)| columns)
+}
+
+/// Returns its height in lines.
+fn terminal_rows() -> Option<usize> {
+    terminal_size().map(|(_, rows)| rows)
+}
+
+fn terminal_size() -> Option<(usize, usize)> {
     #[cfg(unix)]
     {
         let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
         // A serial line knows no size.
-        (size.ws_col > 0).then_some(usize::from(size.ws_col))
+        (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
     }
     #[cfg(not(unix))]
     {

@@ -98,8 +98,8 @@ mod tests {
             format: Format::Table,
             quiet: false,
             headers: true,
-            color: false,
             terminal: true,
+            ..Settings::default()
         }
     }
 

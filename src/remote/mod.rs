@@ -17,6 +17,7 @@ mod recipient;
 mod schema;
 mod select;
 mod setting;
+mod several;
 #[cfg(test)]
 mod tests;
 mod via;
@@ -34,7 +35,8 @@ pub use network::{NetworkOptions, ProxyOption, ValueSource};
 pub use problem::Invalid;
 pub use profile::{DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef};
 pub use recipient::{Recipient, RecipientError, recipient_item, recipient_key};
-pub use select::{Asked, Choice, Rule, SelectError, Selection, Selector};
+pub use select::{Asked, Choice, Rule, SelectError, Selected, Selection, Selector};
 pub use setting::{Setting, SettingError, SettingKey};
+pub use several::{Breadth, Several, SeveralError};
 pub use via::{Via, ViaError};
 pub use written::Written;

@@ -18,6 +18,7 @@ use super::file::{ConfigError, RemotesFile};
 use super::host::{Host, HostError};
 use super::name::RemoteName;
 use super::profile::Remote;
+use super::several::{Breadth, Several, SeveralError};
 use crate::secret::Secret;
 
 /// Texts that name a daemon, all from the same level.
@@ -53,6 +54,22 @@ pub enum Choice {
     Host(Host),
     /// The daemon on this machine.
     Local,
+}
+
+impl Choice {
+    /// Makes it out of a saved remote.
+    pub(super) fn saved(remote: &Remote) -> Self {
+        Self::Remote(Box::new(remote.clone()))
+    }
+
+    /// Returns what `-r` calls it; what is not saved has no name.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Remote(remote) => Some(remote.name.as_str()),
+            Self::Local => Some(RemoteName::LOCAL),
+            Self::Offer(_) | Self::Host(_) => None,
+        }
+    }
 }
 
 /// Why it was chosen.
@@ -97,6 +114,15 @@ pub struct Selection {
     pub rule: Rule,
 }
 
+/// One daemon, or as many as a list, a tag or a pattern names.
+#[derive(Debug, Clone)]
+pub enum Selected {
+    /// The one.
+    One(Selection),
+    /// At least one, each with a name.
+    Several(Vec<Selection>, Breadth),
+}
+
 /// Why there is no choice.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -112,6 +138,12 @@ pub enum SelectError {
         /// What is wrong with it.
         source: HostError,
     },
+    /// Several daemons, where one is wanted.
+    #[error("{0} names several daemons, and this command takes one")]
+    Several(Rule),
+    /// A list, a tag or a pattern that leads nowhere.
+    #[error(transparent)]
+    Nobody(#[from] SeveralError),
     /// The file, or a name that is not in it.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -132,39 +164,53 @@ const VARIABLES: Sources = [
 ];
 
 impl Selector {
-    /// Chooses. `load` reads `remotes.toml`; it is called only where the file matters, so that a broken
-    /// one does not stand in the way of `--host`.
+    /// Chooses one daemon.
     pub fn select(
         &self,
         load: impl Fn() -> Result<RemotesFile, ConfigError>,
     ) -> Result<Selection, SelectError> {
+        match self.select_all(load)? {
+            Selected::One(selection) => Ok(selection),
+            Selected::Several(several, _) => {
+                let rule = several.into_iter().next().map(|selection| selection.rule);
+                Err(SelectError::Several(rule.unwrap_or(Rule::Local)))
+            }
+        }
+    }
+
+    /// Chooses. `load` reads `remotes.toml`; it is called only where the file matters, so that a broken
+    /// one does not stand in the way of `--host`.
+    pub fn select_all(
+        &self,
+        load: impl Fn() -> Result<RemotesFile, ConfigError>,
+    ) -> Result<Selected, SelectError> {
         for (asked, sources) in [(&self.flags, FLAGS), (&self.variables, VARIABLES)] {
             if let Some(found) = asked.only_one(sources)? {
                 return found.select(load);
             }
         }
         if self.inside_agent {
-            return Ok(Selection {
+            return Ok(Selected::One(Selection {
                 choice: Choice::Local,
                 rule: Rule::InsideAgent,
-            });
+            }));
         }
         let file = load()?;
         let default = file.default().zip(file.path());
         let Some(((name, line), path)) = default else {
-            return Ok(Selection {
+            return Ok(Selected::One(Selection {
                 choice: Choice::Local,
                 rule: Rule::Local,
-            });
+            }));
         };
         let remote = file.get(name.as_str()).map_err(ConfigError::from)?;
-        Ok(Selection {
-            choice: Choice::Remote(Box::new(remote.clone())),
+        Ok(Selected::One(Selection {
+            choice: Choice::saved(remote),
             rule: Rule::Default {
                 path: path.to_owned(),
                 line,
             },
-        })
+        }))
     }
 }
 
@@ -217,13 +263,24 @@ impl Answer<'_> {
     fn select(
         self,
         load: impl Fn() -> Result<RemotesFile, ConfigError>,
-    ) -> Result<Selection, SelectError> {
+    ) -> Result<Selected, SelectError> {
         let choice = match self.text {
             Text::Remote(RemoteName::LOCAL) => Choice::Local,
-            Text::Remote(name) => {
-                let remote = load()?.get(name).map_err(ConfigError::from)?.clone();
-                Choice::Remote(Box::new(remote))
-            }
+            Text::Remote(name) => match Several::parse(name)? {
+                None => Choice::saved(load()?.get(name).map_err(ConfigError::from)?),
+                Some(several) => {
+                    let found = several.among(&load()?)?.into_iter();
+                    let rule = &self.rule;
+                    let selection = |choice| Selection {
+                        choice,
+                        rule: rule.clone(),
+                    };
+                    return Ok(Selected::Several(
+                        found.map(selection).collect(),
+                        several.breadth(),
+                    ));
+                }
+            },
             Text::Offer(offer) => Choice::Offer(offer.clone()),
             Text::Host(host) => match host.expose().parse() {
                 Ok(Host::Offer(offer)) => Choice::Offer(offer),
@@ -236,10 +293,10 @@ impl Answer<'_> {
                 }
             },
         };
-        Ok(Selection {
+        Ok(Selected::One(Selection {
             choice,
             rule: self.rule,
-        })
+        }))
     }
 }
 

@@ -32,9 +32,9 @@ pub use passphrase::{Nobody, Passphrase};
 pub use store::{MAX_ITEM_BYTES, SecretStore, StoreError, StoreKind, StoreKindError, probe};
 pub use stores::{CommandLookup, Stores};
 pub use token::{RelayToken, RelayTokenError};
+pub use vault::VaultStore;
 #[cfg(any(test, fuzzing))]
 pub(crate) use vault::fuzz::vault as fuzz_vault;
-pub use vault::VaultStore;
 
 /// A value that is wiped when dropped and never printed.
 #[derive(Clone)]

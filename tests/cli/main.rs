@@ -17,12 +17,12 @@ mod keystore;
 mod leaks;
 mod leaves;
 mod man;
-mod preview;
 #[cfg(target_os = "linux")]
 mod memory;
+mod offline;
 #[cfg(target_os = "linux")]
 mod other_user;
-mod offline;
+mod preview;
 mod published;
 mod remotes;
 mod remotes_crash;
@@ -38,5 +38,6 @@ mod replays;
 mod roads;
 mod sandbox;
 mod secrets;
+mod several;
 mod terminal;
 mod trust;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{ls::short_id, resolve};
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{Column, Output, Row, Table};
@@ -20,7 +20,7 @@ const DOING: Doing = Doing {
 pub struct Args {
     /// Id of the agent, the beginning of it, its title, or a part of its title
     #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    pub id: Reference,
 
     /// Archive it even if it is running, which interrupts it
     #[arg(long)]
@@ -29,9 +29,9 @@ pub struct Args {
 
 /// Archives an agent.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id)?;
+    let request = resolve::named(args.id.on(context))?;
     let archived = context.with_daemon_and(&request, async |daemon, reply| {
-        let agent = resolve::find(daemon, &args.id, reply).await?;
+        let agent = resolve::find(daemon, args.id.on(context), reply).await?;
         let short = short_id(&agent.id);
         if let Some(when) = &agent.archived_at {
             let message = format!("agent {short} was archived before");

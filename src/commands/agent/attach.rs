@@ -9,7 +9,7 @@ use super::streaming::{self, Stop};
 use super::timeline::{self, History};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::output::{Format, Stream};
 use crate::protocol::agents::PermissionRequest;
@@ -24,15 +24,15 @@ const DOING: Doing = Doing {
 /// Arguments of `paseo attach`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    /// Id of the agent, the beginning of it, or its title; of more than one, work:id for that of a remote
+    #[arg(value_name = "id", required = true, add = complete::agents())]
+    pub ids: Vec<Reference>,
 }
 
 /// Prints what an agent said and did, and then what it does, until Ctrl-C. On a terminal, permission
 /// requests can be answered. With `--json`: JSON Lines.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id)?;
+    let request = resolve::named(context.subject(&args.ids))?;
     let json = context.output.format == Format::Json;
     let terminal = context.output.terminal;
     let asks = terminal && !json && !context.is_batch();
@@ -53,7 +53,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             };
             attached.run().await
         };
-        streaming::until_interrupted(Stream::start(terminal), farewell, work).await
+        streaming::until_interrupted(Stream::start(&context.output), farewell, work).await
     })
 }
 

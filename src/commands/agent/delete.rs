@@ -23,7 +23,7 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     args.which.check("delete")?;
     let tally = context.with_daemon(async |daemon| {
-        let agents = args.which.fetch(daemon, DOING).await?;
+        let agents = args.which.fetch(context, daemon, DOING).await?;
         args.which
             .confirm(context, "Delete for good", &agents)
             .await?;

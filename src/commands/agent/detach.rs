@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::resolve;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::lifecycle::DetachAgent;
@@ -19,14 +19,14 @@ const DOING: Doing = Doing {
 pub struct Args {
     /// Id of the agent, the beginning of it, its title, or a part of its title
     #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    pub id: Reference,
 }
 
 /// Detaches an agent from the one that started it.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id)?;
+    let request = resolve::named(args.id.on(context))?;
     let id = context.with_daemon_and(&request, async |daemon, reply| {
-        let agent = resolve::find(daemon, &args.id, reply).await?;
+        let agent = resolve::find(daemon, args.id.on(context), reply).await?;
         let request = DetachAgent { agent_id: agent.id };
         let reply = daemon.call(&request).await.map_err(|e| DOING.error(e))?;
         resolve::accepted(reply, DOING)

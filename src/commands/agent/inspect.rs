@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::ls::{below_home, model};
 use super::resolve;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::env;
 use crate::output::Output;
@@ -26,12 +26,12 @@ const WORKTREE: &str = "paseo.worktree";
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
     #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    pub id: Reference,
 }
 
 /// Shows all about one agent.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id)?;
+    let request = resolve::named(args.id.on(context))?;
     let agent = context.with_daemon_and(&request, async |_, reply| resolve::found(reply, DOING))?;
     let inspected = Inspected::new(&agent);
     let home = context.env.text(env::HOME).unwrap_or_default();

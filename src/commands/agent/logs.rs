@@ -8,7 +8,7 @@ use super::timeline::{self, History};
 use super::{resolve, transcript};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Form, Reference};
 use crate::complete;
 use crate::error::CommandError;
 use crate::output::{Format, Stream};
@@ -28,9 +28,9 @@ const NOTHING: &str = "No activity to display.\n";
 /// Arguments of `paseo logs`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    /// Id of the agent, the beginning of it, or its title; of more than one, work:id for that of a remote
+    #[arg(value_name = "id", required = true, add = complete::agents())]
+    pub ids: Vec<Reference>,
 
     /// Go on with what happens from now on
     #[arg(short, long)]
@@ -49,13 +49,22 @@ pub struct Args {
     pub since: Option<String>,
 }
 
+impl Args {
+    /// Returns how it ends.
+    pub(in crate::commands) fn form(&self) -> Form {
+        match self.follow {
+            true => Form::Endless,
+            false => Form::Lines,
+        }
+    }
+}
+
 /// Prints the transcript of an agent, as JSON Lines with `--json`.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id)?;
+    let request = resolve::named(context.subject(&args.ids))?;
     let tail = args.tail.as_deref().map(count).transpose()?;
     let filter = args.filter.as_deref().map(Filter::from);
     let json = context.output.format == Format::Json;
-    let terminal = context.output.terminal;
     context.with_daemon_and(&request, async |daemon, reply| {
         let agent = resolve::found(reply, DOING)?.id;
         let logs = Logs {
@@ -64,7 +73,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             filter,
             json,
         };
-        let stream = Stream::start(terminal);
+        let stream = Stream::start(&context.output);
         match (args.follow, tail) {
             (true, tail) => {
                 let count = tail.unwrap_or(FOLLOWED);

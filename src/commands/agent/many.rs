@@ -8,7 +8,7 @@ use super::ls::short_id;
 use super::{directory, resolve};
 use crate::client::{CallError, DaemonClient};
 use crate::commands::failure::Doing;
-use crate::commands::{Context, Outcome};
+use crate::commands::{Context, Outcome, Reference};
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Column, Output, Row, Table};
 use crate::protocol::agents::{AgentSnapshot, FetchAgents};
@@ -22,7 +22,7 @@ const AT_ONCE: usize = 32;
 pub struct Which {
     /// Id of the agent, the beginning of it, or its title
     #[arg(value_name = "id")]
-    pub id: Option<String>,
+    pub id: Option<Reference>,
 
     /// All agents that are not archived
     #[arg(long)]
@@ -36,7 +36,7 @@ pub struct Which {
 impl Which {
     /// Checks that something was named.
     pub(super) fn check(&self, verb: &str) -> Result<(), CommandError> {
-        let named = self.id.as_deref().is_some_and(|id| !id.trim().is_empty());
+        let named = self.id.as_ref().is_some_and(|id| !id.is_blank());
         if named || self.all || self.cwd.is_some() {
             return Ok(());
         }
@@ -52,12 +52,13 @@ impl Which {
     /// Fetches the agents that are meant.
     pub(super) async fn fetch(
         &self,
+        context: &Context,
         daemon: &DaemonClient,
         doing: Doing,
     ) -> Result<Vec<AgentSnapshot>, CommandError> {
         match &self.id {
             Some(id) if !self.all && self.cwd.is_none() => {
-                let request = resolve::named(id)?;
+                let request = resolve::named(id.on(context))?;
                 let reply = daemon.call(&request).await.map_err(|e| doing.error(e))?;
                 Ok(vec![resolve::found(reply, doing)?])
             }

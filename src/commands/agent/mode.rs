@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{ls::short_id, resolve};
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
@@ -26,7 +26,7 @@ const LIST: Doing = Doing {
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
     #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    pub id: Reference,
 
     /// The mode to set
     #[arg(value_name = "mode", add = complete::modes())]
@@ -39,7 +39,7 @@ pub struct Args {
 
 /// Sets the mode of an agent, or lists its modes.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id)?;
+    let request = resolve::named(args.id.on(context))?;
     if args.list {
         let agent =
             context.with_daemon_and(&request, async |_, reply| resolve::found(reply, LIST))?;

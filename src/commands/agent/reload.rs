@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::resolve;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::lifecycle::RefreshAgent;
@@ -24,14 +24,14 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub struct Args {
     /// Id of the agent, the beginning of it, its title, or a part of its title
     #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    pub id: Reference,
 }
 
 /// Loads an agent afresh. An archived one is archived no more.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id)?;
+    let request = resolve::named(args.id.on(context))?;
     let reloaded = context.with_daemon_and(&request, async |daemon, reply| {
-        let agent = resolve::find(daemon, &args.id, reply).await?;
+        let agent = resolve::find(daemon, args.id.on(context), reply).await?;
         let request = RefreshAgent { agent_id: agent.id };
         let reply = daemon.call_within(&request, Some(LIMIT)).await;
         reply.map_err(|error| DOING.error(error))

@@ -7,7 +7,7 @@ use super::outcome::{self, Told};
 use super::{images, resolve, watching};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::protocol::lifecycle::{Image, SendMessage, WaitForFinish, WaitStatus, Waited};
@@ -28,7 +28,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
     #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    pub id: Reference,
 
     /// The prompt
     #[arg(value_name = "prompt")]
@@ -91,9 +91,9 @@ impl Args {
 
 /// Gives an agent a prompt, and waits until it is done with it. A running turn is interrupted.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    resolve::named(&args.id)?;
+    let id = resolve::named(args.id.on(context))?.agent_id;
     let request = SendMessage {
-        agent_id: args.id.clone(),
+        agent_id: id.clone(),
         text: args.message()?,
         message_id: Some(uuid::Uuid::new_v4().to_string()),
         active_turn_behavior: None,
@@ -113,7 +113,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     })?;
     let Some((agent_id, waited)) = waited else {
         return Ok(Told {
-            agent_id: args.id.clone(),
+            agent_id: id,
             status: "sent",
             message: "Message sent, not waiting for completion".to_owned(),
         }

@@ -22,7 +22,7 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     args.which.check("stop")?;
     let tally = context.with_daemon(async |daemon| {
-        let mut agents = args.which.fetch(daemon, DOING).await?;
+        let mut agents = args.which.fetch(context, daemon, DOING).await?;
         agents.retain(|agent| agent.status == "running");
         args.which.confirm(context, "Interrupt", &agents).await?;
         let request = |agent: &crate::protocol::agents::AgentSnapshot| CancelAgent {

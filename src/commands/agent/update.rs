@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::resolve;
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, pairs};
+use crate::commands::{CommandResult, Context, Reference, pairs};
 use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{Column, Output, Row, Table};
@@ -24,7 +24,7 @@ const DOING: Doing = Doing {
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
     #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    pub id: Reference,
 
     /// New title
     #[arg(long, value_name = "NAME")]
@@ -87,7 +87,7 @@ pub(super) fn blank_thinking() -> CommandError {
 
 /// Changes an agent, and shows how it is then.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.id)?;
+    let request = resolve::named(args.id.on(context))?;
     let change = args.change()?;
     let (agent, notice) = context.with_daemon_and(&request, async |daemon, reply| {
         let id = resolve::found(reply, DOING)?.id;

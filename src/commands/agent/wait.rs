@@ -7,11 +7,9 @@ use super::outcome::{self, Told};
 use super::{resolve, timeline, transcript, watching};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, duration};
+use crate::commands::{CommandResult, Context, Form, Reference, duration};
 use crate::complete;
-use crate::env;
 use crate::error::CommandError;
-use crate::output::Progress;
 use crate::protocol::lifecycle::{WaitForFinish, WaitStatus, Waited};
 use crate::protocol::timeline::TimelineItem;
 
@@ -32,18 +30,36 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// Arguments of `paseo wait`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "id", add = complete::agents())]
-    pub id: String,
+    /// Id of the agent, the beginning of it, or its title; of more than one, work:id for that of a remote
+    #[arg(value_name = "id", required = true, add = complete::agents())]
+    pub ids: Vec<Reference>,
+
+    /// Of several agents, wait for the first that ends
+    #[arg(long)]
+    pub any: bool,
+
+    /// Of several agents, wait for all; that is so without it too
+    #[arg(long, conflicts_with = "any")]
+    pub all: bool,
 
     /// Longest time to wait, such as 90, 30s or 1h30m [default: no limit]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub timeout: Option<String>,
 }
 
+impl Args {
+    /// Returns how it ends.
+    pub(in crate::commands) fn form(&self) -> Form {
+        match self.any {
+            true => Form::First,
+            false => Form::Table,
+        }
+    }
+}
+
 /// Waits until an agent is idle, failed, waits for a permission, or the time is over.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let id = resolve::named(&args.id)?.agent_id;
+    let id = resolve::named(context.subject(&args.ids))?.agent_id;
     let timeout = limit(args.timeout.as_deref(), "Invalid timeout value")?;
     let (waited, activity) = context.with_daemon(async |daemon| {
         // The stream is asked for by the full id, which this one may be the beginning of.
@@ -74,7 +90,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
 
 /// Returns the full id of an agent, when somebody sees what it does meanwhile.
 async fn full(context: &Context, daemon: &DaemonClient, id: &str) -> Option<String> {
-    Progress::on_terminal(context.env.text(env::TERM))?;
+    context.progress()?;
     let request = resolve::named(id).ok()?;
     let reply = daemon
         .call_within(&request, Some(PREVIEW_LIMIT))

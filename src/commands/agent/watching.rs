@@ -8,9 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::tool_line;
 use crate::client::{DaemonClient, Event};
 use crate::commands::Context;
-use crate::env;
 use crate::error::{CommandError, Exit};
-use crate::output::Progress;
 use crate::protocol::lifecycle::Waited;
 use crate::protocol::timeline::{
     AgentStream, Direction, FetchTimeline, StreamEvent, SubscribeTimelines, TimelineItem,
@@ -33,7 +31,7 @@ pub(super) async fn until(
     agent_id: &str,
     mut waiting: Waiting<'_>,
 ) -> Result<Waited, CommandError> {
-    let Some(mut line) = Progress::on_terminal(context.env.text(env::TERM)) else {
+    let Some(mut line) = context.progress() else {
         return waiting.await;
     };
     let mut events = daemon.events();

@@ -93,7 +93,6 @@ impl Report {
 
 /// Runs the checks. Those of this machine come first; what follows a failure on the way is skipped.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let context = &context.about(args.name.as_deref())?;
     let mut report = Report::default();
     local::check(context, &mut report);
     remote::check(context, &mut report);

@@ -153,7 +153,7 @@ async fn tell(
         (Some(addr), None) => addr.to_string(),
         (None, _) => format!("unix://{listener}"),
     };
-    let stream = Stream::start(context.output.terminal);
+    let stream = Stream::start(&context.output);
     // Nobody has to read it: the forwarding goes on.
     let _ = match context.output.format {
         Format::Table => {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::answer;
 use crate::commands::agent::resolve;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::error::CommandError;
 use crate::protocol::permissions::PermissionAnswer;
@@ -20,7 +20,7 @@ const DOING: Doing = Doing {
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
     #[arg(value_name = "agent", add = complete::agents())]
-    pub agent: String,
+    pub agent: Reference,
 
     /// Id of the request, or the beginning of it; all without it
     #[arg(value_name = "req_id")]
@@ -37,7 +37,7 @@ pub struct Args {
 
 /// Allows a request of an agent, or all.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.agent)?;
+    let request = resolve::named(args.agent.on(context))?;
     let updated_input = match &args.input {
         None => None,
         Some(text) => Some(serde_json::from_str::<Value>(text).map_err(|error| {

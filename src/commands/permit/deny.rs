@@ -3,7 +3,7 @@
 use super::answer;
 use crate::commands::agent::resolve;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::error::CommandError;
 use crate::protocol::permissions::PermissionAnswer;
@@ -18,7 +18,7 @@ const DOING: Doing = Doing {
 pub struct Args {
     /// Id of the agent, the beginning of it, or its title
     #[arg(value_name = "agent", add = complete::agents())]
-    pub agent: String,
+    pub agent: Reference,
 
     /// Id of the request, or the beginning of it
     #[arg(value_name = "req_id")]
@@ -39,7 +39,7 @@ pub struct Args {
 
 /// Denies a request of an agent, or all.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(&args.agent)?;
+    let request = resolve::named(args.agent.on(context))?;
     if args.request.is_none() && !args.all {
         return Err(CommandError::usage(
             "MISSING_ARGUMENT",

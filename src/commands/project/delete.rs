@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commands::{CommandResult, Context, failure};
+use crate::commands::{CommandResult, Context, Reference, failure};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::RemoveProject;
 
@@ -10,7 +10,7 @@ use crate::protocol::workspaces::RemoveProject;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the project
-    pub project_id: String,
+    pub project_id: Reference,
 }
 
 const CODE: &str = "PROJECT_DELETE_FAILED";
@@ -18,7 +18,7 @@ const CODE: &str = "PROJECT_DELETE_FAILED";
 /// Forgets a project with all its workspaces. One that is unknown counts as forgotten.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let request = RemoveProject {
-        project_id: args.project_id.clone(),
+        project_id: args.project_id.on(context).to_owned(),
     };
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call(&request).await?))

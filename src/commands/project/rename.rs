@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commands::{CommandResult, Context, failure, rename};
+use crate::commands::{CommandResult, Context, Reference, failure, rename};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::RenameProject;
 
@@ -10,7 +10,7 @@ use crate::protocol::workspaces::RenameProject;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the project
-    pub project_id: String,
+    pub project_id: Reference,
 
     /// The new name
     pub name: Option<String>,
@@ -34,7 +34,7 @@ const RULES: rename::Rules = rename::Rules {
 /// Names a project, or takes its name away.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let request = RenameProject {
-        project_id: args.project_id.clone(),
+        project_id: args.project_id.on(context).to_owned(),
         custom_name: RULES.check(args.name.as_deref(), args.reset)?,
     };
     let reply = context

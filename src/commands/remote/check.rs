@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use crate::commands::context::run_async;
 use crate::commands::selection::Resolved;
-use crate::commands::{CommandResult, Context, Outcome};
+use crate::commands::{CommandResult, Context, Outcome, several};
 use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{Cell, Column, Output, Row, Table};
 use crate::protocol::session::Ping;
-use crate::remote::{Choice, Remote, Rule, Selection};
+use crate::remote::{Choice, Remote, RemotesFile, Rule, Selected, Selection};
 use crate::target::Target;
 
 /// How many connections are made at once.
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 32;
 /// Arguments of `paseo remote check`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The remotes; without any, all of them
+    /// The remotes, or @tags and patterns; without any, those of --remote, else all
     #[arg(value_name = "NAME", add = complete::remotes())]
     pub names: Vec<String>,
 
@@ -34,6 +34,33 @@ pub struct Args {
     /// Only remotes with this tag
     #[arg(long, value_name = "TAG", conflicts_with = "names")]
     pub tag: Option<String>,
+}
+
+impl Args {
+    /// Returns the remotes that the arguments name, else `-r`, else all.
+    fn remotes<'a>(
+        &self,
+        context: &Context,
+        file: &'a RemotesFile,
+    ) -> Result<Vec<&'a Remote>, CommandError> {
+        let tagged = |remote: &&Remote| match &self.tag {
+            Some(tag) => remote.tags.contains(tag),
+            None => true,
+        };
+        let named = match self.names.is_empty() {
+            false => Some(self.names.join(",")),
+            true => context.global.remote.clone(),
+        };
+        let Some(named) = named.filter(|_| self.tag.is_none() && !self.all) else {
+            return Ok(file.remotes().filter(tagged).collect());
+        };
+        let selections = match context.about(Some(&named)).selected()? {
+            Selected::One(selection) => vec![selection],
+            Selected::Several(selections, _) => selections,
+        };
+        let names = selections.iter().filter_map(|one| one.choice.name());
+        Ok(names.map(|name| file.get(name)).collect::<Result<_, _>>()?)
+    }
 }
 
 /// What a daemon said of itself, and how far away it is.
@@ -80,17 +107,7 @@ struct Failure {
 /// Connects to remotes, all at once. Secrets are read before, one after the other: a keyring may ask.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let file = context.remotes()?;
-    let mut remotes: Vec<&Remote> = Vec::new();
-    for name in &args.names {
-        remotes.push(file.get(name)?);
-    }
-    if args.names.is_empty() {
-        let tagged = |remote: &&Remote| match &args.tag {
-            Some(tag) => remote.tags.contains(tag),
-            None => true,
-        };
-        remotes.extend(file.remotes().filter(tagged));
-    }
+    let remotes = args.remotes(context, &file)?;
     let resolved: Vec<_> = remotes
         .iter()
         .map(|remote| resolve(context, remote))
@@ -104,7 +121,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             .collect::<Vec<_>>()
             .await)
     })?;
-    let exit = exit(&results);
+    let exit = several::exit(results.iter().map(|result| match result {
+        Ok(_) => Exit::Ok,
+        Err(error) => error.exit,
+    }));
     let lines = remotes
         .iter()
         .zip(results)
@@ -127,19 +147,6 @@ fn resolve(context: &Context, remote: &Remote) -> Result<Resolved, CommandError>
     let mut resolved = context.resolve(&selection)?;
     resolved.plan.waits = false;
     Ok(resolved)
-}
-
-/// All is well, or all failed in the same way, or it is in between.
-fn exit(results: &[Result<Checked, CommandError>]) -> Exit {
-    let mut exits = results.iter().map(|result| match result {
-        Ok(_) => Exit::Ok,
-        Err(error) => error.exit,
-    });
-    let first = exits.next().unwrap_or_default();
-    match exits.all(|exit| exit == first) {
-        true => first,
-        false => Exit::Partial,
-    }
 }
 
 fn line(remote: &Remote, result: Result<Checked, CommandError>) -> Line {

@@ -8,8 +8,8 @@ const CODE: &str = "SCHEDULE_INSPECT_FAILED";
 /// Shows a schedule.
 pub fn run(context: &Context, args: &one::Args) -> CommandResult {
     let schedule = context
-        .with_daemon_and(&args.inspect(), async |_, reply| {
-            one::new_agents(reply, &args.id, CODE, "inspect schedule")
+        .with_daemon_and(&args.inspect(context), async |_, reply| {
+            one::new_agents(reply, args.id.on(context), CODE, "inspect schedule")
         })
         .map_err(failure::of(CODE))?;
     Ok(show::record(&schedule).into())

@@ -21,9 +21,9 @@ const COLUMNS: [Column; 6] = [
 /// Lists the runs of a schedule.
 pub fn run(context: &Context, args: &one::Args) -> CommandResult {
     let reply = context
-        .with_daemon_and(&args.inspect(), async |daemon, reply| {
-            one::new_agents(reply, &args.id, CODE, "read schedule logs")?;
-            let schedule_id = args.id.clone();
+        .with_daemon_and(&args.inspect(context), async |daemon, reply| {
+            one::new_agents(reply, args.id.on(context), CODE, "read schedule logs")?;
+            let schedule_id = args.id.on(context).to_owned();
             Ok(daemon.call(&ScheduleLogs { schedule_id }).await?)
         })
         .map_err(failure::of(CODE))?;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::show;
 use crate::client::DaemonClient;
-use crate::commands::{CommandResult, Context, failure};
+use crate::commands::{CommandResult, Context, Reference, failure};
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::schedules::{
@@ -17,26 +17,26 @@ use crate::protocol::session::Request;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its id
-    pub id: String,
+    pub id: Reference,
 }
 
 /// Pauses a schedule. One that is paused stays so.
 pub fn pause(context: &Context, args: &Args) -> CommandResult {
-    let schedule_id = args.id.clone();
+    let schedule_id = args.id.on(context).to_owned();
     let doing = ("SCHEDULE_PAUSE_FAILED", "pause schedule");
     change(context, args, &PauseSchedule { schedule_id }, doing)
 }
 
 /// Resumes a schedule. One that is active stays so.
 pub fn resume(context: &Context, args: &Args) -> CommandResult {
-    let schedule_id = args.id.clone();
+    let schedule_id = args.id.on(context).to_owned();
     let doing = ("SCHEDULE_RESUME_FAILED", "resume schedule");
     change(context, args, &ResumeSchedule { schedule_id }, doing)
 }
 
 /// Runs a schedule once, and waits for the end of the run, however long it takes.
 pub fn run_once(context: &Context, args: &Args) -> CommandResult {
-    let schedule_id = args.id.clone();
+    let schedule_id = args.id.on(context).to_owned();
     let doing = ("SCHEDULE_RUN_ONCE_FAILED", "run schedule once");
     change(context, args, &RunSchedule { schedule_id }, doing)
 }
@@ -48,18 +48,21 @@ fn change<R: Request<Reply = OneSchedule>>(
     (code, what): (&'static str, &str),
 ) -> CommandResult {
     let schedule = context
-        .with_daemon_and(&args.inspect(), async |daemon: &DaemonClient, reply| {
-            new_agents(reply, &args.id, code, what)?;
-            show::found(daemon.call_within(request, None).await?, code, what)
-        })
+        .with_daemon_and(
+            &args.inspect(context),
+            async |daemon: &DaemonClient, reply| {
+                new_agents(reply, args.id.on(context), code, what)?;
+                show::found(daemon.call_within(request, None).await?, code, what)
+            },
+        )
         .map_err(failure::of(code))?;
     Ok(show::line(&schedule).into())
 }
 
 impl Args {
-    pub(super) fn inspect(&self) -> InspectSchedule {
+    pub(super) fn inspect(&self, context: &Context) -> InspectSchedule {
         InspectSchedule {
-            schedule_id: self.id.clone(),
+            schedule_id: self.id.on(context).to_owned(),
         }
     }
 }
@@ -85,7 +88,7 @@ pub(super) fn new_agents(
 pub fn delete(context: &Context, args: &Args) -> CommandResult {
     const CODE: &str = "SCHEDULE_DELETE_FAILED";
     let request = DeleteSchedule {
-        schedule_id: args.id.clone(),
+        schedule_id: args.id.on(context).to_owned(),
     };
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call(&request).await?))

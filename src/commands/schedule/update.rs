@@ -1,7 +1,7 @@
 //! `paseo schedule update`: change a schedule.
 
 use super::{cadence, one, show};
-use crate::commands::{CommandResult, Context, failure, model};
+use crate::commands::{CommandResult, Context, Reference, failure, model};
 use crate::error::CommandError;
 use crate::protocol::schedules::{AgentConfigPatch, InspectSchedule, UpdateSchedule};
 
@@ -9,7 +9,7 @@ use crate::protocol::schedules::{AgentConfigPatch, InspectSchedule, UpdateSchedu
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its id
-    pub id: String,
+    pub id: Reference,
 
     /// How often: 5m, 1h, 1d, or what else divides an hour or a day
     #[arg(long, value_name = "DURATION")]
@@ -68,13 +68,13 @@ const CODE: &str = "SCHEDULE_UPDATE_FAILED";
 
 /// Changes what is given, and keeps the rest.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = args.request()?;
+    let request = args.request(context)?;
     let inspect = InspectSchedule {
-        schedule_id: args.id.clone(),
+        schedule_id: args.id.on(context).to_owned(),
     };
     let schedule = context
         .with_daemon_and(&inspect, async |daemon, reply| {
-            one::new_agents(reply, &args.id, CODE, "update schedule")?;
+            one::new_agents(reply, args.id.on(context), CODE, "update schedule")?;
             show::found(daemon.call(&request).await?, CODE, "update schedule")
         })
         .map_err(failure::of(CODE))?;
@@ -82,9 +82,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
 }
 
 impl Args {
-    fn request(&self) -> Result<UpdateSchedule, CommandError> {
+    fn request(&self, context: &Context) -> Result<UpdateSchedule, CommandError> {
         let usage = |code: &'static str, message: &str| Err(CommandError::usage(code, message));
-        let schedule_id = self.id.trim().to_owned();
+        let schedule_id = self.id.on(context).trim().to_owned();
         if schedule_id.is_empty() {
             return usage("INVALID_SCHEDULE_ID", "which schedule? the id is blank");
         }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use super::session::{self, End, Settings};
 use super::{resolve, short};
 use crate::commands::agent::paseo;
-use crate::commands::{CommandResult, Context, Outcome, failure};
+use crate::commands::{CommandResult, Context, Outcome, Reference, failure};
 use crate::error::CommandError;
 use crate::output;
 use crate::protocol::terminals::ListTerminals;
@@ -15,7 +15,7 @@ use crate::tty::EscapeChar;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Its id, the beginning of it, or its name
-    pub terminal_id: String,
+    pub terminal_id: Reference,
 
     /// What begins an escape after Enter: one character, ^X for a control character, or none
     #[arg(long, value_name = "CHAR", default_value = "~")]
@@ -29,7 +29,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         return Err(CommandError::usage("NOT_A_TERMINAL", message).hint(format!(
             "type with: {paseo} terminal send-keys {id} TEXT Enter   look with: {paseo} terminal capture {id}",
             paseo = paseo(context),
-            id = args.terminal_id,
+            id = args.terminal_id.on(context),
         )));
     }
     let settings = Settings {
@@ -39,7 +39,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let mut attached = None;
     let end = context
         .with_daemon_and(&ListTerminals::default(), async |daemon, reply| {
-            let terminal = resolve::pick(&reply.terminals, &args.terminal_id)?;
+            let terminal = resolve::pick(&reply.terminals, args.terminal_id.on(context))?;
             attached = Some(terminal.id.clone());
             session::run(daemon, &terminal.id, settings).await
         })

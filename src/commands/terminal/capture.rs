@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::resolve;
-use crate::commands::{CommandResult, Context, failure};
+use crate::commands::{CommandResult, Context, Reference, failure};
 use crate::complete;
 use crate::error::CommandError;
 use crate::output::Output;
@@ -14,7 +14,7 @@ use crate::protocol::terminals::{CaptureTerminal, ListTerminals};
 pub struct Args {
     /// Its id, the beginning of it, or its name
     #[arg(add = complete::terminals())]
-    pub terminal_id: String,
+    pub terminal_id: Reference,
 
     /// First line, counted from 0 at the beginning of the scrollback; -2 is the last but one
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
@@ -42,7 +42,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let end = line_number(args.end.as_deref(), "--end")?;
     let captured = context
         .with_daemon_and(&ListTerminals::default(), async |daemon, reply| {
-            let terminal = resolve::pick(&reply.terminals, &args.terminal_id)?;
+            let terminal = resolve::pick(&reply.terminals, args.terminal_id.on(context))?;
             let request = CaptureTerminal {
                 terminal_id: terminal.id.clone(),
                 start,

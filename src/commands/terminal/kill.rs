@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{resolve, short};
-use crate::commands::{CommandResult, Context, failure};
+use crate::commands::{CommandResult, Context, Reference, failure};
 use crate::complete;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::terminals::{KillTerminal, ListTerminals};
@@ -13,14 +13,14 @@ use crate::protocol::terminals::{KillTerminal, ListTerminals};
 pub struct Args {
     /// Its id, the beginning of it, or its name
     #[arg(add = complete::terminals())]
-    pub terminal_id: String,
+    pub terminal_id: Reference,
 }
 
 /// Ends a terminal and what runs in it.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let killed = context
         .with_daemon_and(&ListTerminals::default(), async |daemon, reply| {
-            let terminal_id = resolve::pick(&reply.terminals, &args.terminal_id)?
+            let terminal_id = resolve::pick(&reply.terminals, args.terminal_id.on(context))?
                 .id
                 .clone();
             Ok(daemon.call(&KillTerminal { terminal_id }).await?)

@@ -37,6 +37,17 @@ pub enum Command {
     Kill(kill::Args),
 }
 
+impl Command {
+    /// Returns whether somebody sits before it.
+    pub(super) fn is_session(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Attach(_) => true,
+            _ => false,
+        }
+    }
+}
+
 pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
     match command {
         Command::Ls(args) => ls::run(context, args),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::resolve;
-use crate::commands::{CommandResult, Context, failure};
+use crate::commands::{CommandResult, Context, Reference, failure};
 use crate::complete;
 use crate::output::{Format, Output};
 use crate::protocol::session::Ping;
@@ -14,7 +14,7 @@ use crate::protocol::terminals::{InputMessage, ListTerminals, TerminalInput};
 pub struct Args {
     /// Its id, the beginning of it, or its name
     #[arg(add = complete::terminals())]
-    pub terminal_id: String,
+    pub terminal_id: Reference,
 
     /// Text, and the keys Enter Tab Escape Space BSpace C-c C-d C-z C-l C-a C-e
     #[arg(required = true)]
@@ -38,7 +38,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let sent = data.encode_utf16().count();
     let terminal_id = context
         .with_daemon_and(&ListTerminals::default(), async |daemon, reply| {
-            let terminal_id = resolve::pick(&reply.terminals, &args.terminal_id)?
+            let terminal_id = resolve::pick(&reply.terminals, args.terminal_id.on(context))?
                 .id
                 .clone();
             let input = TerminalInput {

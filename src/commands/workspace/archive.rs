@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commands::{CommandResult, Context, failure};
+use crate::commands::{CommandResult, Context, Reference, failure};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::ArchiveWorkspace;
 
@@ -10,7 +10,7 @@ use crate::protocol::workspaces::ArchiveWorkspace;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the workspace
-    pub workspace_id: String,
+    pub workspace_id: Reference,
 }
 
 const CODE: &str = "WORKSPACE_ARCHIVE_FAILED";
@@ -18,7 +18,7 @@ const CODE: &str = "WORKSPACE_ARCHIVE_FAILED";
 /// Archives a workspace. One that is archived stays as it is.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let request = ArchiveWorkspace {
-        workspace_id: args.workspace_id.clone(),
+        workspace_id: args.workspace_id.on(context).to_owned(),
     };
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call(&request).await?))

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commands::{CommandResult, Context, failure, rename};
+use crate::commands::{CommandResult, Context, Reference, failure, rename};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::RenameWorkspace;
 
@@ -10,7 +10,7 @@ use crate::protocol::workspaces::RenameWorkspace;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the workspace
-    pub workspace_id: String,
+    pub workspace_id: Reference,
 
     /// The new title
     pub title: Option<String>,
@@ -34,7 +34,7 @@ const RULES: rename::Rules = rename::Rules {
 /// Titles a workspace, or takes its title away.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let request = RenameWorkspace {
-        workspace_id: args.workspace_id.clone(),
+        workspace_id: args.workspace_id.on(context).to_owned(),
         title: RULES.check(args.title.as_deref(), args.reset)?,
     };
     let reply = context

@@ -72,7 +72,7 @@ pub(super) async fn run(
         })?),
         false => None,
     };
-    let stream = Stream::start(false);
+    let stream = Stream::for_terminal();
     let mut view = View::new(&line, terminal_id, &stream);
     let input = Input {
         line: &line,

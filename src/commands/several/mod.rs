@@ -1,0 +1,25 @@
+//! One command, many remotes: which they are, and the fan-out.
+//!
+//! A command knows one daemon. [`spread`] finds the daemons that a command line names; [`run`] runs the
+//! command once for each, on threads of their own with a narrowed [`Context`], and [`merge`] makes one output
+//! of all. So every command works with several remotes, and none is written twice.
+
+mod branch;
+mod fan;
+mod live;
+mod merge;
+
+pub(super) use branch::{Part, Spread, spread};
+pub(super) use fan::{Form, run};
+
+use crate::error::Exit;
+
+/// All ended alike, or it is in between.
+pub(super) fn exit(exits: impl IntoIterator<Item = Exit>) -> Exit {
+    let mut exits = exits.into_iter();
+    let first = exits.next().unwrap_or_default();
+    match exits.all(|exit| exit == first) {
+        true => first,
+        false => Exit::Partial,
+    }
+}
