@@ -41,7 +41,7 @@ impl Label {
     }
 
     /// Adds the remote to an object of JSON.
-    pub(super) fn into_json(&self, object: String) -> String {
+    pub(super) fn in_json(&self, object: String) -> String {
         match (&self.remote, object.strip_prefix('{')) {
             (Some(remote), Some("}")) => json!({ "remote": remote }).to_string(),
             (Some(remote), Some(rest)) => format!("{{\"remote\":{},{rest}", json!(remote)),
@@ -59,7 +59,7 @@ mod tests {
         let label = Label::new("work:a".to_owned(), Some("work".to_owned()), 7);
         assert_eq!(label.before(true, false), "work:a | ");
         assert_eq!(label.before(true, true), "\u{1b}[35mwork:a |\u{1b}[0m ");
-        let json = |text: &str| label.into_json(text.to_owned());
+        let json = |text: &str| label.in_json(text.to_owned());
         assert_eq!(json("{}"), r#"{"remote":"work"}"#);
         assert_eq!(json(r#"{"a":1}"#), r#"{"remote":"work","a":1}"#);
     }

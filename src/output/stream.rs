@@ -85,7 +85,7 @@ impl Stream {
     pub async fn json_line(&self, value: &impl Serialize) -> Result<(), ReaderGone> {
         let line = serde_json::to_string(value).expect("output is structs with string keys");
         let mut line = match &self.label {
-            Some(label) => label.into_json(line),
+            Some(label) => label.in_json(line),
             None => line,
         };
         line.push('\n');
