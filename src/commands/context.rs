@@ -80,22 +80,12 @@ impl Context {
     }
 
     /// Returns this context about the remote that a command names, as if it were given with `-r`.
-    pub(super) fn about(&self, name: Option<&str>) -> Result<Self, CommandError> {
+    pub(super) fn about(&self, name: Option<&str>) -> Self {
         let mut about = self.clone();
         if let Some(name) = name {
-            if about
-                .global
-                .remote
-                .as_ref()
-                .is_some_and(|other| other != name)
-            {
-                let message = "the name and --remote are two different remotes";
-                return Err(CommandError::usage("TARGET_AMBIGUOUS", message)
-                    .hint("leave one of the two out"));
-            }
             about.global.remote = Some(name.to_owned());
         }
-        Ok(about)
+        about
     }
 
     /// Returns this context for a part of a command.

@@ -249,6 +249,7 @@ impl Command {
             Self::Attach(_) => return Form::Endless,
             Self::Logs(args) => return args.form(),
             Self::Wait(args) => return args.form(),
+            Self::Loop(loops::Command::Logs(_)) => return Form::Lines,
             _ => return Form::Table,
         };
         match command {
@@ -267,7 +268,15 @@ impl Command {
 
 /// Runs a command, on every daemon that the command line names. `references` are all that it names of them.
 pub fn dispatch(context: &Context, command: Command, references: &[Reference]) -> CommandResult {
-    let context = context.about(command.remote())?;
+    if let (Some(name), Some(flag)) = (command.remote(), &context.global.remote)
+        && name != flag
+    {
+        let message = "the name and --remote are two different remotes";
+        return Err(
+            CommandError::usage("TARGET_AMBIGUOUS", message).hint("leave one of the two out")
+        );
+    }
+    let context = context.about(command.remote());
     if context.effect == effect::Effect::Local || command.picks_remotes() {
         return run(&context, &command);
     }

@@ -44,7 +44,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let json = context.output.format == Format::Json;
     context.with_daemon(async |daemon| {
-        let stream = Stream::start(context.output.terminal);
+        let stream = Stream::start(&context.output);
         let work = async |stream: &Stream| follow(daemon, stream, &args.id, pause, json).await;
         streaming::until_interrupted(stream, "", work).await
     })
