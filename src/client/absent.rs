@@ -17,6 +17,7 @@ pub(super) async fn arrival(
     let Dialed {
         mut transport,
         presence,
+        ..
     } = dialed;
     let Some(mut presence) = presence.filter(|presence| !presence.is_online()) else {
         return Ok(transport);

@@ -16,7 +16,7 @@ use crate::protocol::session::{
 use crate::secret::Secret;
 use crate::target::Target;
 use crate::transport::{
-    Address, Closed, Dial, DialError, Frame, Greeting, Network, Stopwatch, Transport,
+    Address, Closed, Dial, DialError, Frame, Greeting, Network, Stopwatch, Traffic, Transport,
     TransportError, dial,
 };
 
@@ -190,7 +190,8 @@ async fn open(
     } = target
     else {
         let deadline = Instant::now() + settings.handshake_timeout;
-        let introduction = introduce(dialed.transport, settings, deadline).await;
+        let opening = Opening::new(dialed.transport, dialed.traffic);
+        let introduction = introduce(opening, settings, deadline).await;
         let daemon = introduction.on(target, settings)?;
         return match &settings.server_id {
             Some(id) if *id.expose() != daemon.server().server_id => {
@@ -201,6 +202,7 @@ async fn open(
             _ => Ok((daemon, None)),
         };
     };
+    let traffic = dialed.traffic.clone();
     let transport = arrival(dialed, relay, settings, connect_deadline).await?;
     let deadline = Instant::now() + settings.handshake_timeout;
     let road = Road {
@@ -211,14 +213,15 @@ async fn open(
         deadline,
     };
     if !settings.pipelined {
-        return Ok((road.waiting(transport).await?, None));
+        return Ok((road.waiting(transport, traffic).await?, None));
     }
-    match road.pipelined(transport, early).await {
+    match road.pipelined(transport, traffic, early).await {
         Some(result) => result,
         // The daemon turned out to be older than remembered: once more, one step after the other.
         None => {
             let dialed = dial(&dial_for(target, settings)).await?;
-            Ok((road.waiting(dialed.transport).await?, None))
+            let daemon = road.waiting(dialed.transport, dialed.traffic);
+            Ok((daemon.await?, None))
         }
     }
 }
@@ -237,6 +240,7 @@ impl Road<'_> {
     async fn pipelined(
         &self,
         transport: Transport,
+        traffic: Traffic,
         early: Option<&Early>,
     ) -> Option<Result<(DaemonClient, Option<EarlyReply>), ConnectError>> {
         let mut texts = vec![hello(self.settings)];
@@ -256,7 +260,7 @@ impl Road<'_> {
         };
         self.settings.watch.note("e2ee", start.elapsed());
         tracing::info!(binary = channel.binary, "encryption ready, pipelined");
-        let opening = Opening::new(channel.transport);
+        let opening = Opening::new(channel.transport, traffic);
         let reply = early.map(|early| opening.expect(&early.id));
         let soon = self.deadline.min(Instant::now() + INTRODUCTION_AFTER_READY);
         match wait(opening, soon, &self.settings.watch).await {
@@ -269,14 +273,19 @@ impl Road<'_> {
     }
 
     /// Waits for each answer before the next question.
-    async fn waiting(&self, transport: Transport) -> Result<DaemonClient, ConnectError> {
+    async fn waiting(
+        &self,
+        transport: Transport,
+        traffic: Traffic,
+    ) -> Result<DaemonClient, ConnectError> {
         let start = Instant::now();
         let channel = e2ee::connect(transport, self.daemon_key, self.deadline)
             .await
             .map_err(|error| self.no_channel(error))?;
         self.settings.watch.note("e2ee", start.elapsed());
         tracing::info!(binary = channel.binary, "encryption ready");
-        let introduction = introduce(channel.transport, self.settings, self.deadline).await;
+        let opening = Opening::new(channel.transport, traffic);
+        let introduction = introduce(opening, self.settings, self.deadline).await;
         self.outcome(introduction, &channel.proof)
     }
 
@@ -343,8 +352,7 @@ impl Introduction {
     }
 }
 
-async fn introduce(transport: Transport, settings: &Settings, deadline: Instant) -> Introduction {
-    let opening = Opening::new(transport);
+async fn introduce(opening: Opening, settings: &Settings, deadline: Instant) -> Introduction {
     // When sending fails, the close frame that tells why is still to be read.
     let _ = timeout_at(deadline, opening.send(Frame::Text(hello(settings)))).await;
     wait(opening, deadline, &settings.watch).await

@@ -5,11 +5,16 @@
 //! decided in `connect` and unknown everywhere else.
 
 mod absent;
+mod backoff;
 mod connect;
 mod events;
+mod pulse;
 mod reader;
 mod session;
+mod wake;
 
+pub use backoff::Backoff;
 pub use connect::{ConnectError, Early, Settings, connect, connect_channel, connect_early};
 pub use events::{Event, Events};
 pub use session::{CallError, DaemonClient, EarlyReply, REPLY_TIMEOUT, Reply};
+pub use wake::rest;

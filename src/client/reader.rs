@@ -1,25 +1,16 @@
 //! The task that reads: replies to those who wait for them, events to the one who asked for them.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
-use tokio::time::{Instant, MissedTickBehavior};
 
 use super::events::{Event, EventSender};
+use super::pulse::Pulse;
 use super::session::CallError;
 use crate::protocol::session::{Correlation, Envelope, Message, RpcError, ServerInfo};
 use crate::transport::{Frame, FrameReceiver, FrameSender, TransportError};
-
-/// A connection that lives this long is pinged this often. Once pinged, a daemon expects it to go on
-/// (its lease is 45 s).
-const PING_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Without any frame for so long, after two pings, the path is dead.
-const SILENCE_LIMIT: Duration = Duration::from_secs(25);
 
 /// The payload of a reply, not yet read.
 pub(super) type RawReply = Result<Box<RawValue>, CallError>;
@@ -47,60 +38,6 @@ pub(super) struct Reader {
     pub(super) pulse: Arc<Pulse>,
 }
 
-/// What shows whether the other side lives.
-#[derive(Debug)]
-pub(super) struct Pulse {
-    /// The daemon has introduced itself, so that it may be pinged.
-    open: AtomicBool,
-    /// A frame is here that nobody has taken yet: the silence is of our making.
-    busy: AtomicBool,
-    heard: Mutex<Instant>,
-}
-
-impl Default for Pulse {
-    fn default() -> Self {
-        Self {
-            open: AtomicBool::default(),
-            busy: AtomicBool::default(),
-            heard: Mutex::new(Instant::now()),
-        }
-    }
-}
-
-impl Pulse {
-    fn heard(&self) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.busy.store(false, Ordering::Relaxed);
-    }
-
-    /// Returns once nothing was heard for too long.
-    async fn lost(&self) -> TransportError {
-        loop {
-            let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-            let silent = self.open.load(Ordering::Relaxed) && !self.busy.load(Ordering::Relaxed);
-            if silent && heard.elapsed() > SILENCE_LIMIT {
-                return TransportError::Lost(std::io::ErrorKind::TimedOut.into());
-            }
-            tokio::time::sleep(PING_INTERVAL / 2).await;
-        }
-    }
-}
-
-/// Pings for as long as that is possible.
-async fn keep_alive(sender: &Sender, pulse: &Pulse) -> TransportError {
-    let mut tick = tokio::time::interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tick.tick().await;
-        if pulse.open.load(Ordering::Relaxed) {
-            let ping = Frame::Text(r#"{"type":"ping"}"#.to_owned());
-            if let Err(error) = sender.lock().await.send(ping).await {
-                return error;
-            }
-        }
-    }
-}
-
 impl Reader {
     pub(super) async fn run(mut self, mut receiver: Box<dyn FrameReceiver>) {
         let error = Arc::new(self.read(receiver.as_mut()).await);
@@ -125,9 +62,9 @@ impl Reader {
             loop {
                 match receiver.recv().await {
                     Ok(frame) => {
-                        self.pulse.busy.store(true, Ordering::Relaxed);
+                        self.pulse.busy(true);
                         self.take(frame).await;
-                        self.pulse.heard();
+                        self.pulse.busy(false);
                     }
                     Err(error) => return error,
                 }
@@ -137,7 +74,7 @@ impl Reader {
         // two sides that both send much would wait for each other.
         tokio::select! {
             error = reading => error,
-            error = keep_alive(&sender, &pulse) => error,
+            error = pulse.keep_alive(&sender) => error,
             error = pulse.lost() => error,
         }
     }
@@ -197,7 +134,7 @@ impl Reader {
                 && let Some(server) = self.server.take()
             {
                 let _ = server.send(info);
-                self.pulse.open.store(true, Ordering::Relaxed);
+                self.pulse.open();
             }
             return;
         }

@@ -11,10 +11,11 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::task::AbortHandle;
 
 use super::events::{self, Events};
+use super::pulse::Pulse;
 use super::reader::{RawReply, Reader, Sender, Shared, lock};
 use crate::protocol::session::{Notice, Request, RpcError, ServerInfo};
 use crate::protocol::size::json_length;
-use crate::transport::{Closed, Frame, Transport, TransportError};
+use crate::transport::{Closed, Frame, Traffic, Transport, TransportError};
 
 /// How long a reply may take, unless the caller knows better: as long as the official client waits.
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -163,8 +164,9 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// Starts to read from a transport on which the hello is sent or about to be.
-    pub(super) fn new(transport: Transport) -> Self {
+    /// Starts to read from a transport on which the hello is sent or about to be. `traffic` counts the bytes of
+    /// its connection.
+    pub(super) fn new(transport: Transport, traffic: Traffic) -> Self {
         let shared = Arc::<Mutex<Shared>>::default();
         let sender = Arc::new(AsyncMutex::new(transport.sender));
         let (server_tx, server) = oneshot::channel();
@@ -172,7 +174,7 @@ impl Opening {
             sender: Arc::clone(&sender),
             shared: Arc::clone(&shared),
             server: Some(server_tx),
-            pulse: Arc::default(),
+            pulse: Arc::new(Pulse::new(traffic)),
         };
         let reader = tokio::spawn(reader.run(transport.receiver)).abort_handle();
         Self {
@@ -319,7 +321,7 @@ impl DaemonClient {
     }
 
     /// Says goodbye, without waiting for the other side to say it too.
-    pub async fn close(self) {
+    pub async fn close(&self) {
         self.sender
             .lock()
             .await

@@ -175,7 +175,7 @@ impl Context {
                 connecting.await.map_err(|error| sort_out(error, way.guess))
             })
         };
-        let told = self.part.is_alone() && std::io::stderr().is_terminal();
+        let told = resolved.plan.tells && self.part.is_alone() && std::io::stderr().is_terminal();
         let raced = patiently(ways, told, race::race(ways, &take)).await;
         let errors = match raced {
             Ok((index, (daemon, reply))) => {
@@ -207,7 +207,10 @@ impl Context {
             network: plan.between.on_the_way_to(self, &target, way.own)?,
             watch: plan.watch.clone(),
             server_id: plan.server_id.clone(),
-            on_absent: (plan.waits && self.may_wait()).then_some(tell_absence),
+            on_absent: match plan.tells {
+                true => (plan.waits && self.may_wait()).then_some(tell_absence),
+                false => plan.waits.then_some(|_, _| {}),
+            },
             read_only: plan.read_only,
             pipelined: matches!(target, Target::Relay { .. }) && state.pipelines(),
         };
@@ -253,12 +256,17 @@ impl Road {
         daemon: DaemonClient,
         work: impl AsyncFnOnce(&DaemonClient) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        if let (Target::Relay { .. }, Some(version)) = (&self.target, &daemon.server().version) {
-            self.state.saw_version(version);
-        }
+        self.note_version(&daemon);
         let result = work(&daemon).await;
         daemon.close().await;
         result
+    }
+
+    /// Remembers which version the daemon has.
+    pub(super) fn note_version(&self, daemon: &DaemonClient) {
+        if let (Target::Relay { .. }, Some(version)) = (&self.target, &daemon.server().version) {
+            self.state.saw_version(version);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod handover;
 pub mod heartbeat;
 mod isolation;
 pub mod keystore;
+mod lifeline;
 pub mod loops;
 pub mod man;
 mod model;

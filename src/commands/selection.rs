@@ -96,6 +96,8 @@ pub(super) struct Plan {
     pub(super) watch: Stopwatch,
     /// Whether an absent daemon may be waited for.
     pub(super) waits: bool,
+    /// Whether a person is told what is waited for.
+    pub(super) tells: bool,
     /// Whether nothing may be changed there.
     pub(super) read_only: bool,
     /// The id that a daemon must have which does not prove its key.
@@ -209,6 +211,7 @@ impl Context {
             between: self.between(&options.network)?,
             watch: Stopwatch::default(),
             waits: true,
+            tells: true,
             read_only: false,
             server_id,
         })

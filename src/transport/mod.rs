@@ -11,6 +11,7 @@ mod proxy;
 mod ssh;
 mod stopwatch;
 mod tls;
+mod traffic;
 pub mod websocket;
 
 pub use dial::{Address, Dial, DialError, Dialed, Step, dial};
@@ -21,6 +22,7 @@ pub use proxy::{NoProxy, Proxy, ProxyError, ProxyParseError};
 pub use ssh::{SshHost, SshHostError};
 pub use stopwatch::{Lap, Stopwatch};
 pub use tls::TlsSetupError;
+pub use traffic::Traffic;
 
 pub mod memory;
 

@@ -77,6 +77,12 @@ impl Asking {
         first.then(|| self.question()).flatten()
     }
 
+    /// Forgets all requests, those that still wait to be added again, and asked again.
+    pub(super) fn forget(&mut self) {
+        self.waiting.clear();
+        self.questions = None;
+    }
+
     /// Waits for a line, for ever while nothing is asked. Cancelling it loses nothing.
     pub(super) async fn line(&mut self) -> String {
         while !self.waiting.is_empty() && !self.closed {

@@ -1,20 +1,24 @@
 //! `paseo attach`: see what an agent does, as it does it.
 
+use std::collections::HashSet;
+use std::convert::Infallible;
+
 use super::answering::{Asking, Typed};
 use super::attach_text::{AttachText, Text, permission};
 use super::live::Live;
 use super::ls::short_id;
 use super::resolve;
 use super::streaming::{self, Stop};
-use super::timeline::{self, History};
+use super::timeline::{self, History, Shown};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
+use crate::commands::lifeline::Lifeline;
 use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::output::{Format, Stream};
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::{AnswerPermission, PermissionAnswer};
-use crate::protocol::timeline::{AgentStream, Cursor, StreamEvent};
+use crate::protocol::timeline::{AgentStream, StreamEvent};
 
 const DOING: Doing = Doing {
     code: "ATTACH_FAILED",
@@ -36,7 +40,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let json = context.output.format == Format::Json;
     let terminal = context.output.terminal;
     let asks = terminal && !json && !context.is_batch();
-    context.with_daemon_and(&request, async |daemon, reply| {
+    context.with_lifeline_and(&request, async |line, reply| {
         let agent = resolve::found(reply, DOING)?.id;
         let farewell = if json {
             ""
@@ -45,70 +49,89 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         };
         let work = async |stream: &Stream| {
             let attached = Attached {
-                daemon,
                 agent: &agent,
                 stream,
                 text: (!json).then(AttachText::default),
                 asking: asks.then(Asking::start),
+                told: HashSet::new(),
             };
-            attached.run().await
+            attached.run(line).await
         };
         streaming::until_interrupted(Stream::start(&context.output), farewell, work).await
     })
 }
 
 struct Attached<'a> {
-    daemon: &'a DaemonClient,
     agent: &'a str,
     stream: &'a Stream,
     /// `None`: JSON Lines.
     text: Option<AttachText>,
     asking: Option<Asking>,
+    /// Ids of the requests that were shown.
+    told: HashSet<String>,
 }
 
 impl Attached<'_> {
-    async fn run(mut self) -> Result<(), Stop> {
+    async fn run(mut self, line: &mut Lifeline<'_>) -> Result<(), Stop> {
         if self.text.is_some() {
             let id = short_id(self.agent);
             let header = format!("Attaching to agent {id}...\n(Press Ctrl+C to detach)\n\n");
             self.stream.text(&header).await?;
         }
-        let place = self.history().await?;
-        let (mut live, pending) = Live::open(self.daemon, self.agent, place, DOING).await?;
+        let mut shown = Shown::default();
+        if let Err(stop) = self.history(&line.daemon(), &mut shown).await {
+            line.again(stop.error()?).await?;
+        }
+        let mut live = Live::after(shown, self.agent, DOING);
+        loop {
+            let Err(stop) = self.follow(&line.daemon(), &mut live).await;
+            line.again(stop.error()?).await?;
+        }
+    }
+
+    /// Shows what happens until the connection ends.
+    async fn follow(&mut self, daemon: &DaemonClient, live: &mut Live) -> Result<Infallible, Stop> {
+        let pending = live.subscribe(daemon).await?;
+        if let Some(asking) = &mut self.asking {
+            // Some were answered meanwhile; and the answer to one that still waits may have been lost.
+            asking.forget();
+        }
         for request in pending {
-            if self.text.is_some() {
+            if self.text.is_some() && self.told.insert(request.id.clone()) {
                 self.stream.text(&permission(&request)).await?;
             }
             self.ask(request).await?;
         }
         loop {
             tokio::select! {
-                line = line(&mut self.asking) => self.answer(&line).await?,
-                happened = live.next() => self.show(happened?).await?,
+                line = line(&mut self.asking) => self.answer(daemon, &line).await?,
+                happened = live.next(daemon) => self.show(happened?).await?,
             }
         }
     }
 
-    async fn history(&mut self) -> Result<Option<Cursor>, Stop> {
-        let mut history = History::open(self.daemon, self.agent, DOING).await?;
+    async fn history(&mut self, daemon: &DaemonClient, shown: &mut Shown) -> Result<(), Stop> {
+        let mut history = History::open(daemon, self.agent, DOING).await?;
         while let Some(entries) = history.page().await? {
-            let epoch = history
-                .place()
-                .map(|place| place.epoch.clone())
-                .unwrap_or_default();
+            let epoch = history.epoch();
             for entry in entries {
                 self.print(&timeline::as_stream(entry, self.agent, &epoch))
                     .await?;
             }
+            shown.clone_from(history.shown());
         }
-        Ok(history.place().cloned())
+        Ok(())
     }
 
     async fn show(&mut self, happened: AgentStream) -> Result<(), Stop> {
         self.print(&happened).await?;
         match happened.event {
-            StreamEvent::PermissionRequested { request, .. } => self.ask(*request).await,
+            StreamEvent::PermissionRequested { request, .. } => {
+                self.told.insert(request.id.clone());
+                self.ask(*request).await
+            }
             StreamEvent::PermissionResolved { request_id, .. } => {
+                self.told.remove(&request_id);
                 self.next_question(&request_id).await
             }
             _ => Ok(()),
@@ -135,7 +158,7 @@ impl Attached<'_> {
         Ok(())
     }
 
-    async fn answer(&mut self, line: &str) -> Result<(), Stop> {
+    async fn answer(&mut self, daemon: &DaemonClient, line: &str) -> Result<(), Stop> {
         let Some(asking) = &mut self.asking else {
             return Ok(());
         };
@@ -143,19 +166,24 @@ impl Attached<'_> {
             Typed::Nothing => Ok(()),
             Typed::Next(question) => Ok(self.stream.text(&question).await?),
             Typed::Answer(id, answer) => {
-                self.send(&id, answer).await?;
+                self.send(daemon, &id, answer).await?;
                 self.next_question(&id).await
             }
         }
     }
 
-    async fn send(&self, id: &str, answer: PermissionAnswer) -> Result<(), Stop> {
+    async fn send(
+        &self,
+        daemon: &DaemonClient,
+        id: &str,
+        answer: PermissionAnswer,
+    ) -> Result<(), Stop> {
         let request = AnswerPermission {
             agent_id: self.agent.to_owned(),
             response: answer,
         };
         // That it was taken is seen in the stream.
-        let sent = self.daemon.start_as(id, &request).await;
+        let sent = daemon.start_as(id, &request).await;
         sent.map(drop).map_err(|error| DOING.error(error).into())
     }
 

@@ -1,72 +1,101 @@
-//! What an agent does from now on, without loss and without doubling.
+//! What an agent does from now on, without loss and without doubling, over one connection or several.
 //!
 //! Every recorded item has a place: the epoch of its timeline, and a number that grows by one. First the
 //! stream is subscribed, for this agent alone, then everything recorded since the place that is already
-//! known is fetched; live items up to there are dropped, and a hole in the numbers is fetched again.
+//! known is fetched; live items up to there are dropped, and a hole in the numbers is fetched again. So it is after
+//! a lost connection, and once after each time in which nothing came: the last item may be what was lost.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use super::timeline;
+use tokio::time::{Instant, sleep_until};
+
+use super::timeline::{self, Shown};
 use crate::client::{CallError, DaemonClient, Event, Events};
 use crate::commands::failure::Doing;
 use crate::error::{CommandError, Exit, Hop};
+use crate::output;
 use crate::protocol::agents::PermissionRequest;
-use crate::protocol::timeline::{AgentStream, Cursor, SubscribeTimelines, TimelinePage};
+use crate::protocol::timeline::{AgentStream, StreamEvent, SubscribeTimelines, TimelinePage};
 
-/// The stream of one agent.
-pub(super) struct Live<'a> {
-    daemon: &'a DaemonClient,
+/// After so long without an event it is asked once whether one was lost.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Rows that are fetched at once; fewer when that takes too long.
+const PAGE: u64 = 500;
+
+/// The stream of one agent. It belongs to no connection: the functions that need one take it.
+pub(super) struct Live {
     doing: Doing,
     agent_id: String,
-    events: Events,
-    place: Option<Cursor>,
-    /// Whether there are recorded items after `place` that the stream did not bring.
+    events: Option<Events>,
+    shown: Shown,
+    /// Whether there may be recorded items after what is known that the stream did not bring.
     behind: bool,
     /// Fetched, and not yet given out.
     fetched: VecDeque<AgentStream>,
+    /// When to ask, unless something comes before.
+    ask_at: Option<Instant>,
+    page: u64,
 }
 
-impl<'a> Live<'a> {
-    /// Subscribes, and catches up from `place`; `None` is the beginning. Also returns what the agent waits
-    /// for at that time.
-    pub(super) async fn open(
-        daemon: &'a DaemonClient,
-        agent_id: &str,
-        place: Option<Cursor>,
-        doing: Doing,
-    ) -> Result<(Self, Vec<PermissionRequest>), CommandError> {
-        let events = daemon.events();
-        let agent_ids = vec![agent_id.to_owned()];
+impl Live {
+    /// Goes on where something else ended; needs a subscription.
+    pub(super) fn after(shown: Shown, agent_id: &str, doing: Doing) -> Self {
+        Self {
+            doing,
+            agent_id: agent_id.to_owned(),
+            events: None,
+            shown,
+            behind: true,
+            fetched: VecDeque::new(),
+            ask_at: None,
+            page: PAGE,
+        }
+    }
+
+    /// Subscribes on a new connection, and catches up. Returns what the agent waits for at that time.
+    pub(super) async fn subscribe(
+        &mut self,
+        daemon: &DaemonClient,
+    ) -> Result<Vec<PermissionRequest>, CommandError> {
+        if self.events.replace(daemon.events()).is_some() {
+            // Perhaps it was too much for that connection.
+            self.page = (self.page / 2).max(1);
+        }
+        let agent_ids = vec![self.agent_id.clone()];
         match daemon.call(&SubscribeTimelines { agent_ids }).await {
             // An older daemon sends the streams of all agents anyway.
             Err(CallError::Refused(error)) if error.code.as_deref() == Some("unknown_schema") => {}
-            other => drop(other.map_err(|error| doing.error(error))?),
+            other => drop(other.map_err(|error| self.doing.error(error))?),
         }
-        let mut live = Self {
-            daemon,
-            doing,
-            agent_id: agent_id.to_owned(),
-            events,
-            place,
-            behind: true,
-            fetched: VecDeque::new(),
-        };
-        let agent = live.catch_up().await?.agent;
+        let agent = self.catch_up(daemon).await?.agent;
         let pending = agent.map(|agent| agent.pending_permissions);
-        Ok((live, pending.unwrap_or_default()))
+        Ok(pending.unwrap_or_default())
     }
 
     /// Waits for what happens next. Cancelling it loses nothing.
-    pub(super) async fn next(&mut self) -> Result<AgentStream, CommandError> {
+    pub(super) async fn next(
+        &mut self,
+        daemon: &DaemonClient,
+    ) -> Result<AgentStream, CommandError> {
         loop {
             if let Some(fetched) = self.fetched.pop_front() {
                 return Ok(fetched);
             }
             if self.behind {
-                self.catch_up().await?;
+                self.catch_up(daemon).await?;
                 continue;
             }
-            let stream = self.receive().await?;
+            let quiet = self.ask_at;
+            let stream = tokio::select! {
+                stream = self.receive() => stream?,
+                () = at(quiet) => {
+                    self.behind = true;
+                    continue;
+                }
+            };
+            self.ask_at = Some(Instant::now() + QUIET);
             match self.judge(&stream) {
                 Place::None | Place::Next => return Ok(stream),
                 Place::Known => {}
@@ -78,7 +107,11 @@ impl<'a> Live<'a> {
 
     async fn receive(&mut self) -> Result<AgentStream, CommandError> {
         loop {
-            let Some(event) = self.events.recv().await else {
+            let event = match &mut self.events {
+                Some(events) => events.recv().await,
+                None => None,
+            };
+            let Some(event) = event else {
                 return Err(CommandError::new(
                     "CONNECTION_LOST",
                     Exit::DaemonOffline,
@@ -103,43 +136,78 @@ impl<'a> Live<'a> {
 
     /// Says how an event follows on what is known, and takes note of it.
     fn judge(&mut self, stream: &AgentStream) -> Place {
-        let (Some(epoch), Some(seq)) = (&stream.epoch, stream.seq) else {
+        let (Some(epoch), Some(seq), StreamEvent::Timeline { item, .. }) =
+            (&stream.epoch, stream.seq, &stream.event)
+        else {
             return Place::None;
         };
-        let place = match &self.place {
-            Some(place) if place.epoch == *epoch && seq <= place.seq => return Place::Known,
-            Some(place) if place.epoch == *epoch && seq > place.seq + 1 => return Place::Hole,
+        match &self.shown.cursor {
+            Some(known) if known.epoch == *epoch && seq <= known.seq => return Place::Known,
+            Some(known) if known.epoch == *epoch && seq > known.seq + 1 => return Place::Hole,
             // In a new epoch the history was loaded and numbered afresh: it was shown already.
-            _ => Cursor {
-                epoch: epoch.clone(),
-                seq,
-            },
-        };
-        self.place = Some(place);
+            _ => {}
+        }
+        self.shown.saw(epoch, seq, &stream.timestamp, item);
         Place::Next
     }
 
     /// Fetches a page of what was recorded since the known place.
-    async fn catch_up(&mut self) -> Result<TimelinePage, CommandError> {
-        let place = self.place.clone();
-        let mut page =
-            timeline::recorded_after(self.daemon, &self.agent_id, place, self.doing).await?;
-        let known = self.place.as_ref().map_or(0, |place| place.seq);
-        // The timeline was replaced: its history was shown already, under other numbers.
-        let replaced = page.reset && self.place.is_some();
+    async fn catch_up(&mut self, daemon: &DaemonClient) -> Result<TimelinePage, CommandError> {
+        let (agent_id, doing) = (&self.agent_id, self.doing);
+        let after = self.shown.cursor.clone();
+        let mut page = timeline::recorded_after(daemon, agent_id, after, self.page, doing).await?;
+        let known = match &self.shown.cursor {
+            Some(known) if page.reset && known.epoch != page.epoch => {
+                return self.replaced(daemon, page).await;
+            }
+            known => known.as_ref().map_or(0, |known| known.seq),
+        };
         for entry in std::mem::take(&mut page.entries) {
-            if !replaced && entry.seq_end > known {
+            if entry.seq_end > known && !self.shown.was_ahead(&entry) {
+                let shown = &mut self.shown;
+                shown.saw(&page.epoch, entry.seq_end, &entry.timestamp, &entry.item);
                 let stream = timeline::as_stream(entry, &self.agent_id, &page.epoch);
                 self.fetched.push_back(stream);
             }
         }
-        let end = page.end_cursor.clone();
-        let moved = end.as_ref().is_some_and(|end| replaced || end.seq > known);
-        if moved {
-            self.place = end;
+        let end = page.end_cursor.clone().filter(|end| end.seq > known);
+        self.behind = page.has_newer && end.is_some();
+        if end.is_some() {
+            self.shown.cursor = end;
         }
-        self.behind = page.has_newer && moved && !replaced;
+        self.ask_at = None;
         Ok(page)
+    }
+
+    /// The daemon numbers the timeline afresh, because it was started again or the agent was loaded again. Goes
+    /// on behind the last item when it has its old number; else what happened meanwhile cannot be told from what was
+    /// shown.
+    async fn replaced(
+        &mut self,
+        daemon: &DaemonClient,
+        page: TimelinePage,
+    ) -> Result<TimelinePage, CommandError> {
+        let (agent_id, doing) = (&self.agent_id, self.doing);
+        let resumed = self
+            .shown
+            .find(daemon, agent_id, &page.epoch, doing)
+            .await?;
+        self.behind = resumed.is_some();
+        if resumed.is_none() && page.window.max_seq > 0 {
+            output::note(
+                "the daemon has loaded the timeline afresh; what happened meanwhile may be missing: see paseo logs",
+            );
+        }
+        self.shown.cursor = resumed.or(page.end_cursor.clone());
+        Ok(page)
+    }
+}
+
+/// Waits until then, or for ever.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,18 +1,21 @@
 //! `paseo logs`: what an agent said and did.
 
+use std::convert::Infallible;
+
 use super::filter::Filter;
 use super::live::Live;
 use super::log_text::LogText;
 use super::streaming::{self, Stop};
-use super::timeline::{self, History};
+use super::timeline::{self, History, Tail};
 use super::{resolve, transcript};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
+use crate::commands::lifeline::Lifeline;
 use crate::commands::{CommandResult, Context, Form, Reference};
 use crate::complete;
 use crate::error::CommandError;
 use crate::output::{Format, Stream};
-use crate::protocol::timeline::{Cursor, StreamEvent, TimelineItem};
+use crate::protocol::timeline::{StreamEvent, TimelineItem};
 
 const DOING: Doing = Doing {
     code: "LOGS_FAILED",
@@ -65,27 +68,27 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let tail = args.tail.as_deref().map(count).transpose()?;
     let filter = args.filter.as_deref().map(Filter::from);
     let json = context.output.format == Format::Json;
-    context.with_daemon_and(&request, async |daemon, reply| {
+    context.with_lifeline_and(&request, async |line, reply| {
         let agent = resolve::found(reply, DOING)?.id;
         let logs = Logs {
-            daemon,
             agent: &agent,
             filter,
             json,
         };
+        let daemon = line.daemon();
         let stream = Stream::start(&context.output);
         match (args.follow, tail) {
             (true, tail) => {
                 let count = tail.unwrap_or(FOLLOWED);
-                let work = async |stream: &Stream| logs.follow(stream, count).await;
+                let work = async |stream: &Stream| logs.follow(line, stream, count).await;
                 streaming::until_interrupted(stream, "", work).await
             }
             (false, Some(count)) => {
-                let work = async |stream: &Stream| logs.last(stream, count).await;
+                let work = async |stream: &Stream| logs.last(&daemon, stream, count).await;
                 streaming::to_the_end(stream, work).await
             }
             (false, None) => {
-                let work = async |stream: &Stream| logs.all(stream).await;
+                let work = async |stream: &Stream| logs.all(&daemon, stream).await;
                 streaming::to_the_end(stream, work).await
             }
         }
@@ -105,7 +108,6 @@ fn count(text: &str) -> Result<usize, CommandError> {
 }
 
 struct Logs<'a> {
-    daemon: &'a DaemonClient,
     agent: &'a str,
     filter: Option<Filter>,
     json: bool,
@@ -119,18 +121,15 @@ impl Logs<'_> {
     }
 
     /// Prints everything, a page at a time.
-    async fn all(&self, stream: &Stream) -> Result<(), Stop> {
-        let mut history = History::open(self.daemon, self.agent, DOING).await?;
+    async fn all(&self, daemon: &DaemonClient, stream: &Stream) -> Result<(), Stop> {
+        let mut history = History::open(daemon, self.agent, DOING).await?;
         let mut printed = Printed::default();
         // The last message of a page may go on upon the next one.
         let mut open: Option<TimelineItem> = None;
         while let Some(mut entries) = history.page().await? {
             entries.retain(|entry| self.keeps(&entry.item));
             if self.json {
-                let epoch = history
-                    .place()
-                    .map(|place| place.epoch.clone())
-                    .unwrap_or_default();
+                let epoch = history.epoch();
                 for entry in entries {
                     let line = timeline::as_stream(entry, self.agent, &epoch);
                     stream.json_line(&line).await?;
@@ -150,41 +149,53 @@ impl Logs<'_> {
     }
 
     /// Prints the last entries, or that there are none.
-    async fn last(&self, stream: &Stream, count: usize) -> Result<(), Stop> {
-        let (_, anything) = self.end(stream, count).await?;
+    async fn last(&self, daemon: &DaemonClient, stream: &Stream, count: usize) -> Result<(), Stop> {
+        let tail = self.tail(daemon, count).await?;
+        let anything = self.end(stream, tail, count).await?;
         if !anything && count > 0 && !self.json {
             stream.text(NOTHING).await?;
         }
         Ok(())
     }
 
-    /// Prints the last entries; returns where they end, and whether there was anything to print.
-    async fn end(&self, stream: &Stream, count: usize) -> Result<(Option<Cursor>, bool), Stop> {
+    async fn tail(&self, daemon: &DaemonClient, count: usize) -> Result<Tail, CommandError> {
         let keep = |item: &TimelineItem| self.keeps(item);
-        let tail = timeline::tail(self.daemon, self.agent, count, keep, DOING).await?;
+        timeline::tail(daemon, self.agent, count, keep, DOING).await
+    }
+
+    /// Prints the last of some entries; returns whether there was anything to print.
+    async fn end(&self, stream: &Stream, tail: Tail, count: usize) -> Result<bool, Stop> {
         if self.json {
-            let epoch = tail
-                .place
-                .as_ref()
-                .map(|place| place.epoch.clone())
-                .unwrap_or_default();
+            let epoch = tail.shown.epoch();
             let skipped = tail.entries.len().saturating_sub(count);
             for entry in tail.entries.into_iter().skip(skipped) {
                 let line = timeline::as_stream(entry, self.agent, &epoch);
                 stream.json_line(&line).await?;
             }
-            return Ok((tail.place, true));
+            return Ok(true);
         }
         let items = transcript::merge(tail.entries.into_iter().map(|entry| entry.item));
         let last = &items[items.len().saturating_sub(count)..];
         let mut printed = Printed::default();
         printed.print(stream, last).await?;
-        Ok((tail.place, printed.anything))
+        Ok(printed.anything)
     }
 
-    /// Prints the last entries, and then what happens.
-    async fn follow(&self, stream: &Stream, count: usize) -> Result<(), Stop> {
-        let (place, _) = self.end(stream, count).await?;
+    /// Prints the last entries, and then what happens, over as many connections as it takes.
+    async fn follow(
+        &self,
+        line: &mut Lifeline<'_>,
+        stream: &Stream,
+        count: usize,
+    ) -> Result<(), Stop> {
+        let tail = loop {
+            match self.tail(&line.daemon(), count).await {
+                Ok(tail) => break tail,
+                Err(error) => line.again(error).await?,
+            }
+        };
+        let shown = tail.shown.clone();
+        self.end(stream, tail, count).await?;
         if !self.json {
             let shown = match count {
                 0 => "no history".to_owned(),
@@ -194,10 +205,26 @@ impl Logs<'_> {
             let header = format!("\n--- Following logs ({shown}; Ctrl+C to stop) ---\n\n");
             stream.text(&header).await?;
         }
-        let (mut live, _) = Live::open(self.daemon, self.agent, place, DOING).await?;
+        let mut live = Live::after(shown, self.agent, DOING);
         let mut text = LogText::default();
         loop {
-            let happened = live.next().await?;
+            let daemon = line.daemon();
+            let Err(stop) = self.live(&daemon, &mut live, stream, &mut text).await;
+            line.again(stop.error()?).await?;
+        }
+    }
+
+    /// Prints what happens until the connection ends.
+    async fn live(
+        &self,
+        daemon: &DaemonClient,
+        live: &mut Live,
+        stream: &Stream,
+        text: &mut LogText,
+    ) -> Result<Infallible, Stop> {
+        live.subscribe(daemon).await?;
+        loop {
+            let happened = live.next(daemon).await?;
             match &happened.event {
                 StreamEvent::Timeline { item, .. } if !self.keeps(item) => {}
                 _ if self.json => stream.json_line(&happened).await?,

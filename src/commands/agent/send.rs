@@ -1,16 +1,15 @@
 //! `paseo send`: another prompt for an agent.
 
-use std::pin::pin;
 use std::time::Duration;
 
 use super::outcome::{self, Told};
-use super::{images, resolve, watching};
-use crate::client::DaemonClient;
+use super::wait::Wait;
+use super::{images, resolve};
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::error::{CommandError, Exit};
-use crate::protocol::lifecycle::{Image, SendMessage, WaitForFinish, WaitStatus, Waited};
+use crate::protocol::lifecycle::{Image, SendMessage, WaitStatus};
 
 const DOING: Doing = Doing {
     code: "SEND_FAILED",
@@ -19,9 +18,6 @@ const DOING: Doing = Doing {
 
 /// How long the official CLI waits.
 const WAIT: Duration = Duration::from_secs(600);
-
-/// What the reply may take beyond the wait itself.
-const MARGIN: Duration = Duration::from_secs(5);
 
 /// Arguments of `paseo send`
 #[derive(Debug, clap::Args)]
@@ -99,17 +95,21 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         active_turn_behavior: None,
         images: args.images()?,
     };
-    let waited = context.with_daemon(async |daemon| {
-        let reply = daemon.call(&request).await.map_err(|e| DOING.error(e))?;
+    let waited = context.with_lifeline(async |line| {
+        let reply = line.daemon().call(&request).await;
+        let reply = reply.map_err(|error| DOING.error(error))?;
         let agent_id = resolve::accepted(reply, DOING)?.agent_id;
-        match args.no_wait {
-            true => Ok(None),
-            false => {
-                let waiting = pin!(wait(daemon, agent_id.clone()));
-                let waited = watching::until(context, daemon, &agent_id, waiting).await?;
-                Ok(Some((agent_id, waited)))
-            }
+        if args.no_wait {
+            return Ok(None);
         }
+        let wait = Wait {
+            agent_id: &agent_id,
+            watched: Some(&agent_id),
+            timeout: Some(WAIT),
+            doing: DOING,
+        };
+        let waited = wait.run(context, line).await?;
+        Ok(Some((agent_id, waited)))
     })?;
     let Some((agent_id, waited)) = waited else {
         return Ok(Told {
@@ -138,13 +138,4 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         message,
     }
     .with(outcome::exit(&waited)))
-}
-
-async fn wait(daemon: &DaemonClient, agent_id: String) -> Result<Waited, CommandError> {
-    let request = WaitForFinish {
-        agent_id,
-        timeout_ms: Some(WAIT.as_millis() as u64),
-    };
-    let reply = daemon.call_within(&request, Some(WAIT + MARGIN)).await;
-    reply.map_err(|error| DOING.error(error))
 }

@@ -12,6 +12,16 @@ pub(in crate::commands) enum Stop {
     Failed(CommandError),
 }
 
+impl Stop {
+    /// Returns the error, unless it stopped for another reason.
+    pub(super) fn error(self) -> Result<CommandError, Self> {
+        match self {
+            Self::Failed(error) => Ok(error),
+            Self::ReaderGone => Err(self),
+        }
+    }
+}
+
 impl From<ReaderGone> for Stop {
     fn from(_: ReaderGone) -> Self {
         Self::ReaderGone

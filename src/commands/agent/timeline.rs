@@ -1,6 +1,7 @@
 //! A timeline of any length, page by page, so that memory is bounded and no frame is too large.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::transcript;
 use crate::client::{DaemonClient, REPLY_TIMEOUT, Reply};
@@ -21,6 +22,9 @@ const PIECES: u64 = 5;
 /// Entries of the largest page.
 const LARGEST_PAGE: u64 = 20_000;
 
+/// How long a page of rows may take: a request that was lost is asked again soon.
+const ROWS_LIMIT: Duration = Duration::from_secs(20);
+
 /// What a page should weigh, in bytes; a frame may have 32 MiB.
 const PAGE_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -30,8 +34,8 @@ pub(super) struct History<'a> {
     doing: Doing,
     agent_id: &'a str,
     next: Option<Reply<FetchTimeline>>,
-    /// The last item that was read, and the newest one known at that time.
-    place: Option<Cursor>,
+    /// What was read, and the newest item known at that time.
+    shown: Shown,
     newest: u64,
     limit: u64,
 }
@@ -48,7 +52,7 @@ impl<'a> History<'a> {
             doing,
             agent_id,
             next: None,
-            place: None,
+            shown: Shown::default(),
             newest: 0,
             limit: FIRST_PAGE,
         };
@@ -63,7 +67,7 @@ impl<'a> History<'a> {
         };
         let reply = reply.wait(Some(REPLY_TIMEOUT)).await;
         let page = checked(reply.map_err(|error| self.doing.error(error))?, self.doing)?;
-        if page.reset && self.place.is_some() {
+        if page.reset && self.shown.cursor.is_some() {
             return Err(CommandError::new(
                 self.doing.code,
                 Exit::Failed,
@@ -73,31 +77,36 @@ impl<'a> History<'a> {
             .retryable());
         }
         let (before, newest) = (
-            self.place.as_ref().map_or(0, |place| place.seq),
+            self.shown.cursor.as_ref().map_or(0, |place| place.seq),
             self.newest,
         );
         self.newest = page.window.max_seq;
         let more = page.has_newer && page.end_cursor.as_ref().is_some_and(|end| end.seq > before);
-        self.place = page.end_cursor.or(self.place.take());
         self.limit = next_limit(&page.entries);
+        let mut entries = page.entries;
+        entries.retain(|entry| is_new(entry, before, newest));
+        self.shown.read(&entries, page.end_cursor);
         if more {
             self.ask().await?;
         }
-        let mut entries = page.entries;
-        entries.retain(|entry| is_new(entry, before, newest));
         Ok(Some(entries))
     }
 
-    /// Returns the last item that was read.
-    pub(super) fn place(&self) -> Option<&Cursor> {
-        self.place.as_ref()
+    /// Returns what was read.
+    pub(super) fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
+    /// Returns the epoch of what was read.
+    pub(super) fn epoch(&self) -> String {
+        self.shown.epoch()
     }
 
     async fn ask(&mut self) -> Result<(), CommandError> {
         let request = FetchTimeline {
             agent_id: self.agent_id.to_owned(),
             direction: Some(Direction::After),
-            cursor: self.place.clone(),
+            cursor: self.shown.cursor.clone(),
             limit: Some(self.limit),
             projection: None,
         };
@@ -124,12 +133,106 @@ fn next_limit(entries: &[TimelineEntry]) -> u64 {
     fitting.clamp(10, LARGEST_PAGE)
 }
 
+/// How far a timeline was shown.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Shown {
+    /// The last item, as the daemon numbers it; `None` at the beginning.
+    pub(super) cursor: Option<Cursor>,
+    /// What and when it was.
+    last: Option<(String, TimelineItem)>,
+    /// Tool calls that stand before the cursor, and were shown as they were behind it: up to which item.
+    ahead: Vec<(String, u64)>,
+}
+
+impl Shown {
+    /// Takes note of an item.
+    pub(super) fn saw(&mut self, epoch: &str, seq: u64, timestamp: &str, item: &TimelineItem) {
+        self.cursor = Some(Cursor {
+            epoch: epoch.to_owned(),
+            seq,
+        });
+        self.last = Some((timestamp.to_owned(), item.clone()));
+        self.ahead.retain(|(_, until)| *until > seq);
+    }
+
+    /// Returns the epoch of the last item; empty at the beginning.
+    pub(super) fn epoch(&self) -> String {
+        let cursor = self.cursor.as_ref();
+        cursor
+            .map(|cursor| cursor.epoch.clone())
+            .unwrap_or_default()
+    }
+
+    /// Takes note of entries, which may be folded, and where they end.
+    fn read(&mut self, entries: &[TimelineEntry], end: Option<Cursor>) {
+        self.cursor = end.or(self.cursor.take());
+        let seq = self.cursor.as_ref().map_or(0, |end| end.seq);
+        if let Some(last) = entries.iter().rfind(|entry| entry.seq_end == seq) {
+            self.last = Some((last.timestamp.clone(), last.item.clone()));
+        }
+        for entry in entries.iter().filter(|entry| entry.seq_end > seq) {
+            if let TimelineItem::ToolCall(call) = &entry.item {
+                self.ahead.push((call.call_id.clone(), entry.seq_end));
+            }
+        }
+    }
+
+    /// Returns whether a row is a state of a tool call that was shown in a later one.
+    pub(super) fn was_ahead(&self, row: &TimelineEntry) -> bool {
+        let TimelineItem::ToolCall(call) = &row.item else {
+            return false;
+        };
+        let mut ahead = self.ahead.iter();
+        ahead.any(|(id, until)| *id == call.call_id && row.seq_end <= *until)
+    }
+
+    /// Returns the last item's place in a timeline that was numbered afresh, if it has kept its number.
+    pub(super) async fn find(
+        &self,
+        daemon: &DaemonClient,
+        agent_id: &str,
+        epoch: &str,
+        doing: Doing,
+    ) -> Result<Option<Cursor>, CommandError> {
+        let (Some(cursor), Some(last)) = (&self.cursor, &self.last) else {
+            return Ok(None);
+        };
+        let at = |seq| Cursor {
+            epoch: epoch.to_owned(),
+            seq,
+        };
+        let before = Some(at(cursor.seq.saturating_sub(1)));
+        let page = recorded_after(daemon, agent_id, before, 1, doing).await?;
+        let same = !page.reset
+            && page.entries.first().is_some_and(|row| {
+                row.seq_end == cursor.seq && is_end_of(&row.item, &row.timestamp, last)
+            });
+        Ok(same.then(|| at(cursor.seq)))
+    }
+}
+
+/// Returns whether a row is what was shown, or the last piece of a message that was shown folded.
+fn is_end_of(row: &TimelineItem, at: &str, (shown_at, shown): &(String, TimelineItem)) -> bool {
+    use TimelineItem::{AssistantMessage, Reasoning, ToolCall};
+    match (row, shown) {
+        (AssistantMessage { text, .. }, AssistantMessage { text: whole, .. })
+        | (Reasoning { text }, Reasoning { text: whole })
+            if text.len() < whole.len() =>
+        {
+            !text.is_empty() && whole.ends_with(text)
+        }
+        // Of a folded call the time is that of its first state.
+        (ToolCall(_), ToolCall(_)) => row == shown,
+        _ => row == shown && at == shown_at,
+    }
+}
+
 /// The end of a timeline, and where it ends.
 pub(super) struct Tail {
     /// At least as many entries as were asked for, if there are so many.
     pub(super) entries: VecDeque<TimelineEntry>,
     /// The last item.
-    pub(super) place: Option<Cursor>,
+    pub(super) shown: Shown,
 }
 
 /// Reads back from the end until `count` folded items are there that `keep` lets through.
@@ -141,7 +244,7 @@ pub(super) async fn tail(
     doing: Doing,
 ) -> Result<Tail, CommandError> {
     let mut entries = VecDeque::new();
-    let mut place = None;
+    let mut shown = Shown::default();
     let mut request = FetchTimeline {
         agent_id: agent_id.to_owned(),
         direction: Some(Direction::Tail),
@@ -151,7 +254,9 @@ pub(super) async fn tail(
     loop {
         let reply = daemon.call(&request).await;
         let page = checked(reply.map_err(|error| doing.error(error))?, doing)?;
-        place = place.or(page.end_cursor.clone());
+        if shown.cursor.is_none() {
+            shown.read(&page.entries, page.end_cursor);
+        }
         let kept = page.entries.into_iter().filter(|entry| keep(&entry.item));
         for entry in kept.collect::<Vec<_>>().into_iter().rev() {
             entries.push_front(entry);
@@ -162,7 +267,7 @@ pub(super) async fn tail(
         let enough = transcript::merge(items).len() > count;
         let older = page.start_cursor.filter(|_| page.has_older && !enough);
         if older.is_none() || older == request.cursor {
-            return Ok(Tail { entries, place });
+            return Ok(Tail { entries, shown });
         }
         request.direction = Some(Direction::Before);
         request.cursor = older;
@@ -175,16 +280,17 @@ pub(super) async fn recorded_after(
     daemon: &DaemonClient,
     agent_id: &str,
     place: Option<Cursor>,
+    limit: u64,
     doing: Doing,
 ) -> Result<TimelinePage, CommandError> {
     let request = FetchTimeline {
         agent_id: agent_id.to_owned(),
         direction: Some(Direction::After),
         cursor: place,
-        limit: Some(FIRST_PAGE),
+        limit: Some(limit),
         projection: Some(Projection::Canonical),
     };
-    let reply = daemon.call(&request).await;
+    let reply = daemon.call_within(&request, Some(ROWS_LIMIT)).await;
     checked(reply.map_err(|error| doing.error(error))?, doing)
 }
 

@@ -3,10 +3,13 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::outcome::{self, Told};
 use super::{resolve, timeline, transcript, watching};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
+use crate::commands::lifeline::Lifeline;
 use crate::commands::{CommandResult, Context, Form, Reference, duration};
 use crate::complete;
 use crate::error::CommandError;
@@ -61,15 +64,18 @@ impl Args {
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let id = resolve::named(context.subject(&args.ids))?.agent_id;
     let timeout = limit(args.timeout.as_deref(), "Invalid timeout value")?;
-    let (waited, activity) = context.with_daemon(async |daemon| {
+    let (waited, activity) = context.with_lifeline(async |line| {
         // The stream is asked for by the full id, which this one may be the beginning of.
-        let waiting = pin!(until_finished(daemon, id.clone(), timeout));
-        let waited = match full(context, daemon, &id).await {
-            Some(id) => watching::until(context, daemon, &id, waiting).await?,
-            None => waiting.await?,
+        let watched = full(context, &line.daemon(), &id).await;
+        let wait = Wait {
+            agent_id: &id,
+            watched: watched.as_deref(),
+            timeout,
+            doing: DOING,
         };
+        let waited = wait.run(context, line).await?;
         let activity = match waited.status {
-            WaitStatus::Idle | WaitStatus::Timeout => recent(daemon, &waited).await,
+            WaitStatus::Idle | WaitStatus::Timeout => recent(&line.daemon(), &waited).await,
             WaitStatus::Error | WaitStatus::Permission => None,
         };
         Ok((waited, activity))
@@ -109,19 +115,58 @@ pub(super) fn limit(text: Option<&str>, what: &str) -> Result<Option<Duration>, 
     }
 }
 
-/// Waits for an agent, for ever without a limit.
-pub(super) async fn until_finished(
-    daemon: &DaemonClient,
-    agent_id: String,
-    timeout: Option<Duration>,
-) -> Result<Waited, CommandError> {
-    let request = WaitForFinish {
-        agent_id,
-        timeout_ms: timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
-    };
-    let limit = timeout.map(|timeout| timeout.saturating_add(MARGIN));
-    let reply = daemon.call_within(&request, limit).await;
-    reply.map_err(|error| DOING.error(error))
+/// A wait for an agent to be no longer running.
+pub(super) struct Wait<'a> {
+    /// Which agent.
+    pub(super) agent_id: &'a str,
+    /// Its full id, when it may be shown meanwhile what it does.
+    pub(super) watched: Option<&'a str>,
+    /// For how long; `None` is for ever.
+    pub(super) timeout: Option<Duration>,
+    /// What the command is doing.
+    pub(super) doing: Doing,
+}
+
+impl Wait<'_> {
+    /// Waits, and goes on over a new connection when the old one is lost: asking changes nothing.
+    pub(super) async fn run(
+        &self,
+        context: &Context,
+        line: &mut Lifeline<'_>,
+    ) -> Result<Waited, CommandError> {
+        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            let daemon = line.daemon();
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let waiting = pin!(self.over(&daemon, left));
+            let waited = match self.watched {
+                Some(id) => watching::until(context, &daemon, id, waiting).await,
+                None => waiting.await,
+            };
+            match waited {
+                Err(error) if deadline.is_none_or(|deadline| Instant::now() < deadline) => {
+                    line.again(error).await?;
+                }
+                waited => return waited,
+            }
+        }
+    }
+
+    /// Waits on one connection.
+    async fn over(
+        &self,
+        daemon: &DaemonClient,
+        timeout: Option<Duration>,
+    ) -> Result<Waited, CommandError> {
+        let millis = |timeout: Duration| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        let request = WaitForFinish {
+            agent_id: self.agent_id.to_owned(),
+            timeout_ms: timeout.map(millis),
+        };
+        let limit = timeout.map(|timeout| timeout.saturating_add(MARGIN));
+        let reply = daemon.call_within(&request, limit).await;
+        reply.map_err(|error| self.doing.error(error))
+    }
 }
 
 fn words(waited: &Waited, timeout: Option<Duration>, id: &str) -> (&'static str, String) {

@@ -38,10 +38,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let mut attached = None;
     let end = context
-        .with_daemon_and(&ListTerminals::default(), async |daemon, reply| {
+        .with_lifeline_and(&ListTerminals::default(), async |line, reply| {
             let terminal = resolve::pick(&reply.terminals, args.terminal_id.on(context))?;
             attached = Some(terminal.id.clone());
-            session::run(daemon, &terminal.id, settings).await
+            session::run(line, &terminal.id, settings).await
         })
         .map_err(failure::of("TERMINAL_ATTACH_FAILED"));
     finish(context, attached.as_deref().unwrap_or_default(), end)

@@ -30,10 +30,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         last_words: "exit\n",
     };
     let mut started = None;
-    let end = context.with_daemon(async |daemon| {
-        let terminal = create::start(daemon, &cwd, args.name.clone(), session::size()).await?;
+    let end = context.with_lifeline(async |line| {
+        let terminal =
+            create::start(&line.daemon(), &cwd, args.name.clone(), session::size()).await?;
         let id = &*started.insert(terminal.id);
-        session::run(daemon, id, settings).await
+        session::run(line, id, settings).await
     });
     attach::finish(context, started.as_deref().unwrap_or_default(), end)
 }

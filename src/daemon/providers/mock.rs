@@ -11,6 +11,7 @@
 //! | `plan` | asks whether a plan is good |
 //! | `emit N` | says N pieces |
 //! | `items N` | makes N items that do not fold: a long timeline |
+//! | `every N` | takes N milliseconds for each piece and item from here on |
 //! | `modes` | has a further mode, `late`, and is in it |
 //! | `wait` | waits until it is stopped |
 //! | `fail` | fails |
@@ -19,6 +20,7 @@
 //! At the end it says `Done.`
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -145,6 +147,7 @@ struct Script<'a> {
 impl Script<'_> {
     async fn run(&self, prompt: &str) -> Result<Outcome, Stopped> {
         let mut words = prompt.split_whitespace().peekable();
+        let mut pace = Duration::ZERO;
         while let Some(word) = words.next() {
             let number = words.peek().and_then(|word| word.parse::<usize>().ok());
             let count = number.unwrap_or(1).min(MAX_COUNT);
@@ -161,14 +164,17 @@ impl Script<'_> {
                 "emit" => {
                     for piece in 1..=count {
                         self.say(&format!("piece {piece} ")).await?;
+                        rest(pace).await;
                     }
                 }
                 "items" => {
                     for item in 1..=count {
                         let message = format!("{}-{item}", self.message);
                         self.feed.say(&format!("item {item}"), &message).await?;
+                        rest(pace).await;
                     }
                 }
+                "every" => pace = Duration::from_millis(count as u64),
                 "modes" => {
                     let modes = vec![mode("ask", "Ask before tools"), mode("late", "Came later")];
                     let current = Some("late".to_owned());
@@ -327,6 +333,12 @@ impl Script<'_> {
             actions: None,
             other: Default::default(),
         }
+    }
+}
+
+async fn rest(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
     }
 }
 

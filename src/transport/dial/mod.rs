@@ -20,12 +20,18 @@ use super::network::Network;
 use super::proxy::Proxy;
 use super::ssh::{self, SshHost};
 use super::stopwatch::Stopwatch;
-use super::{Presence, Transport, tls};
+use super::{Presence, Traffic, Transport, tls};
 use crate::protocol::relay::Endpoint;
 use crate::secret::Secret;
 
 /// How long ssh may take to say why, once its connection has ended.
 const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// How long a TCP connection may be quiet before the system probes it.
+const QUIET: Duration = Duration::from_secs(10);
+/// … and how it probes: a path that does not answer for another ten seconds is dead.
+const BETWEEN_PROBES: Duration = Duration::from_secs(5);
+const PROBES: u32 = 2;
 
 /// What to dial.
 #[derive(Debug, Clone)]
@@ -77,6 +83,8 @@ pub struct Dialed {
     pub transport: Transport,
     /// Whether a relay says that the daemon is there; `None` when it does not say.
     pub presence: Option<Presence>,
+    /// The bytes of the connection.
+    pub traffic: Traffic,
 }
 
 /// Bytes both ways, whatever carries them.
@@ -180,6 +188,7 @@ impl Attempt<'_> {
         tracing::info!(address = %endpoint, "connected");
         // Frames are small and answered at once: waiting to fill a packet only adds latency.
         stream.set_nodelay(true).map_err(refused)?;
+        keep_alive(&stream).map_err(refused)?;
         Ok(Box::new(stream))
     }
 
@@ -234,6 +243,22 @@ impl Attempt<'_> {
             other => other,
         }
     }
+}
+
+/// Lets the system notice a dead path, also where frames of others pass through that nobody here may ping.
+#[cfg(unix)]
+fn keep_alive(stream: &TcpStream) -> std::io::Result<()> {
+    use rustix::net::sockopt;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, QUIET)?;
+    sockopt::set_tcp_keepintvl(stream, BETWEEN_PROBES)?;
+    sockopt::set_tcp_keepcnt(stream, PROBES)?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn keep_alive(_: &TcpStream) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {

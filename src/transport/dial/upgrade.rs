@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::http::{StatusCode, header};
 use super::{Address, Attempt, DialError, Dialed, Step, Stream};
 use crate::protocol::relay::Endpoint;
 use crate::transport::greeting::presence;
+use crate::transport::traffic::Metered;
 use crate::transport::{Presence, websocket};
 
 impl Attempt<'_> {
@@ -17,6 +18,7 @@ impl Attempt<'_> {
         host: &Endpoint,
     ) -> Result<Dialed, DialError> {
         let request = self.request(host)?;
+        let (stream, traffic) = Metered::new(stream);
         let upgrade = client_async_with_config(request, stream, Some(websocket::config()));
         let failed = |error| self.upgrade_failed(error);
         let (stream, response) = self.within(Step::Upgrade, upgrade, failed).await?;
@@ -26,6 +28,7 @@ impl Attempt<'_> {
         Ok(Dialed {
             transport: websocket::told_by(stream, teller),
             presence,
+            traffic,
         })
     }
 

@@ -5,15 +5,14 @@ mod schema;
 mod structured;
 mod workspace;
 
-use std::pin::pin;
-
 use plan::Plan;
 
 use super::outcome::{self, paseo};
-use super::{started, wait, watching};
+use super::started;
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::isolation::WorktreeFlags;
+use crate::commands::lifeline::Lifeline;
 use crate::commands::{CommandResult, Context, Outcome};
 use crate::complete;
 use crate::error::{CommandError, Exit};
@@ -112,12 +111,13 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     if plan.schema.is_some() {
         return structured::run(context, plan);
     }
-    let ended = context.with_daemon(async |daemon| {
-        let request = plan.request_in(daemon).await?;
-        let agent = create(daemon, &request).await?;
+    let ended = context.with_lifeline(async |line| {
+        let daemon = line.daemon();
+        let request = plan.request_in(&daemon).await?;
+        let agent = create(&daemon, &request).await?;
         match plan.background {
             true => Ok(Ended::Background(agent)),
-            false => follow(context, daemon, agent, &plan).await,
+            false => follow(context, line, agent, &plan).await,
         }
     })?;
     Ok(match ended {
@@ -171,20 +171,17 @@ async fn create(
 
 async fn follow(
     context: &Context,
-    daemon: &DaemonClient,
+    line: &mut Lifeline<'_>,
     agent: AgentSnapshot,
     plan: &Plan,
 ) -> Result<Ended, CommandError> {
-    let waiting = pin!(wait::until_finished(
-        daemon,
-        agent.id.clone(),
-        plan.wait_limit
-    ));
+    let wait = plan.wait(&agent.id);
     tokio::select! {
         biased;
         _ = tokio::signal::ctrl_c() => Ok(Ended::Detached(agent)),
-        waited = watching::until(context, daemon, &agent.id, waiting) => {
-            Ok(Ended::Waited(agent, Box::new(waited?)))
+        waited = wait.run(context, line) => {
+            let waited = Box::new(waited?);
+            Ok(Ended::Waited(agent, waited))
         }
     }
 }

@@ -7,7 +7,8 @@ use super::structured;
 use super::workspace::Home;
 use super::{Args, DOING};
 use crate::client::DaemonClient;
-use crate::commands::agent::{images, update, wait};
+use crate::commands::agent::wait::{self, Wait};
+use crate::commands::agent::{images, update};
 use crate::commands::place;
 use crate::commands::{Context, model, pairs};
 use crate::env;
@@ -23,7 +24,7 @@ pub(super) struct Plan {
     request: CreateAgent,
     home: Home,
     pub(super) background: bool,
-    pub(super) wait_limit: Option<Duration>,
+    wait_limit: Option<Duration>,
     pub(super) schema: Option<Schema>,
 }
 
@@ -91,6 +92,16 @@ impl Plan {
             wait_limit,
             schema,
         })
+    }
+
+    /// Returns the wait for the agent that was made.
+    pub(super) fn wait<'a>(&self, agent_id: &'a str) -> Wait<'a> {
+        Wait {
+            agent_id,
+            watched: Some(agent_id),
+            timeout: self.wait_limit,
+            doing: DOING,
+        }
     }
 
     /// Finds or makes the workspace, and returns the whole request.

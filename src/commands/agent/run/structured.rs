@@ -1,14 +1,13 @@
 //! `paseo run --output-schema`: an answer that is JSON of a given form, asked for up to three times.
 
-use std::pin::pin;
-
 use serde_json::Value;
 
 use super::create;
 use super::plan::Plan;
 use super::schema::Schema;
 use crate::client::DaemonClient;
-use crate::commands::agent::{outcome, resolve, wait, watching};
+use crate::commands::agent::{outcome, resolve};
+use crate::commands::lifeline::Lifeline;
 use crate::commands::{CommandResult, Context};
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
@@ -25,7 +24,7 @@ const LOOKED_AT: u64 = 200;
 
 /// Runs the agent and prints the JSON it answers with, nothing else, whatever the form of the output.
 pub(super) fn run(context: &Context, plan: Plan) -> CommandResult {
-    let answer = context.with_daemon(async |daemon| ask(context, daemon, &plan).await)?;
+    let answer = context.with_lifeline(async |line| ask(context, line, &plan).await)?;
     let json = Output::Text {
         text: output::pretty_json(&answer),
         json: answer,
@@ -33,22 +32,25 @@ pub(super) fn run(context: &Context, plan: Plan) -> CommandResult {
     Ok(json.into())
 }
 
-async fn ask(context: &Context, daemon: &DaemonClient, plan: &Plan) -> Result<Value, CommandError> {
+async fn ask(
+    context: &Context,
+    line: &mut Lifeline<'_>,
+    plan: &Plan,
+) -> Result<Value, CommandError> {
     let Some(schema) = &plan.schema else {
         return Err(CommandError::internal("a structured run needs a schema"));
     };
-    let request = plan.request_in(daemon).await?;
-    let agent = create(daemon, &request).await?.id;
+    let request = plan.request_in(&line.daemon()).await?;
+    let agent = create(&line.daemon(), &request).await?.id;
     let prompt = request.initial_prompt.unwrap_or_default();
     let mut wrong = Vec::new();
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
-            send(daemon, &agent, next_prompt(&prompt, &wrong)).await?;
+            send(&line.daemon(), &agent, next_prompt(&prompt, &wrong)).await?;
         }
-        let waiting = pin!(wait::until_finished(daemon, agent.clone(), plan.wait_limit));
-        let waited = watching::until(context, daemon, &agent, waiting).await?;
+        let waited = plan.wait(&agent).run(context, line).await?;
         outcome::name_the_answer(context, &waited);
-        let answer = answer(daemon, &agent, waited).await?;
+        let answer = answer(&line.daemon(), &agent, waited).await?;
         match schema.judge(&answer) {
             Ok(value) => return Ok(value),
             Err(lines) => wrong = lines,

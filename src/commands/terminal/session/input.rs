@@ -4,10 +4,8 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::{End, Line, Settings};
-use crate::error::CommandError;
+use super::{End, Settings};
 use crate::output::Stream;
-use crate::protocol::terminals::INPUT;
 use crate::tty::{Characters, Escape, Raw, Typed, keys};
 
 /// Pieces of input that may wait while the daemon takes none: with 16 KiB each, a megabyte. Escapes work
@@ -17,9 +15,13 @@ const WAITING: usize = 64;
 /// Exit status of a terminal that hung up, as if by the signal.
 const HUNG_UP: u8 = 129;
 
+/// Makes the queue of what is typed.
+pub(super) fn queue() -> (mpsc::Sender<Vec<u8>>, mpsc::Receiver<Vec<u8>>) {
+    mpsc::channel(WAITING)
+}
+
 /// The input of a session.
 pub(super) struct Input<'a> {
-    pub(super) line: &'a Line<'a>,
     /// `None`: stdin is no terminal.
     pub(super) raw: Option<&'a Raw>,
     pub(super) stream: &'a Stream,
@@ -27,24 +29,8 @@ pub(super) struct Input<'a> {
 }
 
 impl Input<'_> {
-    /// Sends what is typed until an escape ends it.
-    pub(super) async fn run(&self) -> Result<End, CommandError> {
-        let (queue, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
-        let sending = async {
-            while let Some(piece) = waiting.recv().await {
-                if let Err(error) = self.line.send(INPUT, &piece).await {
-                    return self.line.lost(error);
-                }
-            }
-            std::future::pending().await
-        };
-        tokio::select! {
-            error = sending => Err(error),
-            end = self.read(queue) => Ok(end),
-        }
-    }
-
-    async fn read(&self, queue: mpsc::Sender<Vec<u8>>) -> End {
+    /// Reads until an escape or a signal ends it. What is typed while there is no connection waits.
+    pub(super) async fn read(&self, queue: mpsc::Sender<Vec<u8>>) -> End {
         let mut keys = keys();
         // In a file an escape is text as any other.
         let none = "none".parse().expect("it is a word for no escape");

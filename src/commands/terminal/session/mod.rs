@@ -6,19 +6,23 @@ mod output;
 mod signals;
 
 use std::io::IsTerminal;
+use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::mpsc;
 
 use self::input::Input;
 use self::output::View;
 use self::signals::Signals;
 use crate::client::{CallError, DaemonClient, Events, REPLY_TIMEOUT};
 use crate::commands::failure;
+use crate::commands::lifeline::{self, Lifeline};
 use crate::error::{CommandError, Exit, Hop};
 use crate::output::Stream;
 use crate::protocol::terminals::{
-    RESIZE, RESTORE_MODES, Resize, Restore, Size, SubscribeTerminal, UnsubscribeTerminal,
+    INPUT, RESIZE, RESTORE_MODES, Resize, Restore, Size, SubscribeTerminal, UnsubscribeTerminal,
 };
 use crate::tty::{self, EscapeChar, Raw};
 
@@ -55,17 +59,17 @@ pub(super) fn size() -> Option<Size> {
     tty::size().map(|(cols, rows)| Size { rows, cols })
 }
 
-/// Has a session until it ends. The modes of the terminal are as before then, whatever the end was.
+/// Has a session until it ends, over as many connections as it takes where a person sees the screen. The modes of
+/// the terminal are as before then, whatever the end was.
 pub(super) async fn run(
-    daemon: &DaemonClient,
+    lifeline: &mut Lifeline<'_>,
     terminal_id: &str,
     settings: Settings,
 ) -> Result<End, CommandError> {
-    let mut events = daemon.events_within(MAX_WAITING_BYTES);
     let mut signals = Signals::catch()?;
-    let slot = subscribe(daemon, &mut events, terminal_id).await?;
-    let line = Line { daemon, slot };
-    let raw = match std::io::stdin().is_terminal() {
+    let mut connection = Connection::open(lifeline, terminal_id).await?;
+    let typed = std::io::stdin().is_terminal();
+    let raw = match typed {
         true => Some(Raw::enter(std::io::stdin()).map_err(|error| {
             let message = "the terminal cannot be put into raw mode";
             CommandError::new("TERMINAL_MODE_FAILED", Exit::Failed, message).because(error)
@@ -73,26 +77,57 @@ pub(super) async fn run(
         false => None,
     };
     let stream = Stream::for_terminal();
-    let mut view = View::new(&line, terminal_id, &stream);
+    let mut view = View::new(connection.restores(), terminal_id, &stream);
+    let (queue, mut waiting) = input::queue();
     let input = Input {
-        line: &line,
         raw: raw.as_ref(),
         stream: &stream,
         settings,
     };
-    let (ending, mut sizes) = signals.split();
-    let end = tokio::select! {
-        end = view.show(&mut events) => end,
-        end = input.run() => end,
-        status = ending => Ok(End::Stopped(status)),
-        error = line.follow(&mut sizes, raw.as_ref()) => Err(error),
+    // What was written meanwhile is seen on the screen; a file would have a hole there. And what a script typed
+    // at last may have been run or not.
+    let survives = typed && std::io::stdout().is_terminal();
+    let end = {
+        let mut reading = pin!(input.read(queue));
+        loop {
+            let (ending, mut sizes) = signals.split();
+            let Connection { line, events } = &mut connection;
+            let end = tokio::select! {
+                end = view.show(line, events) => end,
+                error = line.type_in(&mut waiting) => Err(error),
+                end = &mut reading => Ok(end),
+                status = ending => Ok(End::Stopped(status)),
+                error = line.follow(&mut sizes, raw.as_ref()) => Err(error),
+            };
+            let error = match end {
+                Err(error) if survives && lifeline::is_loss(&error) => error,
+                Err(error) if !typed => break Err(unknown(error)),
+                end => break end,
+            };
+            view.say(&lifeline::lost(&error)).await;
+            let (ending, _) = signals.split();
+            let again = async {
+                lifeline.reconnect(error).await?;
+                Connection::open(lifeline, terminal_id).await
+            };
+            connection = tokio::select! {
+                again = again => match again {
+                    Ok(connection) => connection,
+                    Err(error) if lifeline::is_loss(&error) => continue,
+                    Err(error) => break Err(error),
+                },
+                end = &mut reading => break Ok(end),
+                status = ending => break Ok(End::Stopped(status)),
+            };
+            view.wait_for_screen();
+        }
     };
     let undo = view.undo();
     if matches!(end, Ok(End::Detached | End::Stopped(_) | End::ReaderGone)) {
         let terminal_id = terminal_id.to_owned();
         // A session that comes back within a while would get its output otherwise.
         let unsubscribe = UnsubscribeTerminal { terminal_id };
-        let goodbye = daemon.tell(&unsubscribe);
+        let goodbye = connection.line.daemon.tell(&unsubscribe);
         let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     }
     // What ended the session may have come before the last words were written.
@@ -109,6 +144,39 @@ pub(super) async fn run(
     }
     drop(raw);
     end
+}
+
+/// What was typed may have been run, or not.
+fn unknown(mut error: CommandError) -> CommandError {
+    if lifeline::is_loss(&error) {
+        error.exit = Exit::Timeout;
+        error.retryable = false;
+    }
+    error
+}
+
+/// One connection of a session.
+struct Connection {
+    line: Line,
+    events: Events,
+}
+
+impl Connection {
+    /// Asks for the terminal's output on the connection of now.
+    async fn open(lifeline: &Lifeline<'_>, terminal_id: &str) -> Result<Self, CommandError> {
+        let daemon = lifeline.daemon();
+        let mut events = daemon.events_within(MAX_WAITING_BYTES);
+        let slot = subscribe(&daemon, &mut events, terminal_id).await?;
+        let line = Line { daemon, slot };
+        if !line.restores() {
+            line.resize().await?;
+        }
+        Ok(Self { line, events })
+    }
+
+    fn restores(&self) -> bool {
+        self.line.restores()
+    }
 }
 
 /// Asks for the terminal's output, and takes its size over. Returns the slot of its frames.
@@ -137,22 +205,34 @@ async fn subscribe(
             Some(_) = events.recv() => {}
         }
     };
-    let slot = reply
-        .slot
-        .ok_or_else(|| failure::says("TERMINAL_ATTACH_FAILED", reply.error))?;
-    if !restores {
-        Line { daemon, slot }.resize().await?;
-    }
-    Ok(slot)
+    let error = reply.error;
+    let slot = reply.slot;
+    slot.ok_or_else(|| failure::says("TERMINAL_ATTACH_FAILED", error))
 }
 
 /// The way to the terminal on the other side.
-struct Line<'a> {
-    daemon: &'a DaemonClient,
+struct Line {
+    daemon: Rc<DaemonClient>,
     slot: u8,
 }
 
-impl Line<'_> {
+impl Line {
+    /// Whether the daemon sends the screen of a terminal with its modes.
+    fn restores(&self) -> bool {
+        self.daemon.server().has(RESTORE_MODES)
+    }
+
+    /// Sends what is typed for ever; returns why that is no longer possible. The piece that was on its way then
+    /// may have arrived or not, and is not sent again.
+    async fn type_in(&self, waiting: &mut mpsc::Receiver<Vec<u8>>) -> CommandError {
+        while let Some(piece) = waiting.recv().await {
+            if let Err(error) = self.send(INPUT, &piece).await {
+                return self.lost(error);
+            }
+        }
+        std::future::pending().await
+    }
+
     /// Sends a frame.
     async fn send(&self, opcode: u8, content: &[u8]) -> Result<(), CallError> {
         let mut frame = BytesMut::with_capacity(content.len() + 2);
@@ -165,7 +245,7 @@ impl Line<'_> {
     async fn resize(&self) -> Result<(), CallError> {
         let Some(size) = size() else { return Ok(()) };
         // Daemons that know nothing of owners refuse the word.
-        let intent = self.daemon.server().has(RESTORE_MODES);
+        let intent = self.restores();
         let resize = Resize {
             rows: size.rows,
             cols: size.cols,

@@ -7,9 +7,7 @@ use crate::client::{CallError, Event, Events};
 use crate::error::CommandError;
 use crate::output::{ReaderGone, Stream};
 use crate::protocol::screen::Screen;
-use crate::protocol::terminals::{
-    OUTPUT, RESTORE, RESTORE_MODES, SNAPSHOT, STREAM_EXIT, TerminalExit,
-};
+use crate::protocol::terminals::{OUTPUT, RESTORE, SNAPSHOT, STREAM_EXIT, TerminalExit};
 use crate::transport::{Closed, TransportError};
 use crate::tty::{Answered, Filter, erase, paint, scroll_away};
 
@@ -18,39 +16,44 @@ const PIECE: usize = 32 * 1024;
 
 /// What is shown of the terminal on the other side.
 pub(super) struct View<'a> {
-    line: &'a Line<'a>,
     terminal_id: &'a str,
     stream: &'a Stream,
     filter: Filter,
     /// Whether stdout is a terminal, on which a screen can be painted.
     terminal: bool,
     painted: bool,
+    /// Whether the screen of this connection came.
+    current: bool,
 }
 
 impl<'a> View<'a> {
     /// Shows nothing yet.
-    pub(super) fn new(line: &'a Line<'a>, terminal_id: &'a str, stream: &'a Stream) -> Self {
-        let answered = match line.daemon.server().has(RESTORE_MODES) {
+    pub(super) fn new(restores: bool, terminal_id: &'a str, stream: &'a Stream) -> Self {
+        let answered = match restores {
             true => Answered::More,
             false => Answered::Kind,
         };
         Self {
-            line,
             terminal_id,
             stream,
             filter: Filter::new(answered),
             terminal: std::io::stdout().is_terminal(),
             painted: false,
+            current: false,
         }
     }
 
     /// Shows what comes until the end.
-    pub(super) async fn show(&mut self, events: &mut Events) -> Result<End, CommandError> {
+    pub(super) async fn show(
+        &mut self,
+        line: &Line,
+        events: &mut Events,
+    ) -> Result<End, CommandError> {
         while let Some(event) = events.recv().await {
             match event {
                 Event::Binary(frame) => {
                     if let [opcode, slot, content @ ..] = &frame[..]
-                        && *slot == self.line.slot
+                        && *slot == line.slot
                         && self.frame(*opcode, content).await.is_err()
                     {
                         return Ok(End::ReaderGone);
@@ -67,10 +70,24 @@ impl<'a> View<'a> {
             }
         }
         let closed = std::sync::Arc::new(TransportError::Closed(Closed::default()));
-        Err(self.line.lost(CallError::Lost {
+        Err(line.lost(CallError::Lost {
             source: closed,
             mutates: false,
         }))
+    }
+
+    /// Leaves out what comes on a new connection before its screen, which replaces the old one.
+    pub(super) fn wait_for_screen(&mut self) {
+        self.current = false;
+    }
+
+    /// Says something of the session itself, on a line of its own.
+    pub(super) async fn say(&self, text: &str) {
+        // Nobody reads it when the output is gone.
+        let _ = self
+            .stream
+            .raw(format!("\r\n{text}\r\n").into_bytes())
+            .await;
     }
 
     /// Returns what brings the modes of the terminal back that programs have changed.
@@ -84,10 +101,10 @@ impl<'a> View<'a> {
     async fn frame(&mut self, opcode: u8, content: &[u8]) -> Result<(), ReaderGone> {
         match opcode {
             // What comes before the screen belongs to an earlier session.
-            OUTPUT if self.painted => self.write(content).await,
+            OUTPUT if self.current => self.write(content).await,
             // A pipe has no screen: it gets what is written from now on.
             SNAPSHOT | RESTORE if !self.terminal => {
-                self.painted = true;
+                self.current = true;
                 Ok(())
             }
             SNAPSHOT => {
@@ -114,7 +131,7 @@ impl<'a> View<'a> {
             (false, Some(size)) => scroll_away(size.rows),
             _ => erase().to_owned(),
         };
-        self.painted = true;
+        (self.painted, self.current) = (true, true);
         self.write(room.as_bytes()).await
     }
 
