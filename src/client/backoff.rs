@@ -29,7 +29,7 @@ impl Backoff {
     }
 
     /// Returns how long to wait now that the connection was lost, or could not be made.
-    pub fn next(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         if self
             .connected
             .take()
@@ -61,22 +61,22 @@ mod tests {
     async fn a_short_success_does_not_reset_it() {
         let mut backoff = Backoff::default();
         for longest in [250, 500, 1000] {
-            within(backoff.next(), longest);
+            within(backoff.wait(), longest);
             backoff.connected();
             tokio::time::advance(Duration::from_secs(20)).await;
         }
-        within(backoff.next(), 2000);
+        within(backoff.wait(), 2000);
         backoff.connected();
         tokio::time::advance(STABLE).await;
-        within(backoff.next(), 250);
+        within(backoff.wait(), 250);
     }
 
     #[test]
     fn it_has_an_end() {
         let mut backoff = Backoff::default();
         for _ in 0..100 {
-            backoff.next();
+            backoff.wait();
         }
-        within(backoff.next(), 30_000);
+        within(backoff.wait(), 30_000);
     }
 }

@@ -60,22 +60,17 @@ async fn rest_by(clock: Clock, limit: Duration) {
     }
 }
 
-#[cfg(target_os = "linux")]
+/// The uptime, as Linux tells it: with sleep. Else the time of day; that it is set looks like sleep, and does no
+/// harm.
 fn since_boot() -> Duration {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let (seconds, nanos) = (now.tv_sec, now.tv_nsec);
-    Duration::new(
-        u64::try_from(seconds).unwrap_or(0),
-        u32::try_from(nanos).unwrap_or(0),
-    )
-}
-
-/// The time of day, where no other clock counts sleep. That it is set looks like sleep, and does no harm.
-#[cfg(not(target_os = "linux"))]
-fn since_boot() -> Duration {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default()
+    let uptime = std::fs::read_to_string("/proc/uptime").ok();
+    let seconds = uptime.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    let uptime = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    uptime.unwrap_or_else(|| {
+        let now = std::time::SystemTime::now();
+        now.duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default()
+    })
 }
 
 #[cfg(test)]

@@ -117,7 +117,7 @@ impl<'a> Lifeline<'a> {
             if unattended && began.elapsed() >= PATIENCE_UNATTENDED {
                 return Err(error);
             }
-            client::rest(self.backoff.next()).await;
+            client::rest(self.backoff.wait()).await;
             match self.context.connect(&self.resolved, None).await {
                 Ok((road, daemon, _)) => {
                     self.backoff.connected();

@@ -10,6 +10,9 @@ mod commands;
 mod recorded;
 #[path = "../support/replay.rs"]
 mod replay;
+#[path = "../support/road.rs"]
+mod road;
 mod session;
 mod support;
+mod survival;
 mod volume;

@@ -104,7 +104,7 @@ pub(super) async fn run(
                 Err(error) if !typed => break Err(unknown(error)),
                 end => break end,
             };
-            view.say(&lifeline::lost(&error)).await;
+            view.say(&told(&error, settings.escape)).await;
             let (ending, _) = signals.split();
             let again = async {
                 lifeline.reconnect(error).await?;
@@ -144,6 +144,15 @@ pub(super) async fn run(
     }
     drop(raw);
     end
+}
+
+/// Says that the connection was lost, and how to leave.
+fn told(error: &CommandError, escape: EscapeChar) -> String {
+    let mut told = lifeline::lost(error);
+    if let Some(escape) = escape.shown() {
+        told += &format!(" ({escape}. leaves)");
+    }
+    told
 }
 
 /// What was typed may have been run, or not.

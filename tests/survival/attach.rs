@@ -1,0 +1,278 @@
+//! `attach --json` and `logs -f --json` lose nothing and double nothing, whatever happens to their connection.
+//!
+//! `PASEO_TEST_ITEMS=5000` makes the agent say as much as the long form of the test wants; CI has a tenth of that.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::road::Way;
+use crate::world::{World, until};
+
+/// What happens while the agent works.
+enum Fault {
+    /// The connection is reset so many times.
+    Drops(usize),
+    /// The road is like this for so many milliseconds.
+    Becomes(Way, u64),
+    /// The same, and then its connections end.
+    BecomesAndEnds(Way, u64),
+    /// This process stands still for so many milliseconds, and the road changes meanwhile.
+    Sleeps(u64, Way),
+    RelayRestarts,
+    DaemonRestarts,
+}
+
+/// Somebody who watches.
+struct Watcher {
+    child: Child,
+    lines: Arc<Mutex<Vec<Value>>>,
+    said: Arc<Mutex<String>>,
+}
+
+impl Watcher {
+    fn start(world: &World, args: &[&str]) -> Self {
+        let mut command = world.command(args);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (lines, said) = (
+            Arc::<Mutex<Vec<_>>>::default(),
+            Arc::<Mutex<String>>::default(),
+        );
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let put = Arc::clone(&lines);
+        thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                put.lock()
+                    .unwrap()
+                    .push(serde_json::from_str(&line).unwrap());
+            }
+        });
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let put = Arc::clone(&said);
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                *put.lock().unwrap() += &(line + "\n");
+            }
+        });
+        Self { child, lines, said }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// The recorded items: time and text of each.
+    fn items(&self) -> Vec<(String, String)> {
+        items(&self.lines.lock().unwrap())
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.items().iter().any(|(_, item)| item == text)
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn items(lines: &[Value]) -> Vec<(String, String)> {
+    let text = |line: &Value| {
+        let event = &line["event"];
+        (event["type"] == "timeline").then(|| {
+            let said = event["item"]["text"].as_str().map(str::to_owned);
+            (
+                line["timestamp"].as_str().unwrap().to_owned(),
+                said.unwrap_or_else(|| event["item"].to_string()),
+            )
+        })
+    };
+    lines.iter().filter_map(text).collect()
+}
+
+fn count() -> usize {
+    let asked = std::env::var("PASEO_TEST_ITEMS").ok();
+    asked.map_or(500, |count| count.parse().unwrap())
+}
+
+/// Runs a script of faults against a command while an agent works; compares with the daemon's timeline.
+fn survives(name: &str, command: &[&str], faults: &[Fault]) {
+    let mut world = World::new();
+    let count = count();
+    // So that it takes three seconds at least.
+    let every = 3000usize.div_ceil(count).max(1);
+    let agent = world.agent(&format!("every {every} items {count}"));
+    let args = [
+        &["-r", "work", command[0], agent.as_str()],
+        &command[1..],
+        &["--json"],
+    ]
+    .concat();
+    let watcher = Watcher::start(&world, &args);
+    until("it watches", || watcher.has("item 20"));
+    let mut last = "Done.";
+    for fault in faults {
+        happens(&mut world, &watcher, fault);
+        if matches!(fault, Fault::DaemonRestarts) {
+            // The turn has ended with the daemon.
+            world.json(&[
+                "send",
+                &agent,
+                &format!("every {every} items {count} emit 1"),
+                "--no-wait",
+            ]);
+            last = "piece 1 Done.";
+        }
+    }
+    let finished = || {
+        let joined: String = watcher
+            .items()
+            .iter()
+            .map(|(_, text)| text.as_str())
+            .collect();
+        joined.ends_with(last)
+    };
+    until(
+        &format!("{name}: it sees the end; {}", watcher.said()),
+        finished,
+    );
+    // The truth, row by row: items do not fold.
+    let told = world.run(&["logs", &agent, "--json"]);
+    let lines = String::from_utf8(told.stdout).unwrap();
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let is_item = |(_, text): &(String, String)| text.starts_with("item ");
+    let truth: Vec<_> = items(&lines).into_iter().filter(is_item).collect();
+    let seen: Vec<_> = watcher.items().into_iter().filter(is_item).collect();
+    let mut times = BTreeMap::new();
+    for item in &seen {
+        *times.entry(item).or_insert(0) += 1;
+    }
+    let doubled: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
+    let lost: Vec<_> = truth
+        .iter()
+        .filter(|item| !times.contains_key(item))
+        .collect();
+    assert!(
+        doubled.is_empty() && lost.is_empty(),
+        "{name}: doubled {doubled:?}, lost {lost:?}"
+    );
+    assert_eq!(seen, truth, "{name}: in order; {}", watcher.said());
+    if faults.iter().any(ends_connections) {
+        assert!(
+            watcher.said().contains("connected again after"),
+            "{name}: {}",
+            watcher.said()
+        );
+    }
+}
+
+fn ends_connections(fault: &Fault) -> bool {
+    !matches!(
+        fault,
+        Fault::Becomes(
+            Way::Slow(_)
+                | Way::Late(_)
+                | Way::Crumbs(_)
+                | Way::Dead
+                | Way::Loses(_)
+                | Way::Swaps(_),
+            _
+        ) | Fault::Sleeps(_, Way::Whole)
+    )
+}
+
+fn happens(world: &mut World, watcher: &Watcher, fault: &Fault) {
+    let pause = |millis: u64| thread::sleep(Duration::from_millis(millis));
+    match fault {
+        Fault::Drops(times) => {
+            for _ in 0..*times {
+                world.road.cut();
+                pause(300);
+            }
+        }
+        Fault::Becomes(way, millis) => {
+            world.road.becomes(*way);
+            pause(*millis);
+            world.road.becomes(Way::Whole);
+        }
+        Fault::BecomesAndEnds(way, millis) => {
+            world.road.becomes(*way);
+            pause(*millis);
+            world.road.cut();
+            world.road.becomes(Way::Whole);
+        }
+        Fault::Sleeps(millis, way) => {
+            kill_process(watcher.pid(), Signal::STOP).unwrap();
+            world.road.becomes(*way);
+            pause(*millis);
+            world.road.becomes(Way::Whole);
+            kill_process(watcher.pid(), Signal::CONT).unwrap();
+        }
+        Fault::RelayRestarts => world.restart_relay(),
+        Fault::DaemonRestarts => {
+            world.kill_daemon();
+            pause(300);
+            world.start_daemon();
+        }
+    }
+}
+
+const ATTACH: &[&str] = &["attach"];
+const LOGS: &[&str] = &["logs", "-f", "--tail", "100000"];
+
+macro_rules! scripts {
+    ($($name:ident: $command:expr, [$($fault:expr),* $(,)?];)*) => {$(
+        #[test]
+        fn $name() {
+            survives(stringify!($name), $command, &[$($fault),*]);
+        }
+    )*};
+}
+
+use Fault::{Becomes, BecomesAndEnds, DaemonRestarts, Drops, RelayRestarts, Sleeps};
+
+scripts! {
+    nothing_happens: ATTACH, [];
+    one_drop: ATTACH, [Drops(1)];
+    a_drop_again_and_again: ATTACH, [Drops(5)];
+    no_way_for_a_second: ATTACH, [BecomesAndEnds(Way::Cut, 1000)];
+    half_open_and_then_closed: ATTACH, [BecomesAndEnds(Way::Dead, 2000)];
+    half_open_until_it_is_noticed: ATTACH, [BecomesAndEnds(Way::Dead, 25_000)];
+    silent_for_a_while: ATTACH, [Becomes(Way::Dead, 3000)];
+    new_connections_hear_nothing: ATTACH, [Drops(1), BecomesAndEnds(Way::Mute, 2000)];
+    the_relay_restarts: ATTACH, [RelayRestarts];
+    the_relay_restarts_twice: ATTACH, [RelayRestarts, RelayRestarts];
+    the_daemon_restarts: ATTACH, [DaemonRestarts];
+    relay_and_daemon_restart: ATTACH, [RelayRestarts, DaemonRestarts];
+    asleep_while_nothing_happens: ATTACH, [Sleeps(6000, Way::Whole)];
+    asleep_while_the_road_ends: ATTACH, [Sleeps(6000, Way::Cut)];
+    twenty_kilobytes_a_second: ATTACH, [Becomes(Way::Slow(20 * 1024), 4000)];
+    slow_and_then_gone: ATTACH, [BecomesAndEnds(Way::Slow(20 * 1024), 2000)];
+    late_by_a_quarter_of_a_second: ATTACH, [Becomes(Way::Late(250), 3000)];
+    byte_by_byte: ATTACH, [Becomes(Way::Crumbs(1), 2000)];
+    a_fifth_of_the_frames_lost: ATTACH, [Becomes(Way::Loses(5), 1500)];
+    half_of_the_frames_lost_and_then_gone: ATTACH, [BecomesAndEnds(Way::Loses(2), 1000)];
+    frames_come_twice: ATTACH, [Becomes(Way::Doubles(7), 500)];
+    frames_change_places: ATTACH, [Becomes(Way::Swaps(3), 1500)];
+    frames_are_damaged: ATTACH, [Becomes(Way::Damages(9), 500)];
+    everything_at_once: ATTACH, [Drops(2), Becomes(Way::Swaps(4), 300), RelayRestarts, Becomes(Way::Loses(6), 300), Drops(1)];
+    logs_over_a_drop: LOGS, [Drops(2)];
+    logs_over_a_restart: LOGS, [RelayRestarts];
+    logs_without_some_frames: LOGS, [Becomes(Way::Loses(5), 1000)];
+}

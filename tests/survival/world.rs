@@ -1,0 +1,150 @@
+//! A relay, a daemon, and a client that reaches them over a [`Road`].
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::road::Road;
+
+/// How long anything may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A server of ours that ends with the test.
+pub(crate) struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The daemon is saved as the remote `work`, on the other side of the road.
+pub(crate) struct World {
+    pub(crate) dir: TempDir,
+    pub(crate) road: Road,
+    relay_at: SocketAddr,
+    relay: Option<Server>,
+    daemon: Option<Server>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (relay, relay_at) = relay(&dir, "127.0.0.1:0");
+        let mut world = Self {
+            road: Road::to(relay_at),
+            dir,
+            relay_at,
+            relay: Some(relay),
+            daemon: None,
+        };
+        world.start_daemon();
+        world.json(&["daemon", "pair", "--save", "offer.json"]);
+        let offer = std::fs::read_to_string(world.dir.path().join("offer.json")).unwrap();
+        let offer = world.road.offer(&offer);
+        std::fs::write(world.dir.path().join("offer.json"), offer).unwrap();
+        world.json(&["remote", "add", "work", "offer.json", "--store", "file"]);
+        world
+    }
+
+    pub(crate) fn start_daemon(&mut self) {
+        let relay = self.relay_at.to_string();
+        let args = [
+            "daemon",
+            "run",
+            "--listen",
+            "127.0.0.1:0",
+            "--agent",
+            "mock=mock:",
+            "--relay",
+            &relay,
+        ];
+        let (daemon, _) = start(self.command(&args), "connected to the relay");
+        self.daemon = Some(daemon);
+    }
+
+    /// Kills the daemon, as a power failure would.
+    pub(crate) fn kill_daemon(&mut self) {
+        self.daemon = None;
+    }
+
+    pub(crate) fn restart_relay(&mut self) {
+        self.relay = None;
+        let relay_at = self.relay_at.to_string();
+        self.relay = Some(relay(&self.dir, &relay_at).0);
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        paseo(&self.dir, args)
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(&[args, &["--json"]].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {said}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// Starts an agent that does what the words say; returns its id. Not over the road.
+    pub(crate) fn agent(&self, words: &str) -> String {
+        let cwd = self.dir.path().display().to_string();
+        let run = ["run", words, "--provider", "mock", "--cwd", &cwd, "-d"];
+        let id = self.json(&run)["agentId"].clone();
+        id.as_str().unwrap().to_owned()
+    }
+}
+
+fn paseo(dir: &TempDir, args: &[&str]) -> Command {
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_paseo"));
+    command.args(args).env_clear();
+    command
+        .env("HOME", path("me"))
+        .env("PASEO_HOME", path("daemon"))
+        .env("PATH", std::env::var("PATH").unwrap())
+        .env("PS1", "ready> ")
+        .env("SHELL", "/bin/sh")
+        .env("TERM", "xterm-256color")
+        .current_dir(dir.path())
+        .stdin(Stdio::null());
+    command
+}
+
+fn relay(dir: &TempDir, listen: &str) -> (Server, SocketAddr) {
+    let args = ["relay", "serve", "--listen", listen];
+    let (relay, line) = start(paseo(dir, &args), "listening");
+    let address = line.split("address=").nth(1).unwrap();
+    let address = address.split_whitespace().next().unwrap();
+    (relay, address.parse().unwrap())
+}
+
+/// Starts a server and waits for the line of its log that holds a word.
+fn start(mut command: Command, word: &str) -> (Server, String) {
+    let command = command.env("NO_COLOR", "1").stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let server = Server(child);
+    let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains(word)).expect("it is ready");
+    // Keep reading: a full pipe would stop the server.
+    std::thread::spawn(move || lines.for_each(drop));
+    (server, line)
+}
+
+/// Waits until something is so.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
