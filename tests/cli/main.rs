@@ -24,6 +24,7 @@ mod offline;
 mod other_user;
 mod preview;
 mod published;
+mod recorded;
 mod remotes;
 mod remotes_crash;
 mod remotes_crash_more;
