@@ -5,8 +5,7 @@ use serde_json::Value;
 use super::answer;
 use crate::commands::agent::resolve;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, Reference};
-use crate::complete;
+use crate::commands::{CommandResult, Context};
 use crate::error::CommandError;
 use crate::protocol::permissions::PermissionAnswer;
 
@@ -18,17 +17,9 @@ const DOING: Doing = Doing {
 /// Arguments of `paseo permit allow`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "agent", add = complete::agents())]
-    pub agent: Reference,
-
-    /// Id of the request, or the beginning of it; all without it
-    #[arg(value_name = "req_id")]
-    pub request: Option<String>,
-
-    /// Answer all requests of the agent
-    #[arg(long)]
-    pub all: bool,
+    /// What is answered.
+    #[command(flatten)]
+    pub asked: answer::Asked,
 
     /// Replaces the input of the tool, or answers the questions
     #[arg(long, value_name = "JSON")]
@@ -37,7 +28,7 @@ pub struct Args {
 
 /// Allows a request of an agent, or all.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(args.agent.on(context))?;
+    resolve::named(args.asked.agent.on(context))?;
     let updated_input = match &args.input {
         None => None,
         Some(text) => Some(serde_json::from_str::<Value>(text).map_err(|error| {
@@ -49,11 +40,5 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         updated_input,
         updated_permissions: None,
     };
-    let wanted = args.request.as_deref().filter(|_| !args.all);
-    let output = context.with_daemon_and(&request, async |daemon, reply| {
-        let agent = resolve::found(reply, DOING)?;
-        let requests = answer::pick(&agent, wanted)?;
-        answer::give(daemon, &agent, requests, &answer, DOING).await
-    })?;
-    Ok(output.into())
+    answer::run(context, &args.asked, &answer, DOING)
 }

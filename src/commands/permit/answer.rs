@@ -7,11 +7,47 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::client::DaemonClient;
 use crate::commands::agent::ls::short_id;
+use crate::commands::agent::resolve;
 use crate::commands::failure::Doing;
+use crate::commands::{CommandResult, Context, Reference};
+use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::agents::{AgentSnapshot, PermissionRequest};
 use crate::protocol::permissions::{AnswerPermission, PermissionAnswer};
+
+/// Which requests are answered
+#[derive(Debug, clap::Args)]
+pub struct Asked {
+    /// Id of the agent, the beginning of it, or its title
+    #[arg(value_name = "agent", add = complete::agents())]
+    pub agent: Reference,
+
+    /// Id of the request, or the beginning of it
+    #[arg(value_name = "req_id")]
+    pub request: Option<String>,
+
+    /// Answer all requests of the agent
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// Answers the requests that are meant.
+pub(super) fn run(
+    context: &Context,
+    asked: &Asked,
+    answer: &PermissionAnswer,
+    doing: Doing,
+) -> CommandResult {
+    let request = resolve::named(asked.agent.on(context))?;
+    let wanted = asked.request.as_deref().filter(|_| !asked.all);
+    let output = context.with_daemon_and(&request, async |daemon, reply| {
+        let agent = resolve::found(reply, doing)?;
+        let requests = pick(&agent, wanted)?;
+        give(daemon, &agent, requests, answer, doing).await
+    })?;
+    Ok(output.into())
+}
 
 /// Returns the first eight characters of a request's id.
 pub(super) fn short_request(id: &str) -> String {
@@ -19,7 +55,7 @@ pub(super) fn short_request(id: &str) -> String {
 }
 
 /// Picks the requests that are meant: the one whose id begins with `id`, or all.
-pub(super) fn pick<'a>(
+fn pick<'a>(
     agent: &'a AgentSnapshot,
     id: Option<&str>,
 ) -> Result<Vec<&'a PermissionRequest>, CommandError> {
@@ -73,7 +109,7 @@ pub(super) fn pick<'a>(
 
 /// Sends the answers, and makes the rows. A daemon does not reply to an answer: what it would complain
 /// about is listened for a moment.
-pub(super) async fn give(
+async fn give(
     daemon: &DaemonClient,
     agent: &AgentSnapshot,
     requests: Vec<&PermissionRequest>,

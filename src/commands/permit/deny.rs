@@ -3,8 +3,7 @@
 use super::answer;
 use crate::commands::agent::resolve;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, Reference};
-use crate::complete;
+use crate::commands::{CommandResult, Context};
 use crate::error::CommandError;
 use crate::protocol::permissions::PermissionAnswer;
 
@@ -16,17 +15,9 @@ const DOING: Doing = Doing {
 /// Arguments of `paseo permit deny`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "agent", add = complete::agents())]
-    pub agent: Reference,
-
-    /// Id of the request, or the beginning of it
-    #[arg(value_name = "req_id")]
-    pub request: Option<String>,
-
-    /// Refuse all requests of the agent
-    #[arg(long)]
-    pub all: bool,
+    /// What is answered.
+    #[command(flatten)]
+    pub asked: answer::Asked,
 
     /// Why, for the agent
     #[arg(long, value_name = "TEXT")]
@@ -39,8 +30,8 @@ pub struct Args {
 
 /// Denies a request of an agent, or all.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let request = resolve::named(args.agent.on(context))?;
-    if args.request.is_none() && !args.all {
+    resolve::named(args.asked.agent.on(context))?;
+    if args.asked.request.is_none() && !args.asked.all {
         return Err(CommandError::usage(
             "MISSING_ARGUMENT",
             "which request? name it, or give --all",
@@ -52,11 +43,5 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         message: args.message.clone(),
         interrupt: args.interrupt.then_some(true),
     };
-    let wanted = args.request.as_deref().filter(|_| !args.all);
-    let output = context.with_daemon_and(&request, async |daemon, reply| {
-        let agent = resolve::found(reply, DOING)?;
-        let requests = answer::pick(&agent, wanted)?;
-        answer::give(daemon, &agent, requests, &answer, DOING).await
-    })?;
-    Ok(output.into())
+    answer::run(context, &args.asked, &answer, DOING)
 }

@@ -17,9 +17,9 @@ pub enum Command {
     /// List the scripts of a workspace
     Ls(ls::Args),
     /// Start a script
-    Start(start::Args),
+    Start(workspace::Named),
     /// Stop a script
-    Stop(stop::Args),
+    Stop(workspace::Named),
 }
 
 pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {

@@ -4,21 +4,10 @@ use super::{one, workspace};
 use crate::commands::{CommandResult, Context, failure};
 use crate::protocol::scripts::StopScript;
 
-/// Arguments of `paseo script stop`
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Its name in paseo.json
-    pub name: String,
-
-    /// Which workspace
-    #[command(flatten)]
-    pub workspace: workspace::Which,
-}
-
 const CODE: &str = "WORKSPACE_SCRIPT_STOP_FAILED";
 
 /// Stops a script, and shows how it is then.
-pub fn run(context: &Context, args: &Args) -> CommandResult {
+pub fn run(context: &Context, args: &workspace::Named) -> CommandResult {
     let wanted = args.workspace.wanted(context)?;
     let reply = context
         .with_daemon(async |daemon| {

@@ -6,6 +6,17 @@ use crate::commands::{Context, feature, place};
 use crate::error::{CommandError, Exit};
 use crate::protocol::workspaces::Workspace;
 
+/// A script of a workspace
+#[derive(Debug, clap::Args)]
+pub struct Named {
+    /// Its name in paseo.json
+    pub name: String,
+
+    /// Which workspace
+    #[command(flatten)]
+    pub workspace: Which,
+}
+
 /// Where the workspace is named
 #[derive(Debug, clap::Args)]
 pub struct Which {
