@@ -12,7 +12,8 @@
     reason = "a bench stops at the first surprise, prints, and is told by variables what is there"
 )]
 
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -66,7 +67,11 @@ impl World {
             "--relay",
             address,
         ];
-        world.serve(paseo(home, &daemon), "connected to the relay");
+        let mut daemon = paseo(home, &daemon);
+        daemon
+            .arg("--agent")
+            .arg(format!("pipe=cat {}/pipe", home.display()));
+        world.serve(daemon, "connected to the relay");
         let offer = home.join("offer.json");
         let pair = ["daemon", "pair", "--save", offer.to_str().unwrap()];
         succeed(paseo(home, &pair));
@@ -91,6 +96,50 @@ impl Drop for World {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+}
+
+/// An agent that says what is written into a pipe, and somebody who watches it.
+struct Watched {
+    pipe: File,
+    attach: Child,
+}
+
+impl Watched {
+    fn start(home: &Path, offer: &str) -> Self {
+        let path = home.join("pipe");
+        let made = Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let cwd = home.to_str().unwrap();
+        let run = ["run", "-d", "-q", "--provider", "pipe", "--cwd", cwd];
+        let ran = paseo(home, &[&run[..], &["hi", "--relay", offer]].concat())
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        let id = String::from_utf8(ran.stdout).unwrap();
+        let pipe = File::options().write(true).open(path).unwrap();
+        let mut attach = paseo(home, &["attach", id.trim(), "--relay", offer]);
+        let attach = attach.stdout(Stdio::piped()).spawn().unwrap();
+        let mut watched = Self { pipe, attach };
+        watched.say(b'.'); // the first one may be history
+        watched
+    }
+
+    /// Has the agent say a byte, and waits until it is shown.
+    fn say(&mut self, byte: u8) {
+        self.pipe.write_all(&[byte, b'\n']).unwrap();
+        let stdout = self.attach.stdout.as_mut().unwrap();
+        let mut shown = [0];
+        while shown[0] != byte {
+            stdout.read_exact(&mut shown).unwrap();
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let _ = self.attach.kill();
+        let _ = self.attach.wait();
     }
 }
 
@@ -134,7 +183,7 @@ fn commands(c: &mut Criterion) {
     });
 
     let own = home.path().join("offer.json");
-    let (offer, _world) = match std::env::var("PASEO_BENCH_OFFER") {
+    let (offer, world) = match std::env::var("PASEO_BENCH_OFFER") {
         Ok(offer) => (offer, None),
         Err(_) => {
             let world = World::start(home.path());
@@ -145,6 +194,19 @@ fn commands(c: &mut Criterion) {
     group.bench_function("ls through a relay", |b| {
         b.iter(|| succeed(paseo(home.path(), &ls)))
     });
+    if world.is_some() {
+        let mut watched = Watched::start(home.path(), &offer);
+        let mut bytes = (b'a'..=b'z').cycle();
+        group.bench_function("from the agent's pipe to attach's stdout", |b| {
+            b.iter(|| watched.say(bytes.next().unwrap()))
+        });
+        let ping = ["ping", "-c", "20", "--relay", offer.as_str()];
+        let told = paseo(home.path(), &ping).output().unwrap();
+        println!(
+            "round trips, to compare: {}",
+            String::from_utf8_lossy(&told.stdout)
+        );
+    }
     report_sizes(home.path(), &ls);
     if let Ok(official) = std::env::var("PASEO_BENCH_OFFICIAL") {
         group.sample_size(10);
