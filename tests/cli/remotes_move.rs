@@ -280,6 +280,16 @@ fn offers_lists_and_directories_are_read() {
     sandbox
         .run(&["remote", "import", "absent"])
         .failed(2, "there is no file absent");
+    std::fs::create_dir(sandbox.path("empty")).unwrap();
+    sandbox
+        .run(&["remote", "import", "empty"])
+        .failed(2, "there are no files in empty");
+    sandbox
+        .run(&["remote", "import", "wrapped", "--rename", "a"])
+        .failed(2, "OLD=NEW");
+    sandbox
+        .run(&["remote", "block", "SHA256:x"])
+        .failed(2, "fingerprint");
 }
 
 #[test]

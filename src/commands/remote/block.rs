@@ -50,8 +50,16 @@ fn told(fingerprint: Fingerprint, blocked: bool, text: String) -> Output {
 }
 
 fn fingerprint(file: &RemotesFile, key: &str) -> Result<Fingerprint, CommandError> {
-    if let Ok(fingerprint) = key.parse() {
-        return Ok(fingerprint);
+    match key.parse::<Fingerprint>() {
+        Ok(fingerprint) => return Ok(fingerprint),
+        Err(error) if key.contains(':') => {
+            return Err(
+                CommandError::usage("INVALID_FINGERPRINT", error.to_string()).hint(
+                    "name the remote instead, or see its fingerprint with: paseo remote show",
+                ),
+            );
+        }
+        Err(_) => {}
     }
     let remote = file.get(key).map_err(ConfigError::from)?;
     remote.fingerprint().ok_or_else(|| {

@@ -62,11 +62,22 @@ pub struct Rename {
     new: RemoteName,
 }
 
+/// Why a text is none.
+#[derive(Debug, thiserror::Error)]
+pub enum RenameError {
+    /// No equals sign.
+    #[error("a new name is given as OLD=NEW")]
+    NoPair,
+    /// One of the two.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
 impl FromStr for Rename {
-    type Err = NameError;
+    type Err = RenameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (old, new) = text.split_once('=').ok_or(NameError::Malformed)?;
+        let (old, new) = text.split_once('=').ok_or(RenameError::NoPair)?;
         Ok(Self {
             old: old.parse()?,
             new: new.parse()?,

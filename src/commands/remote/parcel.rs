@@ -80,6 +80,10 @@ fn files_in(dir: &Path) -> Result<Vec<PathBuf>, CommandError> {
             return Err(CommandError::usage("TOO_MANY_FILES", message));
         }
     }
+    if files.is_empty() {
+        let message = format!("there are no files in {}", dir.display());
+        return Err(CommandError::usage("FILE_MISSING", message));
+    }
     files.sort();
     Ok(files)
 }
