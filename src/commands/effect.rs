@@ -142,6 +142,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("which", Local),
     ("ping", Reads),
     ("doctor", Reads),
+    ("inbox", Reads), // its answers are changes by themselves
     ("permit ls", Reads),
     ("permit allow", Changes),
     ("permit deny", Changes),

@@ -17,6 +17,7 @@ pub mod forward;
 mod guard;
 pub mod handover;
 pub mod heartbeat;
+pub mod inbox;
 mod isolation;
 pub mod keystore;
 mod lifeline;
@@ -191,6 +192,8 @@ pub enum Command {
     /// Answer agents that ask before they go on
     #[command(subcommand)]
     Permit(permit::Command),
+    /// See what waits for a person, on all remotes, and answer it
+    Inbox(inbox::Args),
     /// Make a remote daemon appear on this machine, for the official CLI, the web UI and other programs
     Forward(forward::Args),
     /// Check settings, stores and the way to a daemon, and say what helps
@@ -229,7 +232,7 @@ impl Command {
 
     /// Returns whether it makes something of several remotes by itself.
     fn picks_remotes(&self) -> bool {
-        matches!(self, Self::Remote(_))
+        matches!(self, Self::Remote(_) | Self::Inbox(_))
     }
 
     /// Returns whether it is about one daemon, because somebody sits before it.
@@ -281,18 +284,19 @@ pub fn dispatch(context: &Context, command: Command, references: &[Reference]) -
     if context.effect == effect::Effect::Local || command.picks_remotes() {
         return run(&context, &command);
     }
-    match several::spread(&context, references)? {
-        Spread::One(context) => run_on(&context, &command),
-        Spread::Several(_) if command.wants_one() => {
-            let message = "this command takes one daemon and one thing of it";
-            Err(CommandError::usage("ONE_REMOTE_WANTED", message).hint("name one remote with -r"))
-        }
-        Spread::Several(branches) => {
-            let form = command.form();
-            let work = move |context: &Context| run_on(context, &command);
-            several::run(&context.output, branches, form, Arc::new(work))
-        }
+    if command.wants_one() {
+        return match several::spread(&context, references)? {
+            Spread::One(context) => run_on(&context, &command),
+            Spread::Several(_) => {
+                let message = "this command takes one daemon and one thing of it";
+                let refused = CommandError::usage("ONE_REMOTE_WANTED", message);
+                Err(refused.hint("name one remote with -r"))
+            }
+        };
     }
+    let form = command.form();
+    let work = move |context: &Context| run_on(context, &command);
+    several::each(&context, references, form, Arc::new(work))
 }
 
 /// Runs a command on one daemon.
@@ -347,6 +351,7 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Keystore(command) => keystore::dispatch(context, command),
         Command::Which(args) => which::run(context, args),
         Command::Permit(command) => permit::dispatch(context, command),
+        Command::Inbox(args) => inbox::run(context, args),
         Command::Forward(args) => forward::run(context, args),
         Command::Doctor(args) => doctor::run(context, args),
         Command::Ping(args) => ping::run(context, args),

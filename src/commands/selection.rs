@@ -125,6 +125,11 @@ impl Context {
         Ok(self.selector().select_all(load)?)
     }
 
+    /// Returns whether something names a daemon, before the default does.
+    pub(super) fn names_a_daemon(&self) -> bool {
+        self.selector().is_told()
+    }
+
     fn selector(&self) -> Selector {
         let secret = |name| self.env.text(name).map(Secret::from);
         Selector {

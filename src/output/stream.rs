@@ -27,8 +27,8 @@ pub struct ReaderGone;
 
 enum Piece {
     Out(Vec<u8>),
-    /// A whole line that no label belongs before.
-    Line(Vec<u8>),
+    /// Bytes that no label belongs before.
+    Raw(Vec<u8>),
     Err(String),
 }
 
@@ -78,7 +78,7 @@ impl Stream {
 
     /// Writes bytes to stdout that are meant for a terminal, escape sequences included.
     pub async fn raw(&self, bytes: Vec<u8>) -> Result<(), ReaderGone> {
-        self.send(Piece::Out(bytes)).await
+        self.send(Piece::Raw(bytes)).await
     }
 
     /// Writes a line of JSON to stdout.
@@ -89,7 +89,7 @@ impl Stream {
             None => line,
         };
         line.push('\n');
-        self.send(Piece::Line(line.into_bytes())).await
+        self.send(Piece::Raw(line.into_bytes())).await
     }
 
     /// Writes text to stderr, after what stdout already got.
@@ -127,7 +127,7 @@ fn write(mut pieces: mpsc::Receiver<Piece>) -> io::Result<()> {
     let mut stdout = io::BufWriter::new(io::stdout());
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
-            Piece::Out(bytes) | Piece::Line(bytes) => stdout.write_all(&bytes)?,
+            Piece::Out(bytes) | Piece::Raw(bytes) => stdout.write_all(&bytes)?,
             Piece::Err(text) => {
                 stdout.flush()?;
                 // Nothing can be done when stderr cannot be written.
@@ -180,7 +180,7 @@ async fn label_lines(
         match piece {
             None if line.is_empty() => return Ok(()),
             None => return write(&labelled(&mut line)),
-            Some(Piece::Line(text)) => write(&text)?,
+            Some(Piece::Raw(text)) => write(&text)?,
             Some(Piece::Out(text)) => {
                 for part in text.split_inclusive(|byte| *byte == b'\n') {
                     let whole = part.ends_with(b"\n");

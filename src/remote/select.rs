@@ -164,6 +164,13 @@ const VARIABLES: Sources = [
 ];
 
 impl Selector {
+    /// Returns whether an argument, a variable or the agent that this runs in says which daemon.
+    pub fn is_told(&self) -> bool {
+        let told =
+            |asked: &Asked| asked.remote.is_some() || asked.relay.is_some() || asked.host.is_some();
+        told(&self.flags) || told(&self.variables) || self.inside_agent
+    }
+
     /// Chooses one daemon.
     pub fn select(
         &self,

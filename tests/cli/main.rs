@@ -13,6 +13,7 @@ mod diagnosis;
 mod effective;
 mod fake_daemon;
 mod injection;
+mod inbox;
 mod keystore;
 mod leaks;
 mod leaves;

@@ -20,7 +20,7 @@ const REFUSE: &str = "/deny";
 const MAX_LINE: u64 = 1024;
 
 /// The requests that wait, and the lines that are typed.
-pub(super) struct Asking {
+pub(in crate::commands) struct Asking {
     lines: mpsc::Receiver<String>,
     waiting: VecDeque<PermissionRequest>,
     /// Those of the first request, when it has some.
@@ -30,7 +30,7 @@ pub(super) struct Asking {
 
 /// What a line is.
 #[derive(Debug)]
-pub(super) enum Typed {
+pub(in crate::commands) enum Typed {
     /// No answer.
     Nothing,
     /// The answer to a question, behind which there is another.
@@ -41,7 +41,7 @@ pub(super) enum Typed {
 
 impl Asking {
     /// Starts to read lines. The thread ends with the process: nothing can wake it from reading.
-    pub(super) fn start() -> Self {
+    pub(in crate::commands) fn start() -> Self {
         let (sender, lines) = mpsc::channel(1);
         std::thread::spawn(move || {
             let mut stdin = std::io::stdin().lock();
@@ -62,7 +62,7 @@ impl Asking {
     }
 
     /// Adds a request; returns the question when it is the only one.
-    pub(super) fn add(&mut self, request: PermissionRequest) -> Option<String> {
+    pub(in crate::commands) fn add(&mut self, request: PermissionRequest) -> Option<String> {
         if self.waiting.iter().any(|waiting| waiting.id == request.id) {
             return None;
         }
@@ -71,7 +71,7 @@ impl Asking {
     }
 
     /// Removes a request that was answered, here or elsewhere; returns the next question.
-    pub(super) fn remove(&mut self, id: &str) -> Option<String> {
+    pub(in crate::commands) fn remove(&mut self, id: &str) -> Option<String> {
         let first = self.waiting.front().is_some_and(|request| request.id == id);
         self.waiting.retain(|request| request.id != id);
         first.then(|| self.question()).flatten()
@@ -83,8 +83,13 @@ impl Asking {
         self.questions = None;
     }
 
+    /// Waits for a line; `None` when no more can come.
+    pub(in crate::commands) async fn line_or_end(&mut self) -> Option<String> {
+        self.lines.recv().await
+    }
+
     /// Waits for a line, for ever while nothing is asked. Cancelling it loses nothing.
-    pub(super) async fn line(&mut self) -> String {
+    pub(in crate::commands) async fn line(&mut self) -> String {
         while !self.waiting.is_empty() && !self.closed {
             match self.lines.recv().await {
                 Some(line) => return line,
@@ -95,7 +100,7 @@ impl Asking {
     }
 
     /// Reads a line as an answer to the first request. One that is none leaves the request as it is.
-    pub(super) fn answer(&mut self, line: &str) -> Typed {
+    pub(in crate::commands) fn answer(&mut self, line: &str) -> Typed {
         let Some(request) = self.waiting.front() else {
             return Typed::Nothing;
         };

@@ -221,7 +221,7 @@ pub(super) fn below_home(path: &str, home: &str) -> String {
 }
 
 /// Returns how long ago a time was, in the words of the official CLI.
-fn age(time: &str, now: Timestamp) -> String {
+pub(in crate::commands) fn age(time: &str, now: Timestamp) -> String {
     let Ok(time) = time.parse::<Timestamp>() else {
         return String::new();
     };

@@ -1,6 +1,6 @@
 //! `paseo agent …`: agents and their work. The common ones also stand at the top level.
 
-mod answering;
+pub(super) mod answering;
 pub mod archive;
 pub mod attach;
 mod attach_text;

@@ -109,7 +109,7 @@ fn pick<'a>(
 
 /// Sends the answers, and makes the rows. A daemon does not reply to an answer: what it would complain
 /// about is listened for a moment.
-async fn give(
+pub(in crate::commands) async fn give(
     daemon: &DaemonClient,
     agent: &AgentSnapshot,
     requests: Vec<&PermissionRequest>,

@@ -1,7 +1,7 @@
 //! `paseo permit …`: what agents ask before they go on.
 
 pub mod allow;
-mod answer;
+pub(super) mod answer;
 pub mod deny;
 pub mod ls;
 

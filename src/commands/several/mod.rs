@@ -1,6 +1,6 @@
 //! One command, many remotes: which they are, and the fan-out.
 //!
-//! A command knows one daemon. [`spread`] finds the daemons that a command line names; [`run`] runs the
+//! A command knows one daemon. [`spread`] finds the daemons that a command line names; [`fan`] runs the
 //! command once for each, on threads of their own with a narrowed [`Context`], and [`merge`] makes one output
 //! of all. So every command works with several remotes, and none is written twice.
 
@@ -10,9 +10,23 @@ mod live;
 mod merge;
 
 pub(super) use branch::{Part, Spread, spread};
-pub(super) use fan::{Form, run};
+pub(super) use fan::{Form, Work};
 
+use super::{CommandResult, Context, Reference};
 use crate::error::Exit;
+
+/// Runs a command on every daemon that the command line names; `references` are what it names of them.
+pub(super) fn each(
+    context: &Context,
+    references: &[Reference],
+    form: Form,
+    work: Work,
+) -> CommandResult {
+    match spread(context, references)? {
+        Spread::One(context) => work(&context),
+        Spread::Several(branches) => fan::run(&context.output, branches, form, work),
+    }
+}
 
 /// All ended alike, or it is in between.
 pub(super) fn exit(exits: impl IntoIterator<Item = Exit>) -> Exit {

@@ -1,0 +1,163 @@
+//! `paseo inbox`: what waits for a person, on all remotes; answered at the prompt; watched.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+
+use crate::built_in::BuiltIn;
+use crate::sandbox::{Sandbox, binary};
+use crate::terminal::Terminal;
+
+/// Two remotes that are one daemon, with agents that ask.
+fn world() -> (Sandbox, BuiltIn) {
+    let sandbox = Sandbox::new();
+    let daemon = BuiltIn::start(&sandbox, &["--agent", "asks=mock:"]);
+    let remote = |name: &str| {
+        format!(
+            "[remotes.{name}]\nurl = 'tcp://{}'\ncwd = '/tmp'\n",
+            daemon.address
+        )
+    };
+    sandbox.write(
+        "home/.config/paseo/remotes.toml",
+        &(remote("lab") + &remote("work")),
+    );
+    (sandbox, daemon)
+}
+
+/// Starts an agent that asks, and returns the beginning of its id.
+fn ask(sandbox: &Sandbox, prompt: &str) -> String {
+    let ran = sandbox.run(&[
+        "-r",
+        "work",
+        "run",
+        "-d",
+        "--provider",
+        "asks",
+        prompt,
+        "-q",
+    ]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    ran.stdout.trim().chars().take(7).collect()
+}
+
+fn inbox(sandbox: &Sandbox, more: &[&str]) -> Vec<Value> {
+    let ran = sandbox.run(&[more, &["inbox", "--json"]].concat());
+    ran.json().as_array().unwrap().clone()
+}
+
+/// Waits until so many things wait on one remote.
+fn until(sandbox: &Sandbox, count: usize) -> Vec<Value> {
+    for _ in 0..600 {
+        let found = inbox(sandbox, &["-r", "work"]);
+        if found.len() == count {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!(
+        "not {count} things wait: {:?}",
+        inbox(sandbox, &["-r", "work"])
+    );
+}
+
+fn terminal(sandbox: &Sandbox, args: &[&str]) -> Terminal {
+    Terminal::start(sandbox, binary().to_str().unwrap(), args, "PASEO_BATCH")
+}
+
+#[test]
+fn requests_of_all_remotes_are_listed_and_answered() {
+    let (sandbox, _daemon) = world();
+    let agent = ask(&sandbox, "ask");
+    let waits = until(&sandbox, 1);
+    assert_eq!(
+        (&waits[0]["kind"], waits[0].get("remote")),
+        (&"permission".into(), None)
+    );
+    // Without -r it is everywhere.
+    let all = inbox(&sandbox, &[]);
+    let remotes: Vec<_> = all
+        .iter()
+        .map(|row| row["remote"].as_str().unwrap())
+        .collect();
+    assert_eq!(remotes, ["lab", "work"]);
+    let ids = sandbox.run(&["inbox", "-q"]);
+    assert_eq!(ids.stdout, format!("lab:{agent}\nwork:{agent}\n"));
+
+    // A line that is no answer, and then one that is. The other remote is the same daemon.
+    let mut asked = terminal(&sandbox, &["inbox"]);
+    asked.wait_for("REMOTE  AGENT ID");
+    asked.wait_for("1) Allow once   2) Deny   [y/n/number]");
+    asked.type_in("perhaps\r");
+    asked.wait_for("that is no answer");
+    asked.type_in("y\r");
+    asked.wait_for("answered");
+    asked.wait_for("it was answered meanwhile");
+    assert_eq!(asked.end().0, 0);
+    assert!(until(&sandbox, 1)[0]["kind"] == "finished");
+}
+
+#[test]
+fn what_is_left_for_later_stays_and_a_read_only_remote_is_not_answered() {
+    let (sandbox, _daemon) = world();
+    ask(&sandbox, "question");
+    until(&sandbox, 1);
+    let set = sandbox.run(&["remote", "set", "lab", "readonly=true"]);
+    assert_eq!(set.status, 0, "{set:?}");
+    let mut asked = terminal(&sandbox, &["inbox"]);
+    asked.wait_for("`lab` is read-only");
+    asked.wait_for("/deny refuses]");
+    asked.type_in("\r");
+    assert_eq!(asked.end().0, 0);
+    assert_eq!(until(&sandbox, 1)[0]["kind"], "question");
+    let mut asked = terminal(&sandbox, &["-r", "work", "inbox"]);
+    asked.wait_for("2) CLI");
+    asked.type_in("2\r");
+    asked.wait_for("answered");
+    assert_eq!(asked.end().0, 0);
+}
+
+#[test]
+fn a_watch_tells_what_begins_to_wait_and_a_program_of_it() {
+    let (mut sandbox, _daemon) = world();
+    let (seen, program) = (sandbox.path("seen"), sandbox.path("tell"));
+    sandbox.write(
+        "tell",
+        &format!(
+            "#!/bin/sh\nprintf '%s|%s|%s' \"$1\" \"$2\" \"$PASEO_PASSWORD\" > {}\n",
+            seen.display()
+        ),
+    );
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    sandbox.set("PASEO_PASSWORD", "planted-hunter2");
+    let before = ask(&sandbox, "ask");
+    until(&sandbox, 1);
+    let program = program.display().to_string();
+    let args = [
+        "inbox",
+        "--watch",
+        "--notify",
+        "osc9",
+        "--notify-command",
+        &program,
+    ];
+    let mut watching = terminal(&sandbox, &args);
+    // Both remotes, each line with its label; nothing is told of what waited already.
+    watching.wait_for(&format!("{before}  permission"));
+    watching.wait_for(&format!("{before}  permission"));
+    let agent = ask(&sandbox, "ask");
+    watching.wait_for(&format!("{agent}  permission"));
+    let shown = watching.wait_for("\u{7}");
+    assert!(
+        shown.contains(&format!("\u{1b}]9;paseo ")) && shown.contains(&agent),
+        "{shown:?}"
+    );
+    watching.type_in("\u{3}");
+    assert_eq!(watching.end().0, 0);
+    let told = sandbox.read("seen");
+    assert!(
+        told.starts_with("paseo ") && told.contains(&agent),
+        "{told}"
+    );
+    assert!(told.ends_with('|'), "{told}");
+}
