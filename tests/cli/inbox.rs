@@ -149,7 +149,7 @@ fn a_watch_tells_what_begins_to_wait_and_a_program_of_it() {
     watching.wait_for(&format!("{agent}  permission"));
     let shown = watching.wait_for("\u{7}");
     assert!(
-        shown.contains(&format!("\u{1b}]9;paseo ")) && shown.contains(&agent),
+        shown.contains("\u{1b}]9;paseo ") && shown.contains(&agent),
         "{shown:?}"
     );
     let told = (0..600).find_map(|_| {

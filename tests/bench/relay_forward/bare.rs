@@ -32,6 +32,7 @@ pub(crate) fn main() {
 async fn join(stream: TcpStream) {
     stream.set_nodelay(true).unwrap();
     let mut server = String::new();
+    #[expect(clippy::result_large_err, reason = "the type is the library's")]
     let name = |request: &Request, response: Response| {
         let query = request.uri().query().unwrap_or_default();
         let words = query.split('&').next().unwrap_or_default();
