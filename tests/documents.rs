@@ -6,38 +6,31 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The names of all functions that are tests, in sources and tests.
-fn tests() -> BTreeSet<String> {
-    fn walk(dir: &Path, found: &mut BTreeSet<String>) {
-        for entry in fs::read_dir(dir).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|end| end == "rs") {
-                let text = fs::read_to_string(&path).unwrap();
-                let lines: Vec<&str> = text.lines().map(str::trim).collect();
-                for (at, line) in lines.iter().enumerate() {
-                    let rest = line.strip_prefix("async fn ").or(line.strip_prefix("fn "));
-                    let above = lines[at.saturating_sub(4)..at].iter();
-                    let is_test = above.clone().any(|line| {
-                        line.starts_with("#[test]") || line.starts_with("#[tokio::test")
-                    });
-                    // Properties take arguments and stand in a block of proptest.
-                    let is_test = is_test && rest.is_some();
-                    if is_test {
-                        let name = rest.unwrap().split('(').next().unwrap();
-                        found.insert(name.to_owned());
-                    }
-                }
-            }
+/// The names of all functions below a directory that are tests.
+fn tests(dir: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            tests_of(&fs::read_to_string(&path).unwrap(), found);
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut found = BTreeSet::new();
-    for dir in ["src", "tests"] {
-        walk(&root.join(dir), &mut found);
+}
+
+/// A test is a function whose attributes, which stand right above it, say so.
+fn tests_of(text: &str, found: &mut BTreeSet<String>) {
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if let Some(rest) = line.strip_prefix("async fn ").or(line.strip_prefix("fn ")) {
+            if is_test {
+                found.extend(rest.split('(').next().map(str::to_owned));
+            }
+            is_test = false;
+        }
     }
-    found
 }
 
 /// The names in code that look like those of tests: words joined by underscores, in the columns and sentences
@@ -55,31 +48,26 @@ fn named(page: &str) -> Vec<String> {
 
 #[test]
 fn every_test_that_is_named_exists() {
-    let tests = tests();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/reliability.md")).unwrap();
-    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).collect();
-    let mut checked = 0;
-    for row in rows {
-        let holds = row.trim_end_matches('|').rsplit(" | ").next().unwrap();
-        for name in named(holds) {
-            assert!(
-                tests.contains(&name),
-                "docs/reliability.md names `{name}`, and there is no such test"
-            );
-            checked += 1;
-        }
-    }
-    assert!(checked > 30, "only {checked} tests are named");
-    let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
-    let actors = page.split("## Who can do what").nth(1).unwrap();
-    let actors = actors.split("\n## ").next().unwrap();
-    let names = named(actors);
-    assert!(names.len() > 15, "only {names:?}");
+    let mut there = BTreeSet::new();
+    tests(&root.join("src"), &mut there);
+    tests(&root.join("tests"), &mut there);
+    let read = |page: &str| fs::read_to_string(root.join(page)).unwrap();
+    // The last column of each table.
+    let reliability = read("docs/reliability.md");
+    let rows = reliability.lines().filter(|line| line.starts_with("| "));
+    let holds = rows.filter_map(|row| row.trim_end_matches('|').rsplit(" | ").next());
+    let mut names: Vec<String> = holds.flat_map(named).collect();
+    assert!(names.len() > 30, "only {names:?}");
+    let security = read("docs/security.md");
+    let actors = security.split("## Who can do what").nth(1).unwrap();
+    let shown = named(actors.split("\n## ").next().unwrap());
+    assert!(shown.len() > 15, "only {shown:?}");
+    names.extend(shown);
     for name in names {
         assert!(
-            tests.contains(&name),
-            "docs/security.md names `{name}`, and there is no such test"
+            there.contains(&name),
+            "`{name}` is named, and there is no such test"
         );
     }
 }

@@ -1,5 +1,7 @@
 //! `paseo daemon run` among strangers: its own clients, clients through its relay, and the relay itself.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::frames::{faults, hello};
@@ -9,6 +11,8 @@ use crate::process::{Server, each, paseo};
 use crate::stranger::{Role, Stranger, asks, joins};
 
 const AT_ONCE: usize = 8;
+/// How long a daemon is left alone with a bad relay.
+const FIRST_LOOK: Duration = Duration::from_millis(1500);
 
 #[test]
 fn every_frame_of_a_client() {
@@ -63,7 +67,8 @@ fn a_relay_that_turns_bad() {
     for (name, acts) in answers() {
         bad.push((name.to_owned(), Role::Head(acts)));
     }
-    each(&bad, AT_ONCE, |(name, role)| {
+    let bad: Vec<_> = bad.into_iter().enumerate().collect();
+    each(&bad, AT_ONCE, |(n, (name, role))| {
         let home = tempfile::tempdir().unwrap();
         let relay = Stranger::start(role.clone());
         let args = [
@@ -75,10 +80,14 @@ fn a_relay_that_turns_bad() {
             &relay.address,
         ];
         let mut command = paseo(home.path(), &args);
-        command.env("PASEO_SERVER_ID", "srv_planted1");
+        command.env("PASEO_SERVER_ID", format!("srv_planted1of{n}"));
         let mut daemon = Server::start(command, "ready");
-        std::thread::sleep(std::time::Duration::from_millis(1500));
+        std::thread::sleep(FIRST_LOOK);
         daemon.is_well(name);
+        let connections = |said: &str| said.matches("connected to the relay").count();
+        let before = connections(&daemon.said());
         relay.becomes(Role::Honest(address.clone()));
+        daemon.until(name, |said| connections(said) > before);
+        daemon.is_well(name);
     });
 }

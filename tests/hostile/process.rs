@@ -124,16 +124,18 @@ impl Server {
         collect(child.stdout.take().unwrap(), Arc::clone(&said));
         collect(child.stderr.take().unwrap(), Arc::clone(&said));
         let server = Self { child, said };
+        server.until(ready, |said| said.contains(ready));
+        server
+    }
+
+    /// Waits until what it has said fits.
+    pub(crate) fn until(&self, what: &str, fits: impl Fn(&str) -> bool) {
         let start = Instant::now();
-        while !server.said().contains(ready) {
-            assert!(
-                start.elapsed() < DEADLINE,
-                "never {ready:?}: {}",
-                server.said()
-            );
+        while !fits(&self.said()) {
+            let said = self.said();
+            assert!(start.elapsed() < DEADLINE, "never {what}: {said}");
             thread::sleep(Duration::from_millis(5));
         }
-        server
     }
 
     /// Everything that it has said so far.

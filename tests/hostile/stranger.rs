@@ -16,6 +16,9 @@ use crate::frames::Act;
 /// How long the other side may take to end a connection that it will not go on with.
 const GRACE: Duration = Duration::from_millis(1500);
 
+/// How long the other side may take nothing, before this one gives up: a server may slow a flood down.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// What a server does on a connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Role {
@@ -111,9 +114,7 @@ fn play(mut stream: TcpStream, acts: &[Act], masked: bool) -> bool {
         while reader.read(&mut rest).is_ok_and(|n| n > 0) {}
         let _ = ended.send(());
     });
-    stream
-        .set_write_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
     let cut = acts
         .iter()
         .try_for_each(|act| act.play(&mut stream, masked))
