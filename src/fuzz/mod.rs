@@ -11,6 +11,7 @@ mod session;
 mod terminal;
 
 use crate::daemon::{fuzz_acp as acp, fuzz_screen as screen};
+use crate::remote::fuzz_bundle as bundle;
 use crate::secret::fuzz_vault as vault;
 use channel::channel;
 use offer::offer;
@@ -34,6 +35,7 @@ pub fn run(name: &str, bytes: &[u8]) {
 /// Every target: its name, which is that of its corpus, and its function.
 pub const TARGETS: &[(&str, Target)] = &[
     ("acp", acp),
+    ("bundle", bundle),
     ("channel", channel),
     ("offer", offer),
     ("relay", relay),

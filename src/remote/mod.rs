@@ -23,6 +23,8 @@ mod tests;
 mod via;
 mod written;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use bundle::fuzz_bundle;
 pub use bundle::{Bundle, BundleError, SealFor, SealedBundle};
 pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
 pub use host::{Address, Host, HostError};

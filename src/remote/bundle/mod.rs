@@ -2,6 +2,8 @@
 //! (`docs/security.md`, "Bundles").
 
 mod content;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod sealed;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,8 @@ use super::name::RemoteName;
 use super::profile::{Remote, SecretRef};
 use crate::secret::{Secret, SecretId, StoreKind, Stores};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::bundle as fuzz_bundle;
 pub use sealed::{BundleError, SealFor, SealedBundle};
 
 /// Remotes, each with its secret if it has one. Nothing here is sealed.
