@@ -108,8 +108,8 @@ impl Pulse {
 
 #[cfg(test)]
 mod tests {
-    use super::super::wake::tests::{clock, fall_asleep};
     use super::*;
+    use crate::client::wake::tests::{clock, fall_asleep};
 
     fn pulse() -> Pulse {
         let pulse = Pulse::new(Traffic::default());

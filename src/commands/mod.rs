@@ -294,6 +294,10 @@ pub fn dispatch(context: &Context, command: Command, references: &[Reference]) -
             }
         };
     }
+    if matches!(command, Command::Doctor(_)) && context.selected().is_err() {
+        // What stands in the way of a selection is what it looks for.
+        return run_on(&context, &command);
+    }
     let form = command.form();
     let work = move |context: &Context| run_on(context, &command);
     several::each(&context, references, form, Arc::new(work))

@@ -76,7 +76,7 @@ fn nothing_connects_to_a_key_that_is_blocked() {
     );
     sandbox
         .run(&["remote", "block", "SHA256:short"])
-        .failed(3, "there is no remote");
+        .failed(2, "a fingerprint is `SHA256:`");
     // A file that cannot be read might block it.
     sandbox.write(FILE, "blocked = [1]\n");
     sandbox

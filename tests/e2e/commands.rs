@@ -226,9 +226,10 @@ const TABLE: &[(&str, &str, Gives)] = &[
     ("daemon stop", "--yes", Data("/action", Some("stopped"))),
 ];
 
-/// What has tests of its own: terminals (`tests/terminal`), the listener (`way`), and what judges the road
-/// instead of taking it (`tests/cli/diagnosis`, `remotes_more`).
+/// What has tests of its own: terminals (`tests/terminal`), the listener (`way`), what waits for a person
+/// (`tests/cli/inbox`), and what judges the road instead of taking it (`tests/cli/diagnosis`, `remotes_more`).
 const ELSEWHERE: &[&str] = &[
+    "inbox",
     "shell",
     "terminal attach",
     "forward",

@@ -134,6 +134,7 @@ mod tests {
     fn settings(format: Format) -> Settings {
         Settings {
             format,
+            headers: true,
             ..Settings::default()
         }
     }

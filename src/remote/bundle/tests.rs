@@ -172,7 +172,8 @@ fn what_is_inside_is_not_believed() {
     swapped.items.insert(id.clone(), password);
     assert_eq!(open(&swapped), Err(BundleError::Damaged));
     let mut missing = bundle();
-    missing.items.remove(&id);
+    let id = missing.remotes[0].secret().unwrap().id.clone();
+    assert!(missing.items.remove(&id).is_some());
     assert_eq!(open(&missing), Err(BundleError::Damaged));
     let mut surplus = bundle();
     surplus
