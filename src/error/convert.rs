@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::client::{CallError, ConnectError};
 use crate::e2ee;
-use crate::transport::{DialError, ProxyError, Step, TransportError};
+use crate::transport::{CertificateFault, DialError, ProxyError, Step, TransportError};
 
 use super::{CommandError, Exit, Hop};
 
@@ -75,6 +75,18 @@ impl From<DialError> for CommandError {
             ),
             DialError::Tls { .. } => unreachable(Hop::Tls)
                 .hint("for a private certificate authority, name its PEM file in PASEO_CA_FILE"),
+            DialError::Certificate { fault, .. } => unreachable(Hop::Tls).hint(match fault {
+                CertificateFault::UnknownIssuer => {
+                    "for a private certificate authority, name its PEM file in PASEO_CA_FILE"
+                }
+                CertificateFault::Expired => "have its owner renew it; check this machine's clock",
+                CertificateFault::NotYet => "check the clocks of this machine and of the server",
+                CertificateFault::OtherName => "use a name that the certificate is for",
+                CertificateFault::Authority => {
+                    "make a certificate for the server; when openssl signs it itself, with: \
+                     -addext basicConstraints=critical,CA:FALSE"
+                }
+            }),
             DialError::NotHttp { .. }
             | DialError::Refused {
                 wants_tls: true, ..

@@ -21,7 +21,7 @@ pub use presence::Presence;
 pub use proxy::{NoProxy, Proxy, ProxyError, ProxyParseError};
 pub use ssh::{SshHost, SshHostError};
 pub use stopwatch::{Lap, Stopwatch};
-pub use tls::TlsSetupError;
+pub use tls::{CertificateFault, TlsSetupError};
 pub use traffic::Traffic;
 
 pub mod memory;

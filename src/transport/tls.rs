@@ -47,6 +47,47 @@ pub(super) fn connector(ca_files: &[PathBuf]) -> Result<TlsConnector, TlsSetupEr
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
+/// What is wrong with a server's certificate, for the faults that people can mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CertificateFault {
+    /// No authority that is trusted here has signed it.
+    #[error("is signed by an authority that this machine does not trust")]
+    UnknownIssuer,
+    /// Its time is over.
+    #[error("has expired")]
+    Expired,
+    /// Its time has not begun.
+    #[error("is not valid yet")]
+    NotYet,
+    /// It is made out for others.
+    #[error("is for another name")]
+    OtherName,
+    /// It is one that signs others (RFC 5280 section 4.2.1.9), as `openssl req -x509` makes it.
+    #[error("is marked as an authority (CA:TRUE), so no server may show it")]
+    Authority,
+}
+
+impl CertificateFault {
+    /// Finds it in the error of a handshake.
+    pub(super) fn of(error: &rustls::Error) -> Option<Self> {
+        use rustls::CertificateError as Fault;
+        let rustls::Error::InvalidCertificate(fault) = error else {
+            return None;
+        };
+        match fault {
+            Fault::UnknownIssuer => Some(Self::UnknownIssuer),
+            Fault::Expired | Fault::ExpiredContext { .. } => Some(Self::Expired),
+            Fault::NotValidYet | Fault::NotValidYetContext { .. } => Some(Self::NotYet),
+            Fault::NotValidForName | Fault::NotValidForNameContext { .. } => Some(Self::OtherName),
+            Fault::Other(other) => match other.0.downcast_ref() {
+                Some(webpki::Error::CaUsedAsEndEntity) => Some(Self::Authority),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsSetupError> {
     let fail = |source| TlsSetupError::CaFile {
         path: path.to_owned(),

@@ -6,12 +6,15 @@
 
 mod access;
 mod binary;
+mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod conformance;
 mod hostile;
 mod load;
 mod operations;
+#[cfg(target_os = "linux")]
+mod packets;
 mod presence;
 mod private;
 mod robust;

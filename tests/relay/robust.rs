@@ -12,24 +12,33 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::binary::{Running, json, paseo};
 use crate::support::{Peer, Relay, fresh, within};
 
-const CLIENT_GONE: (u16, &str) = (1001, "Client disconnected");
-const SERVER_GONE: (u16, &str) = (1012, "Server disconnected");
+pub(crate) const CLIENT_GONE: (u16, &str) = (1001, "Client disconnected");
+pub(crate) const SERVER_GONE: (u16, &str) = (1012, "Server disconnected");
 
 /// A conversation that goes on whatever happens beside it.
-struct Bystander {
+pub(crate) struct Bystander {
     client: Peer,
     data: Peer,
 }
 
 impl Bystander {
-    async fn at(relay: &Relay) -> Self {
+    pub(crate) async fn at(relay: &Relay) -> Self {
         let server = fresh();
         let client = relay.client(&server, "x").await;
         let data = relay.data(&server, "x").await;
         Self { client, data }
     }
 
-    async fn goes_on(&mut self) {
+    /// Waits for something else. Meanwhile it answers pings, as everybody does who reads.
+    pub(crate) async fn meanwhile<T>(&mut self, other: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = other => done,
+            said = self.client.message() => panic!("{said:?}"),
+            said = self.data.message() => panic!("{said:?}"),
+        }
+    }
+
+    pub(crate) async fn goes_on(&mut self) {
         for text in ["one", "two"] {
             self.client.send(text).await;
             assert_eq!(self.data.text().await, text);
@@ -50,7 +59,7 @@ fn impatient() -> Relay {
     })
 }
 
-async fn told(peer: &mut Peer, (code, reason): (u16, &str)) {
+pub(crate) async fn told(peer: &mut Peer, (code, reason): (u16, &str)) {
     assert_eq!(peer.closed().await, (code, reason.to_owned()));
 }
 
@@ -107,7 +116,6 @@ async fn packets_of_a_client_that_are_lost() {
     client.send("before").await;
     assert_eq!(data.text().await, "before");
     wire.cut();
-    // Everybody who reads answers pings.
     let gone = async { told(&mut data, CLIENT_GONE).await };
     let disconnected = async {
         assert_eq!(
@@ -115,13 +123,9 @@ async fn packets_of_a_client_that_are_lost() {
             r#"{"type":"disconnected","connectionId":"x"}"#
         );
     };
-    let alive = async { beside.client.message().await };
-    let beside_data = async { beside.data.message().await };
-    tokio::select! {
-        _ = async { tokio::join!(gone, disconnected) } => {}
-        said = alive => panic!("{said:?}"),
-        said = beside_data => panic!("{said:?}"),
-    }
+    beside
+        .meanwhile(async { tokio::join!(gone, disconnected) })
+        .await;
     beside.goes_on().await;
     let text = relay.http("GET /metrics").await.1;
     assert!(text.contains("closes_total{reason=\"silent\"} 1"), "{text}");

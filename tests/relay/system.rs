@@ -98,17 +98,26 @@ async fn logs_hold_nothing_that_lets_anybody_in() {
 #[tokio::test]
 async fn takes_the_descriptors_that_it_may_have() {
     let home = tempfile::tempdir().unwrap();
-    let relay = paseo(home.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
-    let mut command = tokio::process::Command::new("sh");
-    command
-        .args(["-c", r#"ulimit -Hn 512; ulimit -Sn 40; exec "$0" "$@""#])
-        .arg(relay.as_std().get_program())
-        .args(relay.as_std().get_args())
-        .env_clear()
-        .stdout(Stdio::null())
-        .kill_on_drop(true);
-    let mut running = Running::start(&mut command);
-    running.says("fewer file descriptors").await;
+    let serve = |more: &[&str]| {
+        let args = ["relay", "serve", "--listen", "127.0.0.1:0"];
+        let relay = paseo(home.path(), &[&args[..], more].concat());
+        let mut command = tokio::process::Command::new("sh");
+        command
+            .args(["-c", r#"ulimit -Hn 512; ulimit -Sn 40; exec "$0" "$@""#])
+            .arg(relay.as_std().get_program())
+            .args(relay.as_std().get_args())
+            .env_clear()
+            .stdout(Stdio::null())
+            .kill_on_drop(true);
+        Running::start(&mut command)
+    };
+    let mut asked = serve(&["--sockets", "1000"]);
+    let line = asked.says("fewer file descriptors").await;
+    assert!(line.contains("WARN"), "{line}");
+    // Nobody asked for the default: that is no reason to warn.
+    let mut running = serve(&[]);
+    let line = running.says("descriptors").await;
+    assert!(line.contains("INFO"), "{line}");
     let line = running.says("listening").await;
     let (_, rest) = line.split_once("address=").unwrap();
     let relay = Relay::at(rest.split_whitespace().next().unwrap());

@@ -27,6 +27,9 @@ use crate::transport::{
 /// Limit for each answer of the relay, and for opening each socket.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Limit for the close frame of a side whose peer has lost it already.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Check a relay from here
 ///
 /// Plays a daemon and its client with an id of its own, so it disturbs nobody. Fails when a daemon or a
@@ -228,7 +231,7 @@ impl Check {
         };
         async move {
             let dialed = transport::dial(&dial).await;
-            dialed.map_err(|error| (step(&error), causes(&error)))
+            dialed.map_err(|error| (step(&error), refusal(&error)))
         }
     }
 
@@ -293,10 +296,24 @@ async fn one_way(from: &mut Transport, to: &mut Transport, frame: &Frame) -> Che
         sent.map_err(|error| causes(&error))
     };
     // At once, because a large frame leaves only while it is read.
-    let ((), arrived) = tokio::try_join!(sending, next(to))?;
+    let arrived = match tokio::try_join!(sending, next(to)) {
+        Ok(((), arrived)) => arrived,
+        // What the receiver is told ("Client disconnected") only follows from what the sender is.
+        Err(why) => return Err(closed_for(from).await.unwrap_or(why)),
+    };
     match arrived == *frame {
         true => Ok(()),
         false => Err("it arrived changed".to_owned()),
+    }
+}
+
+/// Returns why the relay closed this side, if it did.
+async fn closed_for(side: &mut Transport) -> Option<String> {
+    match timeout(LAST_WORDS, side.receiver.recv()).await {
+        Ok(Err(error @ TransportError::Closed(Closed { code: Some(_), .. }))) => {
+            Some(causes(&error))
+        }
+        _ => None,
     }
 }
 
@@ -319,9 +336,22 @@ fn step(error: &DialError) -> Step {
         DialError::Resolve { .. } | DialError::NoAddress { .. } => Step::Dns,
         DialError::Proxy { .. } => Step::Proxy,
         DialError::Connect { .. } => Step::Connect,
-        DialError::TlsSetup(_) | DialError::NotTls { .. } | DialError::Tls { .. } => Step::Tls,
+        DialError::TlsSetup(_)
+        | DialError::NotTls { .. }
+        | DialError::Certificate { .. }
+        | DialError::Tls { .. } => Step::Tls,
         DialError::Timeout { step, .. } => *step,
         _ => Step::Upgrade,
+    }
+}
+
+/// Returns why there is no connection, in the relay's own words where it has some.
+fn refusal(error: &DialError) -> String {
+    match error {
+        DialError::Refused {
+            said: Some(said), ..
+        } => format!("{error}: {said}"),
+        _ => causes(error),
     }
 }
 

@@ -51,9 +51,10 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     );
     let public = settings.public_endpoint.clone();
     let public_tls = settings.public_use_tls;
+    let asked = settings.sockets.is_some();
     let config = settings.into_config(context.env.path(env::PASEO_CA_FILE))?;
     let tls = config.tls.is_some();
-    system::take_descriptors(config.limits.sockets);
+    system::take_descriptors(config.limits.sockets, asked);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -26,10 +26,10 @@ pub(super) fn listener() -> Result<Option<TcpListener>, CommandError> {
     Ok(None)
 }
 
-/// Takes as many file descriptors as the system lets this process have, and warns when so many sockets may
-/// want more.
+/// Takes as many file descriptors as the system lets this process have, and says when so many sockets may
+/// want more: as a warning if somebody `asked` for that number of sockets.
 #[cfg_attr(not(unix), expect(unused_variables, reason = "there is no such limit"))]
-pub(super) fn take_descriptors(sockets: usize) {
+pub(super) fn take_descriptors(sockets: usize, asked: bool) {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -43,13 +43,18 @@ pub(super) fn take_descriptors(sockets: usize) {
             Err(_) => limit.current,
         };
         let wanted = sockets.saturating_add(OTHER_DESCRIPTORS) as u64;
-        if have.is_some_and(|have| have < wanted) {
-            tracing::warn!(
-                descriptors = have,
+        match have {
+            Some(descriptors) if descriptors < wanted && asked => tracing::warn!(
+                descriptors,
                 sockets,
                 "the system allows fewer file descriptors than sockets: raise its limit \
                  (LimitNOFILE=, ulimit -n) or lower --sockets"
-            );
+            ),
+            Some(descriptors) if descriptors < wanted => tracing::info!(
+                descriptors,
+                "file descriptors limit the sockets; more: LimitNOFILE=, ulimit -n"
+            ),
+            _ => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::transport::network::Family;
 use crate::transport::proxy::ProxyError;
-use crate::transport::tls::TlsSetupError;
+use crate::transport::tls::{CertificateFault, TlsSetupError};
 
 /// A step on the way to an open WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +121,14 @@ pub enum DialError {
         /// The other end.
         address: String,
     },
+    /// The certificate cannot be accepted.
+    #[error("the certificate of {address} {fault}")]
+    Certificate {
+        /// The other end.
+        address: String,
+        /// What is wrong with it.
+        fault: CertificateFault,
+    },
     /// An HTTP server refused the upgrade.
     #[error("{address} refused the WebSocket upgrade with HTTP status {status}")]
     Refused {
@@ -130,6 +138,8 @@ pub enum DialError {
         status: u16,
         /// Whether the answer says that TLS is wanted.
         wants_tls: bool,
+        /// The first line of the answer, if it is plain text: untrusted, printable, and without the path.
+        said: Option<String>,
     },
     /// A private relay wants a token, or another one.
     #[error("the relay {address} {}", if *.sent { "refused the token" } else { "wants a token" })]

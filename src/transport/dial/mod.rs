@@ -20,6 +20,7 @@ use super::network::Network;
 use super::proxy::Proxy;
 use super::ssh::{self, SshHost};
 use super::stopwatch::Stopwatch;
+use super::tls::CertificateFault;
 use super::{Presence, Traffic, Transport, tls};
 use crate::protocol::relay::Endpoint;
 use crate::secret::Secret;
@@ -213,7 +214,11 @@ impl Attempt<'_> {
         let address = endpoint.to_string();
         let fail = |source: std::io::Error| match tls_error(&source) {
             Some(rustls::Error::InvalidMessage(_)) => DialError::NotTls { address },
-            _ => DialError::Tls { address, source },
+            Some(error) => match CertificateFault::of(error) {
+                Some(fault) => DialError::Certificate { address, fault },
+                None => DialError::Tls { address, source },
+            },
+            None => DialError::Tls { address, source },
         };
         let connector = tls::connector(&self.dial.network.ca_files)?;
         let name = match ServerName::try_from(endpoint.host().to_owned()) {

@@ -3,13 +3,16 @@
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
-use tokio_tungstenite::tungstenite::http::{StatusCode, header};
+use tokio_tungstenite::tungstenite::http::{Response, StatusCode, header};
 
 use super::{Address, Attempt, DialError, Dialed, Step, Stream};
 use crate::protocol::relay::Endpoint;
 use crate::transport::greeting::presence;
 use crate::transport::traffic::Metered;
 use crate::transport::{Presence, websocket};
+
+/// How much of a refusal is told.
+const MAX_SAID_CHARS: usize = 200;
 
 impl Attempt<'_> {
     pub(super) async fn upgrade(
@@ -68,6 +71,7 @@ impl Attempt<'_> {
                     status: response.status().as_u16(),
                     wants_tls: response.status() == StatusCode::BAD_REQUEST
                         && response.body().as_deref().is_some_and(mentions_https),
+                    said: first_line(&response, self.dial.path.expose()),
                 },
                 WsError::Io(source) if source.kind() == std::io::ErrorKind::UnexpectedEof => {
                     DialError::Dropped { address }
@@ -80,6 +84,28 @@ impl Attempt<'_> {
             },
         }
     }
+}
+
+/// Returns what a server says in plain text, unless it repeats the request: the path may hold a secret.
+fn first_line(response: &Response<Option<Vec<u8>>>, path: &str) -> Option<String> {
+    let kind = response.headers().get(header::CONTENT_TYPE)?;
+    if !kind.as_bytes().starts_with(b"text/plain") {
+        return None;
+    }
+    let body = String::from_utf8_lossy(response.body().as_deref()?);
+    let line = body.lines().next()?.chars();
+    let line: String = line
+        .filter(|c| !c.is_control())
+        .take(MAX_SAID_CHARS)
+        .collect();
+    let (route, query) = path.split_once('?').unwrap_or((path, ""));
+    let repeats = line.contains(route) || query.split('&').any(|part| repeated(part, &line));
+    (!line.is_empty() && !repeats).then_some(line)
+}
+
+fn repeated(part: &str, line: &str) -> bool {
+    let (_, value) = part.split_once('=').unwrap_or(("", part));
+    value.len() > 6 && line.contains(value)
 }
 
 fn mentions_https(body: &[u8]) -> bool {
