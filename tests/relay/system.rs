@@ -103,7 +103,7 @@ async fn takes_the_descriptors_that_it_may_have() {
         let relay = paseo(home.path(), &[&args[..], more].concat());
         let mut command = tokio::process::Command::new("sh");
         command
-            .args(["-c", r#"ulimit -Hn 512; ulimit -Sn 40; exec "$0" "$@""#])
+            .args(["-c", r#"ulimit -Sn 40 && ulimit -Hn 512; exec "$0" "$@""#])
             .arg(relay.as_std().get_program())
             .args(relay.as_std().get_args())
             .env_clear()
