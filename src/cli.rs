@@ -116,6 +116,11 @@ pub struct GlobalArgs {
     #[arg(add = complete::words(&["direct", "relay", "unix", "ssh"]))]
     pub via: Option<Via>,
 
+    /// Keep connections to the remote ready for the next commands, so long after the last one; 0 does not
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "10m")]
+    pub persist: Option<Duration>,
+
     /// Connect over IPv4 only
     #[arg(short = '4', long, global = true, conflicts_with = "ipv6")]
     pub ipv4: bool,

@@ -46,6 +46,10 @@ pub const PASEO_COMPLETE: &str = "PASEO_COMPLETE";
 pub const PASEO_HANDED_OVER: &str = "PASEO_HANDED_OVER";
 /// When set, nothing prompts.
 pub const PASEO_BATCH: &str = "PASEO_BATCH";
+/// Set by most CI systems. Connections are not kept ready there, unless `--persist` says so.
+pub const CI: &str = "CI";
+/// When set, no warm connection is used or kept.
+pub const PASEO_NO_MUX: &str = "PASEO_NO_MUX";
 /// `official` restores the exit codes of the official CLI (0 or 1).
 pub const PASEO_COMPAT: &str = "PASEO_COMPAT";
 /// PEM file of certificate authorities, added to those of the platform.
@@ -221,6 +225,15 @@ impl Env {
     /// Returns the directory of what can be asked for again: `$XDG_CACHE_HOME/paseo`, else `~/.cache/paseo`.
     pub fn cache_dir(&self) -> Option<PathBuf> {
         self.xdg(XDG_CACHE_HOME, ".cache")
+    }
+
+    /// Returns the directory of sockets: `$XDG_RUNTIME_DIR/paseo`, else `run` below that of state.
+    pub fn runtime_dir(&self) -> Option<PathBuf> {
+        let base = self.path(XDG_RUNTIME_DIR).filter(|path| path.is_absolute());
+        match base {
+            Some(base) => Some(base.join("paseo")),
+            None => Some(self.state_dir()?.join("run")),
+        }
     }
 
     /// Returns the home of the daemon on this machine: `$PASEO_HOME` (`~` expanded), else `~/.paseo`.

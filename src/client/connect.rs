@@ -371,7 +371,7 @@ async fn wait(opening: Opening, deadline: Instant, watch: &Stopwatch) -> Introdu
     }
 }
 
-fn hello(settings: &Settings) -> String {
+pub(super) fn hello(settings: &Settings) -> String {
     let hello = Hello {
         client_id: settings.client_id.clone(),
         client_type: "cli".to_owned(),

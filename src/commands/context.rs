@@ -129,7 +129,7 @@ impl Context {
     ) -> Result<T, CommandError> {
         let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
-            let (road, daemon, _) = self.connect(&resolved, None).await?;
+            let (road, daemon, _) = self.session(&resolved, None).await?;
             road.finish(daemon, work).await
         })
     }
@@ -144,7 +144,7 @@ impl Context {
         let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
             let early = client::Early::new(opening);
-            let (road, daemon, reply) = self.connect(&resolved, Some(&early)).await?;
+            let (road, daemon, reply) = self.session(&resolved, Some(&early)).await?;
             road.finish(daemon, async |daemon: &DaemonClient| {
                 let reply = match reply {
                     Some(reply) => reply.to(opening),
@@ -154,6 +154,27 @@ impl Context {
             })
             .await
         })
+    }
+
+    /// Opens a session: over a connection that is ready, else over a new one.
+    pub(super) async fn session(
+        &self,
+        resolved: &Resolved,
+        early: Option<&client::Early>,
+    ) -> Result<(Road, DaemonClient, Option<client::EarlyReply>), CommandError> {
+        #[cfg(unix)]
+        if let Some(warm) = &resolved.plan.warm
+            && let Some(way) = resolved.ways.first()
+        {
+            let road = self.road(way, &resolved.plan)?;
+            if let Some(daemon) = warm.connect(&road.settings).await {
+                return Ok((road, daemon, None));
+            }
+            let connected = self.connect(resolved, early).await?;
+            warm.start();
+            return Ok(connected);
+        }
+        self.connect(resolved, early).await
     }
 
     /// Connects on the first road that leads there. When none does, the error of the remote's own address

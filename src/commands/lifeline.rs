@@ -41,7 +41,7 @@ impl Context {
     ) -> Result<T, CommandError> {
         let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
-            let (road, daemon, _) = self.connect(&resolved, None).await?;
+            let (road, daemon, _) = self.session(&resolved, None).await?;
             let mut line = Lifeline::new(self, resolved, road, daemon);
             let result = work(&mut line).await;
             line.daemon.close().await;
@@ -58,7 +58,7 @@ impl Context {
         let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
             let early = client::Early::new(opening);
-            let (road, daemon, reply) = self.connect(&resolved, Some(&early)).await?;
+            let (road, daemon, reply) = self.session(&resolved, Some(&early)).await?;
             let mut line = Lifeline::new(self, resolved, road, daemon);
             let reply = match reply {
                 Some(reply) => reply.to(opening),

@@ -24,6 +24,8 @@ mod lifeline;
 pub mod loops;
 pub mod man;
 mod model;
+#[cfg(unix)]
+pub mod mux;
 mod network;
 mod pairs;
 mod passphrase;
@@ -45,6 +47,8 @@ mod several;
 mod stop_signal;
 pub mod terminal;
 mod value;
+#[cfg(unix)]
+mod warm;
 pub mod which;
 pub mod workspace;
 pub mod worktree;
@@ -187,6 +191,10 @@ pub enum Command {
     /// Look after the stores of secrets
     #[command(subcommand)]
     Keystore(keystore::Command),
+    /// Look after the connections that are kept ready
+    #[cfg(unix)]
+    #[command(subcommand)]
+    Mux(mux::Command),
     /// Show which daemon a command would talk to, and why
     Which(which::Args),
     /// Answer agents that ask before they go on
@@ -353,6 +361,8 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Relay(command) => relay::dispatch(context, command),
         Command::Remote(command) => remote::dispatch(context, command),
         Command::Keystore(command) => keystore::dispatch(context, command),
+        #[cfg(unix)]
+        Command::Mux(command) => mux::dispatch(context, command),
         Command::Which(args) => which::run(context, args),
         Command::Permit(command) => permit::dispatch(context, command),
         Command::Inbox(args) => inbox::run(context, args),

@@ -100,6 +100,9 @@ pub(super) struct Plan {
     pub(super) tells: bool,
     /// Whether nothing may be changed there.
     pub(super) read_only: bool,
+    /// Where connections are ready, or are to be.
+    #[cfg(unix)]
+    pub(super) warm: Option<super::warm::Warm>,
     /// The id that a daemon must have which does not prove its key.
     pub(super) server_id: Option<Secret<String>>,
 }
@@ -186,6 +189,10 @@ impl Context {
         };
         let mut plan = self.plan(&options, &ways)?;
         plan.read_only = read_only;
+        #[cfg(unix)]
+        if let Choice::Remote(remote) = &selection.choice {
+            plan.warm = self.warm(remote, &options);
+        }
         self.force_road(&mut ways)?;
         race::sort(&mut ways);
         Ok(Resolved { ways, plan })
@@ -218,6 +225,8 @@ impl Context {
             waits: true,
             tells: true,
             read_only: false,
+            #[cfg(unix)]
+            warm: None,
             server_id,
         })
     }

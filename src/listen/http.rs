@@ -70,7 +70,14 @@ pub(super) async fn run(
                 connections.spawn(serve(service, password, stream, Arc::new(permit)));
             }),
             #[cfg(unix)]
-            Socket::Unix { listener, .. } => listener.accept().await.map(|(stream, _)| {
+            Socket::Unix {
+                listener: socket, ..
+            } => socket.accept().await.map(|(stream, _)| {
+                let peer = || stream.peer_cred().ok().map(|peer| peer.uid());
+                if listener.owner.is_some() && peer() != listener.owner {
+                    tracing::warn!("the connection of another user was refused");
+                    return;
+                }
                 connections.spawn(serve(service, password, stream, Arc::new(permit)));
             }),
         };

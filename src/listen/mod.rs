@@ -80,6 +80,8 @@ impl fmt::Display for Listen {
 pub struct Listener {
     socket: Socket,
     at: Listen,
+    /// Whose connections to a Unix socket are taken; `None`: everybody's who may open it.
+    owner: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -112,13 +114,26 @@ impl Listener {
                 let listener = TcpListener::bind(addr).await?;
                 let at = Listen::Tcp(listener.local_addr()?);
                 let socket = Socket::Tcp(listener);
-                Ok(Self { socket, at })
+                Ok(Self {
+                    socket,
+                    at,
+                    owner: None,
+                })
             }
             Listen::Unix(path) => Ok(Self {
                 socket: open_unix(path)?,
                 at: listen.clone(),
+                owner: None,
             }),
         }
+    }
+
+    /// From now on refuses the connections of other users, root's too, to a Unix socket.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn for_its_owner(mut self) -> Self {
+        self.owner = Some(rustix::process::geteuid().as_raw());
+        self
     }
 
     /// Where it listens over TCP.

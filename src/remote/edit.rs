@@ -303,5 +303,9 @@ fn insert_options(table: &mut Table, options: &Options) {
     if let Some(cwd) = &options.cwd {
         table.insert("cwd", value(cwd));
     }
+    if let Some(time) = options.persist {
+        let time = humantime::format_duration(time).to_string();
+        table.insert("persist", value(time));
+    }
     options.network.write(table);
 }

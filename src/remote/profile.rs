@@ -118,6 +118,8 @@ pub struct Options {
     pub connect_timeout: Option<Duration>,
     /// Default directory of `run`, a path on the daemon's machine.
     pub cwd: Option<String>,
+    /// How long connections are kept ready after the last command; zero is not at all.
+    pub persist: Option<Duration>,
     /// What lies between.
     pub network: NetworkOptions,
 }
@@ -128,6 +130,7 @@ impl Options {
         Self {
             connect_timeout: self.connect_timeout.or(defaults.connect_timeout),
             cwd: self.cwd.or_else(|| defaults.cwd.clone()),
+            persist: self.persist.or(defaults.persist),
             network: self.network.or(&defaults.network),
         }
     }

@@ -44,6 +44,7 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 const DEFAULTS: &[&str] = &[
     "connect_timeout",
     "cwd",
+    "persist",
     "proxy",
     "ca_file",
     "family",
@@ -58,6 +59,7 @@ const REMOTE: &[&str] = &[
     "url",
     "connect_timeout",
     "cwd",
+    "persist",
     "dirs",
     "readonly",
     "protected",
@@ -341,6 +343,7 @@ fn options(table: &Reader<'_>, newer: bool) -> Options {
     Options {
         connect_timeout: duration(table, "connect_timeout"),
         cwd: table.text("cwd").map(str::to_owned),
+        persist: persist(table),
         network: NetworkOptions::read(table, newer),
     }
 }
@@ -359,6 +362,14 @@ fn dir_mapping(table: &Reader<'_>) -> Option<DirMapping> {
         local: required(table, "local", local)?.to_owned(),
         remote: required(table, "remote", remote)?.to_owned(),
     })
+}
+
+/// Reads how long warm connections are kept; 0 is not at all.
+fn persist(table: &Reader<'_>) -> Option<Duration> {
+    match table.text("persist") {
+        Some("0" | "0s") => Some(Duration::ZERO),
+        _ => duration(table, "persist"),
+    }
 }
 
 fn duration(table: &Reader<'_>, key: &str) -> Option<Duration> {

@@ -25,6 +25,7 @@ const SETTINGS: &[(&str, Kind)] = &[
     ("relay.tls", Kind::Flag),
     ("connect_timeout", Kind::Text),
     ("cwd", Kind::Text),
+    ("persist", Kind::Text),
     ("readonly", Kind::Flag),
     ("protected", Kind::Flag),
     ("expires", Kind::Moment),

@@ -8,6 +8,7 @@
 )]
 
 mod attach;
+mod mux;
 #[path = "../support/road.rs"]
 mod road;
 mod wait;

@@ -32,6 +32,13 @@ pub(crate) struct World {
     daemon: Option<Server>,
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        // What keeps connections ready would outlive the test.
+        let _ = self.run(&["mux", "stop"]);
+    }
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();

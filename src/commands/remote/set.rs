@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(add = complete::remotes())]
     pub name: String,
 
-    /// key=value: description, tags (a,b), url, relay.endpoint, relay.tls, connect_timeout, cwd, proxy,
+    /// key=value: description, tags (a,b), url, relay.endpoint, relay.tls, connect_timeout, cwd, persist, proxy,
     /// ca_file, family, direct, unix, ssh
     #[arg(required_unless_present = "relay_token", value_name = "KEY=VALUE", value_parser = str::parse::<Setting>)]
     pub settings: Vec<Setting>,

@@ -1,0 +1,115 @@
+//! `paseo mux hold`: the process that keeps connections ready. It ends when nobody used it for a while, when its
+//! remote was changed or removed, when its socket is gone, and when the daemon cannot be reached.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use tokio::sync::watch;
+
+use crate::commands::context::{Road, run_async};
+use crate::commands::stop_signal::stop_signal;
+use crate::commands::warm::Warm;
+use crate::commands::{CommandResult, Context};
+use crate::error::{CommandError, Exit};
+use crate::files;
+use crate::forward;
+use crate::listen::{self, Listen, Listener};
+use crate::output::Output;
+use crate::remote::Choice;
+
+/// How often it looks whether it is still wanted.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Arguments of `paseo mux hold`
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Keeps connections ready.
+pub fn run(context: &Context, _args: &Args) -> CommandResult {
+    keep_secrets_in()?;
+    let resolved = context.resolve(&context.selection()?)?;
+    let Some(warm) = resolved.plan.warm.clone() else {
+        let message = "connections are kept ready for saved remotes, with --persist";
+        return Err(CommandError::usage("NOT_PERSISTENT", message));
+    };
+    if let Some(dir) = warm.socket.parent() {
+        files::create_private_dir(dir)?;
+    }
+    run_async(async {
+        let stop = stop_signal()?;
+        // One that is there already answers, and then this one has nothing to do.
+        let listener = Listener::open(&Listen::Unix(warm.socket.clone())).await;
+        let listener = listener.map_err(not_listening)?.for_its_owner();
+        let (road, daemon, _) = context.connect(&resolved, None).await?;
+        daemon.close().await;
+        let Road {
+            target, settings, ..
+        } = road;
+        let service = Arc::new(forward::Warm::new(&warm.name, target, settings));
+        let (_unchanged, open) = watch::channel(None::<listen::Password>);
+        let serving = Arc::clone(&service);
+        tokio::select! {
+            () = listener.run(serving, open) => {}
+            error = service.fill() => return Err(error.into()),
+            () = service.idle_for(warm.time) => {}
+            () = unwanted(context, &warm) => {}
+            () = stop => {}
+        }
+        Ok(Output::Nothing.into())
+    })
+}
+
+fn not_listening(error: std::io::Error) -> CommandError {
+    let message = "no socket for warm connections can be opened";
+    CommandError::new("LISTEN_FAILED", Exit::Failed, message).because(error)
+}
+
+/// Leaves the terminal, and lets nobody look into the memory of this process: no debugger, no core file.
+fn keep_secrets_in() -> Result<(), CommandError> {
+    let failed = |error: rustix::io::Errno| {
+        CommandError::internal("the process cannot be protected")
+            .because(std::io::Error::from(error))
+    };
+    // A person who runs it by hand has it in a group of its own already, and can end it.
+    let _ = rustix::process::setsid();
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    rustix::process::setrlimit(Resource::Core, none).map_err(failed)?;
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
+    Ok(())
+}
+
+/// Returns once the remote is not what it was, or another process listens on the socket.
+async fn unwanted(context: &Context, warm: &Warm) {
+    let ours = inode(&warm.socket);
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if ours.is_none() || inode(&warm.socket) != ours || !is_same(context, warm) {
+            return;
+        }
+    }
+}
+
+fn inode(path: &Path) -> Option<(u64, u64)> {
+    let found = path.symlink_metadata().ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Whether the remote is still as it was; no secret store is asked for that.
+fn is_same(context: &Context, warm: &Warm) -> bool {
+    let (Ok(selection), Ok(file)) = (context.selection(), context.remotes()) else {
+        return false;
+    };
+    match &selection.choice {
+        Choice::Remote(remote) => {
+            context.socket_of(remote, &file.options(remote)).as_ref() == Some(&warm.socket)
+        }
+        _ => false,
+    }
+}

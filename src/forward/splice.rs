@@ -1,0 +1,62 @@
+//! Frames from one connection to another, both ways, until either ends.
+
+use crate::transport::{Closed, FrameReceiver, FrameSender, Transport, TransportError};
+
+/// Close codes for a client whose connection to the daemon broke, and whose frame is too large for the way there
+/// (RFC 6455 section 7.4.1 and its registry).
+const LOST: u16 = 1012;
+const TOO_LARGE: u16 = 1009;
+
+/// Carries frames until one side ends, and tells the other one.
+pub(super) async fn splice(client: Transport, daemon: Transport) {
+    let (mut to_daemon, mut from_daemon) = (daemon.sender, daemon.receiver);
+    let (mut to_client, mut from_client) = (client.sender, client.receiver);
+    let end = tokio::select! {
+        end = pump(from_client.as_mut(), to_daemon.as_mut()) => end,
+        end = pump(from_daemon.as_mut(), to_client.as_mut()) => match end {
+            End::Source(error) => End::Sink(error),
+            End::Sink(error) => End::Source(error),
+        },
+    };
+    // From here on the source is the client, whichever way the frame went.
+    match end {
+        End::Source(error) => {
+            tracing::info!(%error, "a client has left");
+            let closed = match error {
+                TransportError::Closed(closed) if closed.code.is_some() => closed,
+                _ => Closed::new(1000, ""),
+            };
+            to_daemon.close(closed).await;
+        }
+        End::Sink(error) => {
+            tracing::warn!(%error, "the connection of a client ended");
+            let closed = match error {
+                TransportError::Closed(closed) if closed.code.is_some() => closed,
+                TransportError::TooLarge { .. } => Closed::new(TOO_LARGE, "frame too large"),
+                _ => Closed::new(LOST, "connection to the daemon lost"),
+            };
+            to_client.close(closed).await;
+            to_daemon.close(Closed::new(1000, "")).await;
+        }
+    }
+}
+
+/// Which side of a pump ended it.
+enum End {
+    Source(TransportError),
+    Sink(TransportError),
+}
+
+/// Moves frames, one at a time: a slow sink holds its source up.
+async fn pump(source: &mut dyn FrameReceiver, sink: &mut dyn FrameSender) -> End {
+    loop {
+        match source.recv().await {
+            Ok(frame) => {
+                if let Err(error) = sink.send(frame).await {
+                    return End::Sink(error);
+                }
+            }
+            Err(error) => return End::Source(error),
+        }
+    }
+}
