@@ -39,6 +39,7 @@ fn remote(name: &str) -> Remote {
         }),
         options: Options {
             connect_timeout: Some(std::time::Duration::from_millis(2500)),
+            persist: Some(std::time::Duration::from_secs(600)),
             cwd: Some("/home/me/src".to_owned()),
             network: NetworkOptions {
                 proxy: Some(ProxyOption::Login {
@@ -435,6 +436,7 @@ proptest! {
     ) {
         let options = Options {
             connect_timeout: millis.map(std::time::Duration::from_millis),
+            persist: None,
             cwd,
             network: NetworkOptions::default(),
         };
