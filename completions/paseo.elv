@@ -1,2 +1,2 @@
 # Completion of paseo for elvish: in ~/.config/elvish/rc.elv.
-eval (E:PASEO_COMPLETE=elvish paseo | slurp)
+eval (env PASEO_COMPLETE=elvish paseo | slurp)
