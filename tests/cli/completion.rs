@@ -118,6 +118,27 @@ fn fish_completes_with_descriptions() {
     assert_eq!(fish(&sandbox, "paseo whi").len(), 1);
 }
 
+#[test]
+fn elvish_completes_from_what_its_file_says() {
+    if is_missing("elvish") {
+        return;
+    }
+    let sandbox = sandbox();
+    stub(&sandbox, "elvish", "stub.elv");
+    let mut elvish = Terminal::start(&sandbox, "elvish", &["-norc"], "");
+    elvish.type_in("eval (slurp <stub.elv); use str\r");
+    for (words, found) in [
+        ("paseo -r ''", "lab,work,local"),
+        ("paseo remote show w", "work"),
+        ("paseo whi", "which"),
+    ] {
+        elvish.type_in(&format!(
+            "print '<'(str:join , [($edit:completion:arg-completer[paseo] {words})])'>'\r"
+        ));
+        elvish.wait_for(&format!("<{found}>"));
+    }
+}
+
 /// Starts a zsh that shows its line on Control-X.
 pub(crate) fn zsh(sandbox: &Sandbox, setup: &str) -> Terminal {
     let mut zsh = Terminal::start(sandbox, "zsh", &["-f", "-i"], "");

@@ -38,6 +38,7 @@ mod remotes_terminal;
 mod replay;
 mod replays;
 mod roads;
+mod roads_sshd;
 mod sandbox;
 mod secrets;
 mod several;

@@ -189,3 +189,14 @@ fn the_default_before_this_one() {
         .run(&["remote", "use", "-"])
         .failed(3, "there is no remote `work`");
 }
+
+#[test]
+fn an_address_without_a_password_needs_no_store() {
+    let mut sandbox = Sandbox::new();
+    sandbox.set("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
+    let add = |name, address| sandbox.run(&["remote", "add", name, address, "--no-check"]);
+    assert_eq!(add("far", "tcp://127.0.0.1:9").status, 0);
+    assert_eq!(add("tower", "ssh://tower").status, 0);
+    add("lab", "tcp://127.0.0.1:9?password=planted-pw").failed(9, "keyring");
+    assert_eq!(sandbox.run(&["remote", "ls", "-q"]).stdout, "far\ntower\n");
+}

@@ -100,7 +100,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     if let (Some(from), None, None) = (from, &args.offer, &args.qr_image) {
         return copy(context, args, from);
     }
-    let store = choose_store(context, args.store)?;
+    let store = match args.offer.as_ref().is_some_and(Source::keeps_nothing) {
+        // It is written nowhere then; a machine without a store that works can have the remote too.
+        true => args.store.unwrap_or(StoreKind::Keyring),
+        false => choose_store(context, args.store)?,
+    };
     let mut source =
         Source::given_or_asked(context, args.offer.as_ref(), args.qr_image.as_deref())?;
     if let Some(token) = &args.relay_token {

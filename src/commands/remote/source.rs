@@ -69,6 +69,17 @@ impl Source {
         }
     }
 
+    /// Returns whether what is given is an address without a password: there is nothing to keep then.
+    pub(super) fn keeps_nothing(given: &Secret<String>) -> bool {
+        let OfferSource::Bare(text) = OfferSource::from_arg(given.expose()) else {
+            return false;
+        };
+        matches!(
+            Self::direct(text.expose()),
+            Ok(Some(Self::Direct { password: None, .. }))
+        )
+    }
+
     /// Adds the token of the offer's relay.
     pub(super) fn set_relay_token(&mut self, token: RelayToken) -> Result<(), CommandError> {
         match self {
