@@ -3,14 +3,17 @@
 //! Tests that need a session bus run as children of this binary under `dbus-run-session`, with a home
 //! and a runtime directory of their own; those are the ignored ones.
 
+use std::io::Write;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use paseo::secret::{
     CommandSpec, CommandStore, Cost, FileStore, KeyringStore, MAX_ITEM_BYTES, MemoryStore,
     Passphrase, Secret, SecretId, SecretStore, StoreError, StoreKind, Stores, VaultStore, probe,
 };
+
+use crate::prompter::Prompter;
 
 const PATIENT: Duration = Duration::from_secs(20);
 
@@ -431,6 +434,13 @@ fn a_locked_keyring_is_an_error_in_time() {
 }
 
 #[test]
+fn a_prompt_that_is_dismissed_writes_nothing() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    in_session(home.path(), UNLOCKED, "stores::child_fill");
+    in_session(home.path(), LOCKED, "stores::child_dismissed");
+}
+
+#[test]
 fn no_keyring_is_an_error_in_time() {
     let home = tempfile::tempdir().expect("a temporary directory");
     in_session(home.path(), NO_BUS, "stores::child_absent");
@@ -484,6 +494,49 @@ fn child_locked() {
         start.elapsed() < Duration::from_secs(6),
         "one budget for both"
     );
+}
+
+#[test]
+#[ignore = "runs under dbus-run-session"]
+fn child_dismissed() {
+    let prompter = Prompter::dismissing();
+    let store = KeyringStore::new(PATIENT);
+    for result in [
+        store.get(&known_id()).map(drop),
+        store.put(&known_id(), &item(b"two")),
+    ] {
+        let error = result.expect_err("nobody unlocked it");
+        assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+    }
+    let asked = prompter.dismissed();
+    assert!(asked > 0, "no prompt was shown");
+
+    let mut adding = Command::new(env!("CARGO_BIN_EXE_paseo"))
+        .args([
+            "remote",
+            "add",
+            "work",
+            "-",
+            "--no-check",
+            "--store",
+            "keyring",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("paseo runs");
+    let mut stdin = adding.stdin.take().expect("a pipe");
+    let offer = br#"{"v":2,"serverId":"srv_x","daemonPublicKeyB64":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}"#;
+    stdin.write_all(offer).expect("the offer");
+    drop(stdin);
+    let added = adding.wait_with_output().expect("paseo ends");
+    let said = String::from_utf8_lossy(&added.stderr);
+    assert_eq!(added.status.code(), Some(9), "{said}");
+    assert!(said.contains("locked"), "{said}");
+    assert!(prompter.dismissed() > asked, "{said}");
+    let home = std::env::home_dir().expect("a home");
+    assert!(!home.join(".config/paseo/remotes.toml").exists());
 }
 
 #[test]
