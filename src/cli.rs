@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::{Command, Reference};
 use crate::complete;
 use crate::output::Format;
-use crate::remote::Via;
+use crate::remote::{Via, closest};
 use crate::secret::Secret;
 
 /// ssh for coding agents: drive a paseo daemon from anywhere
@@ -34,7 +36,7 @@ impl Cli {
     /// Parses a command line.
     pub fn parse_words(argv: &[OsString]) -> Result<Parsed, clap::Error> {
         let mut tree = Self::command();
-        let matches = tree.try_get_matches_from_mut(argv)?;
+        let matches = tree.try_get_matches_from_mut(argv).map_err(suggest)?;
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut tree))?;
         let mut words: Vec<&str> = Vec::new();
         let mut last = &matches;
@@ -112,8 +114,8 @@ pub struct GlobalArgs {
     pub connect_timeout: Option<Duration>,
 
     /// Take this road to the daemon and no other: direct, relay, unix or ssh
-    #[arg(long, global = true, value_name = "ROAD", value_parser = str::parse::<Via>)]
-    #[arg(add = complete::words(&["direct", "relay", "unix", "ssh"]))]
+    #[arg(long, global = true, value_name = "ROAD", hide_possible_values = true)]
+    #[arg(value_parser = PossibleValuesParser::new(["direct", "relay", "unix", "ssh"]).try_map(|word| word.parse::<Via>()))]
     pub via: Option<Via>,
 
     /// Keep connections to the remote ready for the next commands, so long after the last one; 0 does not
@@ -144,6 +146,25 @@ pub struct GlobalArgs {
     /// Print the version; with -v also what it was built from
     #[arg(long, global = true)]
     pub version: bool,
+}
+
+/// Adds the word that was meant instead of a value: clap's own measure finds no two letters that changed places.
+fn suggest(mut error: clap::Error) -> clap::Error {
+    let meant = match (
+        error.get(ContextKind::InvalidValue),
+        error.get(ContextKind::ValidValue),
+        error.get(ContextKind::SuggestedValue),
+    ) {
+        (Some(ContextValue::String(word)), Some(ContextValue::Strings(valid)), None) => {
+            let valid: Vec<&str> = valid.iter().map(String::as_str).collect();
+            closest(word, &valid).map(str::to_owned)
+        }
+        _ => None,
+    };
+    if let Some(word) = meant {
+        error.insert(ContextKind::SuggestedValue, ContextValue::String(word));
+    }
+    error
 }
 
 fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {

@@ -182,7 +182,7 @@ fn looks_like_key(word: &str) -> bool {
 }
 
 /// Returns the candidate that is most like a word, if any is like it at all.
-pub(super) fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let distance = |candidate: &&str| {
         strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase())
     };
