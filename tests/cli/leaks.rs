@@ -14,7 +14,7 @@ use paseo::cli::Cli;
 use serde_json::json;
 
 use crate::fake_daemon::FakeDaemon;
-use crate::remotes::{KEY, SERVER_ID, link, with_work};
+use crate::remotes::{KEY, SERVER_ID, link, offer, with_work};
 use crate::sandbox::{Sandbox, binary};
 
 /// How long a command may run before it is ended: servers never end by themselves.
@@ -36,6 +36,7 @@ fn planted() -> Vec<String> {
         "planted-password".to_owned(),
         "planted-header".to_owned(),
         "planted-proxy-pw".to_owned(),
+        "planted-passphrase".to_owned(),
         // me:planted-proxy-pw
         "bWU6cGxhbnRlZC1wcm94eS1wdw".to_owned(),
     ]
@@ -65,12 +66,25 @@ fn leaves() -> Vec<Vec<String>> {
     }
     let mut tree = Cli::command_tree();
     tree.build();
-    let mut found = Vec::new();
+    let moved = MOVED.iter().map(|line| line.split(' ').map(str::to_owned));
+    let mut found: Vec<Vec<String>> = moved.map(Iterator::collect).collect();
     for child in tree.get_subcommands().filter(|c| c.get_name() != "help") {
         walk(child, &[child.get_name().to_owned()], &mut found);
     }
     found
 }
+
+/// Remotes that are moved, sealed and back, well and badly; the last three meet files that were never sealed.
+const MOVED: [&str; 8] = [
+    "remote export work lab far --passphrase --file all.json --force",
+    "remote export work --passphrase",
+    "remote import all.json --force",
+    "remote import all.json --rename work=again",
+    "remote export work --insecure",
+    "remote import offer.json --force",
+    "remote import links.txt --if-absent",
+    "remote import home/.config/paseo/remotes.toml",
+];
 
 /// A value that an argument may take.
 fn value(arg: &clap::Arg) -> String {
@@ -123,7 +137,13 @@ fn sandbox(daemon: &FakeDaemon) -> Sandbox {
     sandbox.set("PROXY", "planted-proxy-pw");
     sandbox.set("https_proxy", "http://me:planted-proxy-pw@127.0.0.1:9");
     sandbox.set("PASEO_PASSWORD", "planted-password");
+    sandbox.set("PASEO_BUNDLE_PASSPHRASE", "planted-passphrase");
     sandbox.set("RUST_BACKTRACE", "full");
+    sandbox.write("offer.json", &offer());
+    sandbox.write("links.txt", &format!("{}\n", link()));
+    let sealed = "remote export work lab far --passphrase --file all.json";
+    let sealed = sandbox.run(&sealed.split(' ').collect::<Vec<_>>());
+    assert_eq!(sealed.status, 0, "{}", sealed.stderr);
     sandbox
 }
 
@@ -267,7 +287,13 @@ fn a_crash_leaves_nothing() {
 fn files(sandbox: &Sandbox) {
     let mut dumped = 0;
     for (path, content) in crate::remotes::files(sandbox, "") {
-        let ours = ["/secrets/", "/bin/", "/.paseo/"];
+        let ours = [
+            "/secrets/",
+            "/bin/",
+            "/.paseo/",
+            "/offer.json",
+            "/links.txt",
+        ];
         if ours.iter().any(|part| path.contains(part)) {
             continue;
         }
