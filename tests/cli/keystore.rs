@@ -1,6 +1,9 @@
 //! `paseo keystore …`, and remotes whose secrets are in the vault or behind a program.
 
+use serde_json::json;
+
 use crate::completion::is_missing;
+use crate::fake_daemon::FakeDaemon;
 use crate::remotes::{KEY, SERVER_ID, files, link, offer, with_work};
 use crate::remotes_crash::{killed_at, names};
 use crate::sandbox::{Sandbox, binary};
@@ -122,6 +125,71 @@ fn a_secret_goes_into_the_vault_and_back() {
     sandbox
         .run(&["keystore", "migrate", "--to", "vualt"])
         .failed(2, "did you mean `vault`?");
+}
+
+/// `pass` with a key of its own, as `paseo-remotes(5)` says to set it up.
+#[test]
+fn pass_keeps_the_secrets_of_remotes() {
+    if is_missing("pass") || is_missing("gpg") {
+        return;
+    }
+    let daemon = FakeDaemon::start(
+        "srv_of_the_lab",
+        &[],
+        |_| json!({ "entries": [], "pageInfo": { "hasMore": false } }),
+    );
+    let sandbox = with_work();
+    let prepare = "umask 77; mkdir $HOME/.gnupg && \
+        gpg --batch --passphrase '' --quick-gen-key t@example.org default default && pass init t@example.org";
+    let script = |script: &str| {
+        let ran = sandbox.command("sh".as_ref()).args(["-c", script]).output();
+        let ran = ran.unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+    };
+    script(prepare);
+    let stores = "
+[stores.command]
+get = ['pass', 'show', 'paseo/{id}']
+put = ['pass', 'insert', '--multiline', '--force', 'paseo/{id}']
+delete = ['pass', 'rm', '--force', 'paseo/{id}']
+absent = 1
+timeout = '30s'
+";
+    private(&sandbox, FILE, &format!("{}{stores}", sandbox.read(FILE)));
+    ran(&sandbox, &["keystore", "migrate", "--to", "command"]);
+    works(&sandbox);
+    let lab = format!("tcp://{}?password=planted-pw", daemon.address);
+    let lab = [
+        "remote",
+        "add",
+        "lab",
+        &lab,
+        "--no-check",
+        "--store",
+        "command",
+    ];
+    ran(&sandbox, &lab);
+    assert_eq!(ran(&sandbox, &["-r", "lab", "ls", "--json"]), "[]\n");
+
+    let kept = || {
+        let files = files(&sandbox, "home/.password-store");
+        let items = files.iter().filter(|(path, _)| path.contains("/paseo/r_"));
+        items.count()
+    };
+    assert_eq!(kept(), 2);
+    let own = sandbox.read(FILE);
+    assert!(!own.contains("planted-pw") && !own.contains(SERVER_ID));
+    // Without its key the item stays shut, and the remote says why.
+    script("gpgconf --kill all; mv $HOME/.gnupg $HOME/gone");
+    let shut = sandbox.run(&["-r", "lab", "ls"]);
+    shut.failed(9, "pass");
+    shut.says_none_of(&["planted-pw"]);
+    script("gpgconf --kill all; rm -rf $HOME/.gnupg; mv $HOME/gone $HOME/.gnupg");
+    for name in ["lab", "work"] {
+        ran(&sandbox, &["remote", "rm", name]);
+    }
+    assert_eq!(kept(), 0);
+    script("gpgconf --kill all");
 }
 
 #[test]
