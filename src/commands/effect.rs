@@ -147,6 +147,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("ping", Reads),
     ("doctor", Reads),
     ("inbox", Reads), // its answers are changes by themselves
+    ("top", Reads),   // what its keys start are commands by themselves
     ("permit ls", Reads),
     ("permit allow", Changes),
     ("permit deny", Changes),

@@ -46,6 +46,8 @@ mod selection;
 mod several;
 mod stop_signal;
 pub mod terminal;
+#[cfg(unix)]
+pub mod top;
 mod value;
 #[cfg(unix)]
 mod warm;
@@ -202,6 +204,9 @@ pub enum Command {
     Permit(permit::Command),
     /// See what waits for a person, on all remotes, and answer it
     Inbox(inbox::Args),
+    /// Show the agents of all remotes live, on the whole screen, with keys for what they need
+    #[cfg(unix)]
+    Top(top::Args),
     /// Make a remote daemon appear on this machine, for the official CLI, the web UI and other programs
     Forward(forward::Args),
     /// Check settings, stores and the way to a daemon, and say what helps
@@ -240,7 +245,11 @@ impl Command {
 
     /// Returns whether it makes something of several remotes by itself.
     fn picks_remotes(&self) -> bool {
-        matches!(self, Self::Remote(_) | Self::Inbox(_))
+        match self {
+            #[cfg(unix)]
+            Self::Top(_) => true,
+            _ => matches!(self, Self::Remote(_) | Self::Inbox(_)),
+        }
     }
 
     /// Returns whether it is about one daemon, because somebody sits before it.
@@ -366,6 +375,8 @@ fn run(context: &Context, command: &Command) -> CommandResult {
         Command::Which(args) => which::run(context, args),
         Command::Permit(command) => permit::dispatch(context, command),
         Command::Inbox(args) => inbox::run(context, args),
+        #[cfg(unix)]
+        Command::Top(_) => top::run(context),
         Command::Forward(args) => forward::run(context, args),
         Command::Doctor(args) => doctor::run(context, args),
         Command::Ping(args) => ping::run(context, args),

@@ -114,7 +114,7 @@ impl Cache {
     }
 
     /// Returns a list that still counts.
-    pub(super) fn read(&self, kind: Kind) -> Option<Vec<(String, String)>> {
+    pub fn read(&self, kind: Kind) -> Option<Vec<(String, String)>> {
         let path = self.dir.as_ref()?.join(kind.file());
         if !is_younger(&path, FRESH) {
             return None;

@@ -43,4 +43,5 @@ mod sandbox;
 mod secrets;
 mod several;
 mod terminal;
+mod top;
 mod trust;

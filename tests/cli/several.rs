@@ -262,13 +262,13 @@ fn who_is_slow_does_not_hold_the_table_back() {
 }
 
 /// A relay that is killed when this is dropped.
-struct Relay {
+pub(crate) struct Relay {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Relay {
-    fn start(sandbox: &Sandbox) -> Self {
+    pub(crate) fn start(sandbox: &Sandbox) -> Self {
         let mut command = sandbox.command(binary().as_os_str());
         command.args(["relay", "serve", "--listen", "127.0.0.1:0"]);
         command.env("NO_COLOR", "1").stderr(Stdio::piped());

@@ -227,9 +227,10 @@ const TABLE: &[(&str, &str, Gives)] = &[
 ];
 
 /// What has tests of its own: terminals (`tests/terminal`), the listener (`way`), what waits for a person
-/// (`tests/cli/inbox`), and what judges the road instead of taking it (`tests/cli/diagnosis`, `remotes_more`).
+/// (`tests/cli/inbox`, `top`), and what judges the road instead of taking it (`tests/cli/diagnosis`, `remotes_more`).
 const ELSEWHERE: &[&str] = &[
     "inbox",
+    "top",
     "shell",
     "terminal attach",
     "forward",

@@ -211,7 +211,7 @@ pub(super) fn model(agent: &AgentSnapshot) -> Option<&str> {
 }
 
 /// Shortens the home directory, and paths below it, to `~`.
-pub(super) fn below_home(path: &str, home: &str) -> String {
+pub(in crate::commands) fn below_home(path: &str, home: &str) -> String {
     match path.strip_prefix(home) {
         Some(rest) if !home.is_empty() && (rest.is_empty() || rest.starts_with('/')) => {
             format!("~{rest}")

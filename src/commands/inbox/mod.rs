@@ -41,7 +41,7 @@ type Found = Vec<(Option<String>, Waiting)>;
 /// Lists what waits on all remotes, unless `-r` or the like says which. On a terminal, requests are answered
 /// then, one after the other.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let context = context.about(everywhere(context)?);
+    let context = context.about(several::everywhere(context)?);
     let found = Arc::new(Mutex::new(Found::new()));
     let form = match args.watch {
         true => Form::Endless,
@@ -73,13 +73,6 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         failures: Vec::new(),
         ..outcome
     })
-}
-
-/// Returns the word for all remotes where nothing says which, and there are some.
-fn everywhere(context: &Context) -> Result<Option<&'static str>, CommandError> {
-    let told = context.names_a_daemon();
-    let saved = !told && context.remotes()?.remotes().next().is_some();
-    Ok(saved.then_some("all"))
 }
 
 /// Lists what waits on one daemon.

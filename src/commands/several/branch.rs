@@ -29,7 +29,7 @@ pub(in crate::commands) enum Spread {
 /// One part: the command for one daemon.
 pub(in crate::commands) struct Branch {
     /// What stands before its lines.
-    pub(super) label: Label,
+    pub(in crate::commands) label: Label,
     /// What it works with; an error when its secret cannot be had, or it may not be used.
     pub(in crate::commands) context: Result<Context, CommandError>,
     /// Whether it may be given up for being much slower than the others.

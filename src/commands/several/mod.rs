@@ -9,11 +9,11 @@ mod fan;
 mod live;
 mod merge;
 
-pub(super) use branch::{Part, Spread, spread};
+pub(super) use branch::{Branch, Part, Spread, spread};
 pub(super) use fan::{Form, Work};
 
 use super::{CommandResult, Context, Reference};
-use crate::error::Exit;
+use crate::error::{CommandError, Exit};
 
 /// Runs a command on every daemon that the command line names; `references` are what it names of them.
 pub(super) fn each(
@@ -26,6 +26,13 @@ pub(super) fn each(
         Spread::One(context) => work(&context),
         Spread::Several(branches) => fan::run(&context.output, branches, form, work),
     }
+}
+
+/// Returns the word for all remotes where nothing says which, and there are some.
+pub(super) fn everywhere(context: &Context) -> Result<Option<&'static str>, CommandError> {
+    let told = context.names_a_daemon();
+    let saved = !told && context.remotes()?.remotes().next().is_some();
+    Ok(saved.then_some("all"))
 }
 
 /// All ended alike, or it is in between.

@@ -1,0 +1,164 @@
+//! What the remotes tell: a thread for each, which keeps one connection and makes it again.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::model::{Agent, Link, Remote};
+use crate::client::Backoff;
+use crate::commands::Context;
+use crate::commands::agent::directory;
+use crate::commands::context::run_async;
+use crate::commands::selection::Resolved;
+use crate::complete::{Cache, Kind};
+use crate::error::CommandError;
+use crate::protocol::agents::{AgentSnapshot, FetchAgents};
+
+/// How often a remote is asked.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// The newest of every remote. Each has one place, so whoever does not look loses nothing but what is old.
+#[derive(Clone)]
+pub(super) struct Feed(Arc<Shared>);
+
+struct Shared {
+    remotes: Mutex<Vec<Remote>>,
+    changed: Notify,
+}
+
+impl Feed {
+    /// Begins with what the cache knows, and asks every remote. A part without a context never answers.
+    pub(super) fn start(
+        parts: Vec<(String, Result<Context, CommandError>)>,
+    ) -> Result<Self, CommandError> {
+        let (mut remotes, mut asked) = (Vec::new(), Vec::new());
+        for (index, (name, context)) in parts.into_iter().enumerate() {
+            let ready = context.and_then(|context| {
+                let selection = context.selection()?;
+                let mut resolved = context.resolve(&selection)?;
+                // It has a line of its own for what is waited for.
+                resolved.plan.waits = false;
+                resolved.plan.tells = false;
+                let known = Cache::of(&context.env, &selection).read(Kind::Agents);
+                Ok((context, resolved, known.unwrap_or_default()))
+            });
+            let (link, known) = match ready {
+                Ok((context, resolved, known)) => {
+                    asked.push((index, context, resolved));
+                    (Link::Asked, known)
+                }
+                Err(error) => (Link::Gone(error.message), Vec::new()),
+            };
+            remotes.push(Remote {
+                name,
+                link,
+                agents: known.into_iter().map(Agent::remembered).collect(),
+            });
+        }
+        let feed = Self(Arc::new(Shared {
+            remotes: Mutex::new(remotes),
+            changed: Notify::new(),
+        }));
+        for (index, context, resolved) in asked {
+            let place = Place {
+                feed: feed.clone(),
+                index,
+            };
+            // It ends with the process.
+            std::thread::Builder::new()
+                .spawn(move || run_async(follow(&context, &resolved, &place)))
+                .map_err(|error| CommandError::internal("a thread cannot start").because(error))?;
+        }
+        Ok(feed)
+    }
+
+    /// Returns the remotes as they are now.
+    pub(super) fn remotes(&self) -> MutexGuard<'_, Vec<Remote>> {
+        let remotes = self.0.remotes.lock();
+        remotes.unwrap_or_else(|gone| gone.into_inner())
+    }
+
+    /// Waits until one has changed.
+    pub(super) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+}
+
+/// The place of one remote.
+struct Place {
+    feed: Feed,
+    index: usize,
+}
+
+impl Place {
+    fn put(&self, link: Link, agents: Vec<Agent>) {
+        if let Some(remote) = self.feed.remotes().get_mut(self.index) {
+            (remote.link, remote.agents) = (link, agents);
+        }
+        self.feed.0.changed.notify_one();
+    }
+}
+
+impl Drop for Place {
+    /// Also a thread that panics leaves nothing that looks alive.
+    fn drop(&mut self) {
+        let is_live = |remote: &Remote| !matches!(remote.link, Link::Gone(_));
+        if self.feed.remotes().get(self.index).is_some_and(is_live) {
+            self.put(Link::Gone("it is no longer asked".to_owned()), Vec::new());
+        }
+    }
+}
+
+/// Asks over one connection after the other, until an error comes that time does not heal.
+async fn follow(context: &Context, resolved: &Resolved, place: &Place) -> Result<(), CommandError> {
+    let mut backoff = Backoff::default();
+    loop {
+        let Err(error) = over_one(context, resolved, place, &mut backoff).await;
+        let again = error.retryable;
+        place.put(Link::Gone(error.message), Vec::new());
+        if !again {
+            return Ok(());
+        }
+        sleep(backoff.wait()).await;
+    }
+}
+
+async fn over_one(
+    context: &Context,
+    resolved: &Resolved,
+    place: &Place,
+    backoff: &mut Backoff,
+) -> Result<Infallible, CommandError> {
+    let request = FetchAgents {
+        // As `ls` has it.
+        scope: Some("active".to_owned()),
+        ..FetchAgents::default()
+    };
+    let (road, daemon, _) = context.connect(resolved, None).await?;
+    backoff.connected();
+    road.finish(daemon, async |daemon| {
+        let mut known = Vec::new();
+        loop {
+            let agents = directory::all(daemon, request.clone()).await?;
+            remember(context, &agents, &mut known);
+            place.put(Link::Live, agents.into_iter().map(Agent::from).collect());
+            sleep(EVERY).await;
+        }
+    })
+    .await
+}
+
+/// Keeps for the next time what has changed.
+fn remember(context: &Context, agents: &[AgentSnapshot], known: &mut Vec<(String, String)>) {
+    let title = |agent: &AgentSnapshot| agent.title.clone().unwrap_or_default();
+    let pairs = agents.iter().map(|agent| (agent.id.clone(), title(agent)));
+    let now: Vec<_> = pairs.collect();
+    if now != *known {
+        let mut pairs = now.iter().map(|(id, title)| (id.as_str(), title.as_str()));
+        context.remember(Kind::Agents, &mut pairs);
+        *known = now;
+    }
+}

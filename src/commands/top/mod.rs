@@ -1,0 +1,239 @@
+//! `paseo top`: the agents of all remotes, live, on the whole screen.
+
+mod feed;
+mod model;
+mod view;
+
+use std::io::{self, IsTerminal};
+use std::process::Stdio;
+
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use feed::Feed;
+use model::{Action, Model};
+use view::{Screen, View};
+
+use super::context::run_async;
+use super::several::{self, Spread};
+use super::{CommandResult, Context, Outcome};
+use crate::env;
+use crate::error::CommandError;
+use crate::output::{self, Format};
+use crate::tty::Characters;
+
+/// Arguments of `paseo top`
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Shows the agents of all remotes, unless `-r` or the like says which, until somebody leaves.
+pub fn run(context: &Context) -> CommandResult {
+    let sees = io::stdin().is_terminal() && context.output.moves;
+    if !sees || context.output.format != Format::Table {
+        let message = "top needs a terminal that can move its cursor";
+        let refused = CommandError::usage("TERMINAL_NEEDED", message);
+        return Err(refused.hint("paseo -r all ls, or paseo inbox"));
+    }
+    if context.global.relay.is_some() || context.global.host.is_some() {
+        // What it starts would need the secret in its arguments or environment.
+        let message = "top shows saved remotes, not an offer or a host of the command line";
+        let refused = CommandError::usage("REMOTE_NEEDED", message);
+        return Err(refused.hint("save it with paseo remote add"));
+    }
+    let context = context.about(several::everywhere(context)?);
+    let parts = match several::spread(&context, &[])? {
+        Spread::One(context) => {
+            let name = context.global.remote.clone();
+            vec![(name.unwrap_or_default(), Ok(context.unattended()))]
+        }
+        Spread::Several(branches) => {
+            let part = |branch: several::Branch| (branch.label.to_string(), branch.context);
+            branches.into_iter().map(part).collect()
+        }
+    };
+    let feed = Feed::start(parts)?;
+    run_async(async {
+        let failed = |error| CommandError::internal("the terminal cannot be used").because(error);
+        let top = Top {
+            context: &context,
+            feed,
+            screen: Screen::enter().map_err(failed)?,
+            signals: Signals::new().map_err(failed)?,
+        };
+        top.until_left().await.map_err(failed)
+    })?;
+    Ok(Outcome::default())
+}
+
+/// The signals that mean something here.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+    resize: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            resize: signal(SignalKind::window_change())?,
+        })
+    }
+
+    /// Waits until somebody wants this process to end.
+    async fn end(terminate: &mut Signal, hang_up: &mut Signal) {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    }
+}
+
+/// Whether it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Stay,
+    Leave,
+}
+
+struct Top<'a> {
+    context: &'a Context,
+    feed: Feed,
+    screen: Screen,
+    signals: Signals,
+}
+
+impl Top<'_> {
+    async fn until_left(mut self) -> io::Result<()> {
+        let view = View {
+            color: self.context.output.color,
+            home: self.context.env.text(env::HOME).unwrap_or_default(),
+        };
+        let mut model = Model::new();
+        let mut characters = Characters::default();
+        let mut stdin = keys()?;
+        loop {
+            view.paint(&model, &self.feed.remotes())?;
+            let Signals {
+                interrupt,
+                terminate,
+                hang_up,
+                resize,
+            } = &mut self.signals;
+            let typed = tokio::select! {
+                typed = typed(&stdin) => typed?,
+                () = self.feed.changed() => continue,
+                _ = resize.recv() => continue,
+                _ = interrupt.recv() => return Ok(()),
+                () = Signals::end(terminate, hang_up) => return Ok(()),
+            };
+            if typed.is_empty() {
+                return Ok(());
+            }
+            let typed = characters.whole(typed);
+            let typed = model::keys(&String::from_utf8_lossy(&typed));
+            let action = model.typed(&self.feed.remotes(), &typed);
+            match action {
+                Action::Nothing => {}
+                Action::Quit => return Ok(()),
+                Action::Run(remote, words) => {
+                    // Whether there is something to read must be found out anew: the other program read it.
+                    drop(stdin);
+                    if self.away(remote, &words).await? == Next::Leave {
+                        return Ok(());
+                    }
+                    stdin = keys()?;
+                }
+            }
+        }
+    }
+
+    /// Runs a command of this program on the terminal, with all its guards and prompts, and comes back.
+    async fn away(&mut self, remote: usize, words: &[String]) -> io::Result<Next> {
+        let mut command = tokio::process::Command::new(std::env::current_exe()?);
+        let name = self
+            .feed
+            .remotes()
+            .get(remote)
+            .map(|remote| remote.name.clone());
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            command.args(["-r", &name]);
+        }
+        command.args(self.flags()).args(words);
+        command.stdin(Stdio::inherit()).kill_on_drop(true);
+        self.screen.leave();
+        let Signals {
+            interrupt,
+            terminate,
+            hang_up,
+            ..
+        } = &mut self.signals;
+        let mut child = command.spawn()?;
+        // Ctrl-C is for the other program.
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status?,
+                _ = interrupt.recv() => {}
+                () = Signals::end(terminate, hang_up) => return Ok(Next::Leave),
+            }
+        };
+        if !status.success() {
+            output::note("Enter leads back to the list");
+            let stdin = keys()?;
+            tokio::select! {
+                _ = typed(&stdin) => {}
+                _ = interrupt.recv() => {}
+                () = Signals::end(terminate, hang_up) => return Ok(Next::Leave),
+            }
+        }
+        self.screen.again()?;
+        Ok(Next::Stay)
+    }
+
+    /// Returns the global options that hold for what is started too.
+    fn flags(&self) -> Vec<String> {
+        let global = &self.context.global;
+        let mut flags = Vec::new();
+        let switches = [
+            (global.no_color, "--no-color"),
+            (global.ipv4, "-4"),
+            (global.ipv6, "-6"),
+            (global.yes, "--yes"),
+            (global.batch, "--batch"),
+        ];
+        let switches = switches.into_iter().filter(|(set, _)| *set);
+        flags.extend(switches.map(|(_, flag)| flag.to_owned()));
+        if let Some(limit) = global.connect_timeout {
+            let limit = humantime::format_duration(limit);
+            flags.push(format!("--connect-timeout={limit}"));
+        }
+        if let Some(via) = global.via {
+            flags.push(format!("--via={via}"));
+        }
+        flags
+    }
+}
+
+/// Returns stdin, to be waited for.
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe, for descriptors that may be closed; stdin stays open"
+)]
+fn keys() -> io::Result<Keys> {
+    AsyncFd::new(rustix::stdio::stdin())
+}
+
+type Keys = AsyncFd<rustix::fd::BorrowedFd<'static>>;
+
+/// Waits for keys, and takes what was typed at once; nothing at the end of the input.
+async fn typed(keys: &Keys) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; 16 * 1024];
+    let mut ready = keys.readable().await?;
+    let length = rustix::io::read(keys.get_ref(), &mut buffer)?;
+    ready.clear_ready();
+    buffer.truncate(length);
+    Ok(buffer)
+}
