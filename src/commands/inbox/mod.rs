@@ -58,7 +58,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         && !context.output.quiet
         && !context.is_batch();
     let outcome = several::each(&context, &[], form, Arc::new(work))?;
-    let found = std::mem::take(&mut *found.lock().unwrap_or_else(|gone| gone.into_inner()));
+    let mut found = std::mem::take(&mut *found.lock().unwrap_or_else(|gone| gone.into_inner()));
+    // As they are listed, not as they came.
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
     if !asks || !found.iter().any(|(_, waiting)| waiting.request.is_some()) {
         return Ok(outcome);
     }
