@@ -80,8 +80,16 @@ const NEEDS: &[(&str, &[&str])] = &[
     ("restart", &["--yes"]),
 ];
 
-/// Commands that do not end by themselves, or judge the way to a daemon: they have tests of their own.
-const NOT_HERE: &[&str] = &["shell", "terminal attach", "forward", "ping", "doctor"];
+/// Commands that do not end by themselves, want a terminal, or judge the way to a daemon: they have tests of
+/// their own.
+const NOT_HERE: &[&str] = &[
+    "shell",
+    "terminal attach",
+    "forward",
+    "top",
+    "ping",
+    "doctor",
+];
 
 /// Calls `check` with the command line of each command that talks to a daemon.
 fn each(mut check: impl FnMut(&str, Vec<&str>)) {

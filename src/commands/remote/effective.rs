@@ -111,6 +111,13 @@ fn layers<'a>(context: &'a Context, file: &RemotesFile, remote: &Remote) -> Vec<
         variable: variable(env::PASEO_CONNECT_TIMEOUT),
         built_in: Some(duration(crate::commands::context::CONNECT_TIMEOUT)),
     }];
+    let persist = context.global.persist;
+    layers.push(Layered {
+        key: "persist",
+        flag: persist.map(|time| ("--persist", duration(time))),
+        variable: None,
+        built_in: Some("0".to_owned()),
+    });
     if let Route::Relay(relay) = &remote.route {
         layers.push(Layered::built_in("relay.tls", relay.tls.to_string()));
     }

@@ -71,6 +71,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         "connect_timeout",
         timeout.map(|t| humantime::format_duration(t).to_string()),
     );
+    add(
+        "persist",
+        options
+            .persist
+            .map(|t| humantime::format_duration(t).to_string()),
+    );
     add("cwd", options.cwd.clone());
     for road in &remote.roads {
         add("road", Some(road.to_string()));
