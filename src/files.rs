@@ -3,7 +3,7 @@
 //! A file is replaced, never rewritten: the new content is written beside it with its final mode,
 //! synced, and renamed over it. A reader, or a crash at any moment, sees the old or the new content.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,9 @@ const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_DIR: u32 = 0o700;
 /// Longest chain of symbolic links that is followed, as in Linux.
 const MAX_LINKS: usize = 40;
-/// How the names of new files end, until they take the place of their targets.
+/// How the names of new files begin, until they take the place of their targets.
+const STAGED_PREFIX: &str = ".";
+/// How they end.
 const STAGED_SUFFIX: &str = ".tmp";
 /// How often a lock that somebody else holds is tried again.
 const LOCK_RETRY: Duration = Duration::from_millis(10);
@@ -173,20 +175,44 @@ pub fn remove(path: &Path) -> Result<bool, FileError> {
 /// Removes what writers of a file left beside it when they were killed. Only for who knows that nobody
 /// is writing it now.
 pub fn sweep(path: &Path) -> Result<(), FileError> {
-    let prefix = staged_prefix(path);
-    let entries = match fs::read_dir(parent(path)) {
+    let target = follow_links(path)?;
+    remove_staged(parent(&target), &staged_prefix(&target))
+}
+
+/// Like [`sweep`], for every file of a directory.
+pub fn sweep_dir(dir: &Path) -> Result<(), FileError> {
+    remove_staged(dir, OsStr::new(STAGED_PREFIX))
+}
+
+/// Returns what [`sweep`] removes. What somebody is writing just now is among it.
+pub fn staged_for(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let target = follow_links(path)?;
+    staged_like(parent(&target), &staged_prefix(&target))
+}
+
+/// Like [`staged_for`], for every file of a directory.
+pub fn staged_in(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
+    staged_like(dir, OsStr::new(STAGED_PREFIX))
+}
+
+fn remove_staged(dir: &Path, prefix: &OsStr) -> Result<(), FileError> {
+    let mut staged = staged_like(dir, prefix)?.into_iter();
+    staged.try_for_each(|path| fs::remove_file(&path).map_err(FileError::io("remove", &path)))
+}
+
+fn staged_like(dir: &Path, prefix: &OsStr) -> Result<Vec<PathBuf>, FileError> {
+    let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(FileError::io("read", parent(path))(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(FileError::io("read", dir)(error)),
     };
-    for entry in entries.flatten() {
+    let is_staged = |entry: &fs::DirEntry| {
         let name = entry.file_name();
         let name = name.as_encoded_bytes();
-        if name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(STAGED_SUFFIX.as_bytes()) {
-            fs::remove_file(entry.path()).map_err(FileError::io("remove", &entry.path()))?;
-        }
-    }
-    Ok(())
+        name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(STAGED_SUFFIX.as_bytes())
+    };
+    let staged = entries.flatten().filter(is_staged);
+    Ok(staged.map(|entry| entry.path()).collect())
 }
 
 /// An exclusive advisory lock, held until it is dropped. The operating system releases it when the
@@ -278,7 +304,7 @@ fn staged(target: &Path, content: &[u8]) -> Result<NamedTempFile, FileError> {
 
 /// How the names of new files for a target begin.
 fn staged_prefix(target: &Path) -> OsString {
-    let mut prefix = OsString::from(".");
+    let mut prefix = OsString::from(STAGED_PREFIX);
     prefix.push(target.file_name().unwrap_or_default());
     prefix.push(".");
     prefix
@@ -383,6 +409,13 @@ mod tests {
         }
         assert!(remove(&dir.path().join("f")).unwrap());
         assert_eq!(names(dir.path()), [".f.1", ".ff.1.tmp", "f.1.tmp"]);
+        assert_eq!(
+            staged_in(dir.path()).unwrap(),
+            [dir.path().join(".ff.1.tmp")]
+        );
+        sweep_dir(dir.path()).unwrap();
+        assert_eq!(names(dir.path()), [".f.1", "f.1.tmp"]);
+        assert!(staged_in(&dir.path().join("none")).unwrap().is_empty());
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod agents_terminal;
 mod built_in;
 mod completion;
 mod completion_live;
+mod crash;
 mod daemon_control;
 mod daemon_pair;
 mod diagnosis;

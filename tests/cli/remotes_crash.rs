@@ -1,31 +1,8 @@
 //! What is left of `remotes.toml` and the secrets when a command is killed, or when two run at once.
 
-use std::process::Stdio;
-
-use crate::completion::is_missing;
+use crate::crash::{State, kill_at_each_step};
 use crate::remotes::{files, link, offer, with_work};
-use crate::sandbox::{Ran, Sandbox, binary};
-
-/// Kills the binary at the `n`th system call that changes a file; returns whether it got that far.
-pub(crate) fn killed_at(sandbox: &Sandbox, n: usize, args: &[&str]) -> bool {
-    const CALLS: &str =
-        "openat,write,fsync,fdatasync,rename,renameat2,unlink,unlinkat,mkdir,flock,linkat";
-    let mut strace = sandbox.command("strace".as_ref());
-    let status = strace
-        .env("PATH", "/usr/bin:/bin")
-        .args(["-f", "-qq", "-o", "/dev/null", "-e"])
-        .arg(format!("trace={CALLS}"))
-        .arg("-e")
-        .arg(format!("inject={CALLS}:signal=KILL:when={n}"))
-        .arg(binary())
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .unwrap();
-    !status.success()
-}
+use crate::sandbox::{Ran, Sandbox};
 
 pub(crate) fn names(sandbox: &Sandbox) -> String {
     let listed = sandbox.run(&["remote", "ls", "-q"]);
@@ -51,78 +28,39 @@ fn secrets(sandbox: &Sandbox) -> (usize, usize) {
     (stored.len(), orphans.count())
 }
 
-/// Fails when a secret is stored that no remote has and `doctor` does not name. `used` is how many secrets
-/// the remotes have.
-pub(crate) fn only_named_orphans(sandbox: &Sandbox, used: usize, step: usize) {
-    let (stored, _) = secrets(sandbox);
-    assert!(stored >= used, "step {step}: a secret is lost");
-    let report = sandbox.run(&["doctor", "--json"]).stdout;
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
-    let checks = report.as_array().unwrap();
-    let check = checks.iter().find(|check| check["check"] == "leftovers");
-    let named = check.unwrap()["detail"].to_string().matches("r_").count();
-    assert!(named >= stored - used, "step {step}: {check:?}");
-}
-
-/// Fails when there is any other secret than so many, a note, or a file that was being written.
-pub(crate) fn nothing_left(sandbox: &Sandbox, used: usize, step: usize) {
-    for (dir, expected) in [("share/paseo/secrets", used), ("state/paseo/unfinished", 0)] {
-        let left = files(sandbox, &format!("home/.local/{dir}"));
-        let left: Vec<&String> = left.iter().map(|(path, _)| path).collect();
-        assert_eq!(left.len(), expected, "step {step}: {left:?}");
-    }
-    let config = files(sandbox, "home/.config/paseo");
-    let staged: Vec<_> = config
-        .iter()
-        .filter(|(path, _)| path.ends_with(".tmp"))
-        .collect();
-    assert!(staged.is_empty(), "step {step}: {staged:?}");
-}
-
-/// Runs a command once for each place where it can be killed, and looks at what is left.
-fn at_every_step(before: &str, after: &str, args: &[&str]) {
-    if is_missing("strace") {
-        return;
-    }
-    let (mut old, mut new) = (0, 0);
-    for n in 1.. {
-        let sandbox = with_work();
-        sandbox.write("offer", &link());
-        let killed = killed_at(&sandbox, n, args);
-        let found = names(&sandbox);
-        match found.as_str() {
-            found if found == before => old += 1,
-            found if found == after => new += 1,
-            other => panic!("killed at step {n}: {other}"),
-        }
-        let (stored, noted) = secrets(&sandbox);
-        let used = found.lines().count();
-        assert!(stored >= used, "step {n}: the secret of a remote is lost");
-        assert!(
-            stored - used <= noted,
-            "step {n}: a secret is left and not noted: {:?}",
-            files(&sandbox, "home/.local"),
-        );
-        // The next change takes away what is left.
-        let add = ["remote", "add", "next", "-", "--no-check", "--again"];
-        assert_eq!(sandbox.run_with(&add, &offer()).status, 0);
-        assert_eq!(secrets(&sandbox), (used + 1, 0), "step {n}");
-        if !killed {
-            break;
-        }
-    }
-    assert!(old > 5 && new > 1, "{old} {new}");
-}
-
 #[test]
 fn add_killed_at_every_step_loses_nothing() {
-    let args = ["remote", "add", "more", "offer", "--no-check", "--again"];
-    at_every_step("work\n", "more\nwork\n", &args);
+    let start = with_work();
+    start.write("home/offer", &link());
+    let add = [
+        "remote",
+        "add",
+        "more",
+        "home/offer",
+        "--no-check",
+        "--again",
+    ];
+    kill_at_each_step(&start, &add, |sandbox, step| {
+        match names(sandbox).as_str() {
+            "work\n" => State::Old,
+            "more\nwork\n" => State::New,
+            other => panic!("{step:?}: {other}"),
+        }
+    });
 }
 
 #[test]
 fn rm_killed_at_every_step_loses_nothing() {
-    at_every_step("work\n", "", &["remote", "rm", "work"]);
+    let start = with_work();
+    kill_at_each_step(
+        &start,
+        &["remote", "rm", "work"],
+        |sandbox, step| match names(sandbox).as_str() {
+            "work\n" => State::Old,
+            "" => State::New,
+            other => panic!("{step:?}: {other}"),
+        },
+    );
 }
 
 /// An offer of the same relay with another key.
@@ -156,29 +94,25 @@ fn repair_shows_a_new_key_and_takes_it_only_when_told() {
 
 #[test]
 fn repair_killed_at_every_step_leaves_a_remote_that_works() {
-    if is_missing("strace") {
-        return;
-    }
-    for n in 1.. {
-        let sandbox = with_work();
-        sandbox.write("offer", &other_link());
-        let killed = killed_at(
-            &sandbox,
-            n,
-            &["remote", "repair", "work", "offer", "--no-check", "--yes"],
-        );
+    let start = with_work();
+    start.write("home/offer", &other_link());
+    let repair = [
+        "remote",
+        "repair",
+        "work",
+        "home/offer",
+        "--no-check",
+        "--yes",
+    ];
+    let old = start.read("home/.config/paseo/remotes.toml");
+    kill_at_each_step(&start, &repair, |sandbox, _| {
         // So far it comes only when file and store agree about the key.
         sandbox.run(&["-r", "work", "ls"]).failed(6, "127.0.0.1:9");
-        let (stored, noted) = secrets(&sandbox);
-        assert!(
-            stored - 1 <= noted,
-            "step {n}: a secret is left and not noted"
-        );
-        if !killed {
-            assert!(n > 10, "only {n} steps");
-            break;
+        match sandbox.read("home/.config/paseo/remotes.toml") == old {
+            true => State::Old,
+            false => State::New,
         }
-    }
+    });
 }
 
 #[test]

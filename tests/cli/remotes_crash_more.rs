@@ -1,8 +1,7 @@
 //! What is left when a command is killed that changes only the file, or the key of a recipient, or the vault.
 
-use crate::completion::is_missing;
+use crate::crash::{State, kill_at_each_step};
 use crate::remotes::{files, with_work};
-use crate::remotes_crash::{killed_at, nothing_left, only_named_orphans};
 use crate::sandbox::Sandbox;
 
 const FILE: &str = "home/.config/paseo/remotes.toml";
@@ -20,50 +19,22 @@ fn said(sandbox: &Sandbox) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Runs a command on a copy of a sandbox once for each place where it can be killed: the file says what it
-/// said before, or what it says after a run that was not killed, and `secrets` secrets are not lost.
-fn at_every_step(
-    start: &Sandbox,
-    args: &[&str],
-    secrets: (usize, usize),
-    works: impl Fn(&Sandbox, bool),
-) {
+/// Kills a command at every step: the file says what it said before, or what it says after a run that was not
+/// killed; and `works` each time.
+fn old_or_new(start: &Sandbox, args: &[&str], works: impl Fn(&Sandbox, State)) {
     let whole = start.copy();
     ran(&whole, args);
     let (old, new) = (said(start), said(&whole));
-    let (mut before, mut after) = (0, 0);
-    for n in 1.. {
-        let sandbox = start.copy();
-        let killed = killed_at(&sandbox, n, args);
-        let found = said(&sandbox);
-        let is_new = found != old || (old == new && sandbox.read(FILE) != start.read(FILE));
-        assert!(found == old || found == new, "{args:?}, step {n}: {found}");
-        match is_new {
-            true => after += 1,
-            false => before += 1,
-        }
-        works(&sandbox, is_new);
-        let used = if is_new { secrets.1 } else { secrets.0 };
-        only_named_orphans(&sandbox, used, n);
-        // The next change takes away what is left.
-        ran(
-            &sandbox,
-            &[
-                "remote",
-                "block",
-                "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
-            ],
-        );
-        ran(
-            &sandbox,
-            &["remote", "add", "next", "tcp://127.0.0.1:9", "--no-check"],
-        );
-        nothing_left(&sandbox, used, n);
-        if !killed {
-            break;
-        }
-    }
-    assert!(before > 3 && after > 0, "{args:?}: {before} {after}");
+    kill_at_each_step(start, args, |sandbox, step| {
+        let found = said(sandbox);
+        assert!(found == old || found == new, "{step:?}: {found}");
+        let state = match sandbox.read(FILE) == start.read(FILE) {
+            true => State::Old,
+            false => State::New,
+        };
+        works(sandbox, state);
+        state
+    });
 }
 
 /// The relay of the offer does not listen: so far it comes only with the secret.
@@ -73,21 +44,22 @@ fn reaches(sandbox: &Sandbox, name: &str) {
 
 #[test]
 fn changes_of_the_file_killed_at_every_step_are_whole_or_not_at_all() {
-    if is_missing("strace") {
-        return;
-    }
     let start = with_work();
     ran(&start, &["remote", "use", "work"]);
     ran(&start, &["remote", "set", "work", "tags=a,b", "cwd=/src"]);
     // The default follows in the same step.
-    at_every_step(
+    old_or_new(
         &start,
         &["remote", "rename", "work", "office"],
-        (1, 1),
-        |sandbox, renamed| {
-            reaches(sandbox, if renamed { "office" } else { "work" });
+        |sandbox, state| {
+            let name = if state == State::New {
+                "office"
+            } else {
+                "work"
+            };
+            reaches(sandbox, name);
             let short = ran(sandbox, &["which", "--short"]);
-            assert_eq!(short, if renamed { "office\n" } else { "work\n" });
+            assert_eq!(short, format!("{name}\n"));
         },
     );
     let set = [
@@ -98,18 +70,13 @@ fn changes_of_the_file_killed_at_every_step_are_whole_or_not_at_all() {
         "tags=c",
         "connect_timeout=3s",
     ];
-    at_every_step(&start, &set, (1, 1), |sandbox, _| reaches(sandbox, "work"));
+    old_or_new(&start, &set, |sandbox, _| reaches(sandbox, "work"));
     let unset = ["remote", "unset", "work", "tags", "cwd"];
-    at_every_step(&start, &unset, (1, 1), |sandbox, _| {
-        reaches(sandbox, "work")
-    });
+    old_or_new(&start, &unset, |sandbox, _| reaches(sandbox, "work"));
 }
 
 #[test]
 fn a_token_and_settings_are_set_together_or_not_at_all() {
-    if is_missing("strace") {
-        return;
-    }
     let start = with_work();
     start.write("home/token", "planted-token\n");
     let set = [
@@ -120,69 +87,48 @@ fn a_token_and_settings_are_set_together_or_not_at_all() {
         "--relay-token",
         "home/token",
     ];
-    at_every_step(&start, &set, (1, 1), |sandbox, set| {
+    old_or_new(&start, &set, |sandbox, state| {
         let kept = files(sandbox, "home/.local/share/paseo/secrets");
         let has_token =
             |(_, item): &(String, Vec<u8>)| String::from_utf8_lossy(item).contains("planted-token");
-        assert!(!set || kept.iter().any(has_token));
+        assert!(state == State::Old || kept.iter().any(has_token));
         reaches(sandbox, "work");
     });
 }
 
 #[test]
 fn a_recipient_gets_another_key_or_keeps_its_own() {
-    if is_missing("strace") {
-        return;
-    }
     let start = with_work();
     ran(&start, &["remote", "recipient"]);
-    at_every_step(
-        &start,
-        &["remote", "recipient", "--new"],
-        (2, 2),
-        |sandbox, _| {
-            let printed = ran(sandbox, &["remote", "recipient", "--json"]);
-            assert!(printed.contains("paseo-recipient:"), "{printed}");
-        },
-    );
+    old_or_new(&start, &["remote", "recipient", "--new"], |sandbox, _| {
+        let printed = ran(sandbox, &["remote", "recipient", "--json"]);
+        assert!(printed.contains("paseo-recipient:"), "{printed}");
+    });
 }
 
 #[test]
 fn the_vault_has_the_old_passphrase_or_the_new_one_and_opens_with_it() {
-    if is_missing("strace") {
-        return;
-    }
     let mut start = with_work();
-    let asking = "#!/bin/sh\ncase $1 in New*|The*) cat new;; *) cat old;; esac\n";
-    start.write("ask", asking);
-    start.write("old", "horse\n");
-    start.write("new", "horse\n");
+    let asking = "#!/bin/sh\ncase $1 in New*|The*) cat home/new;; *) cat home/old;; esac\n";
+    start.write("home/ask", asking);
+    start.write("home/old", "horse\n");
+    start.write("home/new", "horse\n");
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(start.path("ask"), mode).unwrap();
-    start.set("PASEO_ASKPASS", "./ask");
+    std::fs::set_permissions(start.path("home/ask"), mode).unwrap();
+    start.set("PASEO_ASKPASS", "./home/ask");
     start.set("PATH", "/usr/bin:/bin");
     ran(&start, &["keystore", "migrate", "--to", "vault"]);
-    start.write("new", "staple\n");
-    let (mut old, mut new) = (0, 0);
-    for n in 1.. {
-        let sandbox = start.copy();
-        for name in ["ask", "old", "new"] {
-            std::fs::copy(start.path(name), sandbox.path(name)).unwrap();
-        }
-        let killed = killed_at(&sandbox, n, &["keystore", "passwd"]);
+    start.write("home/new", "staple\n");
+    kill_at_each_step(&start, &["keystore", "passwd"], |sandbox, step| {
         let opens = |passphrase: &str| {
-            sandbox.write("old", passphrase);
+            sandbox.write("home/old", passphrase);
             sandbox.run(&["-r", "work", "ls"]).status == 6
         };
         match (opens("horse\n"), opens("staple\n")) {
-            (true, false) => old += 1,
-            (false, true) => new += 1,
-            both => panic!("step {n}: {both:?}"),
+            (true, false) => State::Old,
+            (false, true) => State::New,
+            both => panic!("{step:?}: {both:?}"),
         }
-        if !killed {
-            break;
-        }
-    }
-    assert!(old > 3 && new > 0, "{old} {new}");
+    });
 }

@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use crate::completion::is_missing;
+use crate::crash::{State, kill_at_each_step};
 use crate::remotes::{KEY, SERVER_ID, files, link, offer, with_work};
-use crate::remotes_crash::killed_at;
 use crate::sandbox::{Ran, Sandbox, binary};
 use crate::terminal::Terminal;
 
@@ -368,9 +367,6 @@ fn what_collides_is_named_at_once_and_settled_by_choice() {
 
 #[test]
 fn import_killed_at_every_step_brings_all_or_nothing() {
-    if is_missing("strace") {
-        return;
-    }
     let start = with_work();
     // One is replaced, two are new.
     let list = format!(
@@ -378,30 +374,18 @@ fn import_killed_at_every_step_brings_all_or_nothing() {
         link(),
         other_link()
     );
-    start.write("list", &list);
-    let (mut before, mut after) = (0, 0);
-    for n in 1.. {
-        let sandbox = start.copy();
-        sandbox.write("list", &list);
-        let killed = killed_at(&sandbox, n, &["remote", "import", "list", "--force"]);
-        match names(&sandbox).as_str() {
-            "work\n" => before += 1,
+    start.write("home/list", &list);
+    let import = ["remote", "import", "home/list", "--force"];
+    kill_at_each_step(&start, &import, |sandbox, step| {
+        works(sandbox, "work");
+        match names(sandbox).as_str() {
+            "work\n" => State::Old,
             "one\ntwo\nwork\n" => {
-                works(&sandbox, "one");
-                works(&sandbox, "two");
-                after += 1;
+                works(sandbox, "one");
+                works(sandbox, "two");
+                State::New
             }
-            other => panic!("step {n}: {other}"),
+            other => panic!("{step:?}: {other}"),
         }
-        works(&sandbox, "work");
-        let used = names(&sandbox).lines().count();
-        crate::remotes_crash::only_named_orphans(&sandbox, used, n);
-        // The next change takes away what is left.
-        ran(&sandbox, &["remote", "add", "next", "--from", "work"]);
-        crate::remotes_crash::nothing_left(&sandbox, used, n);
-        if !killed {
-            break;
-        }
-    }
-    assert!(before > 10 && after > 3, "{before} {after}");
+    });
 }

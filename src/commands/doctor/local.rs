@@ -1,8 +1,8 @@
-//! The checks of this machine: settings, permissions, what killed commands left behind.
+//! The checks of this machine: settings, permissions.
 
 use std::path::{Path, PathBuf};
 
-use super::{Report, Verdict};
+use super::{Report, Verdict, leftovers};
 use crate::commands::Context;
 use crate::commands::config::lint::lint;
 use crate::error::CommandError;
@@ -16,7 +16,7 @@ pub(super) fn check(context: &Context, report: &mut Report) {
     );
     config(context, report);
     permissions(context, report);
-    leftovers(context, report);
+    leftovers::check(context, report);
 }
 
 fn config(context: &Context, report: &mut Report) {
@@ -85,50 +85,6 @@ fn too_open(path: &Path) -> Option<String> {
 #[cfg(not(unix))]
 fn too_open(_path: &Path) -> Option<String> {
     None
-}
-
-/// Every secret that a killed command may have left in a store has a note.
-fn leftovers(context: &Context, report: &mut Report) {
-    let dir = context.env.state_dir().map(|dir| dir.join("unfinished"));
-    let notes = dir.and_then(|dir| std::fs::read_dir(dir).ok());
-    let names: Vec<String> = notes
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-        .collect();
-    if !names.is_empty() {
-        let detail = format!("changes that were cut short left: {}", names.join(", "));
-        let fix = "the next `paseo remote add` or `rm` deletes them";
-        return report.advise("leftovers", Verdict::Warn, detail, fix);
-    }
-    let orphans = orphans(context);
-    if orphans.is_empty() {
-        return report.add("leftovers", Verdict::Pass, "no change was cut short");
-    }
-    let detail = format!("no remote uses these secrets: {}", orphans.join(", "));
-    let fix = "if no other settings directory uses them, delete them";
-    report.advise("leftovers", Verdict::Warn, detail, fix);
-}
-
-/// Returns the ids of secrets in files and in the vault that nothing in `remotes.toml` names. Keyrings and
-/// programs cannot be listed.
-fn orphans(context: &Context) -> Vec<String> {
-    let (Some(dir), Ok(file)) = (context.env.data_dir(), context.remotes()) else {
-        return Vec::new();
-    };
-    let used = |id: &str| {
-        let mut secrets = file.secrets();
-        secrets.any(|secret| secret.id.as_str() == id)
-    };
-    let entries = std::fs::read_dir(dir.join("secrets")).ok();
-    let names = entries.into_iter().flatten().filter_map(|entry| {
-        let name = entry.ok()?.file_name().to_string_lossy().into_owned();
-        name.starts_with("r_").then_some(name)
-    });
-    let vault = context.stores.vault().and_then(|vault| vault.ids());
-    let sealed = vault.unwrap_or_default().into_iter();
-    let sealed = sealed.map(|id| id.to_string());
-    names.chain(sealed).filter(|id| !used(id)).collect()
 }
 
 /// Tells whether the environment would send a connection through a proxy.

@@ -1,6 +1,7 @@
 //! `paseo doctor`: named checks on the way from the settings to a daemon, each with what helps.
 
 mod bundle;
+mod leftovers;
 mod local;
 mod remote;
 

@@ -251,6 +251,11 @@ impl RemotesFile {
             .chain(self.recipient())
     }
 
+    /// Returns whether a secret is in use.
+    pub fn uses(&self, secret: &SecretRef) -> bool {
+        self.secrets().any(|used| used == secret)
+    }
+
     /// Returns how the user's program of secrets is called.
     pub fn command_store(&self) -> Option<&CommandSpec> {
         self.contents.command.as_ref()

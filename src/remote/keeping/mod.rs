@@ -261,7 +261,7 @@ impl<'a> Keeper<'a> {
         let file = saved?;
         let mut deleted = Ok(());
         for secret in &old {
-            match is_used(&file, secret) {
+            match file.uses(secret) {
                 true => self.forget(&secret.id),
                 false => deleted = deleted.and(self.discard(secret)),
             }
@@ -286,7 +286,12 @@ impl<'a> Keeper<'a> {
     /// Returns the secrets of changes that did not come to their end: no remote uses them.
     pub fn unfinished(&self, file: &RemotesFile) -> Vec<SecretRef> {
         let noted = self.noted().into_iter();
-        noted.filter(|secret| !is_used(file, secret)).collect()
+        noted.filter(|secret| !file.uses(secret)).collect()
+    }
+
+    /// Returns where the notes are.
+    pub fn notes_dir(&self) -> Option<&Path> {
+        self.notes.as_deref()
     }
 
     fn noted(&self) -> Vec<SecretRef> {
@@ -308,12 +313,15 @@ impl<'a> Keeper<'a> {
     fn edit(&self) -> Result<Edit, ConfigError> {
         let edit = RemotesFile::edit(self.config_dir.as_deref())?;
         for secret in self.noted() {
-            if is_used(edit.file(), &secret) {
+            if edit.file().uses(&secret) {
                 self.forget(&secret.id);
             } else {
                 drop(self.discard(&secret));
             }
         }
+        // Where that fails, `doctor` goes on naming it.
+        let _ = self.notes.as_ref().map(|dir| files::sweep_dir(dir));
+        let _ = self.stores.vault().and_then(|vault| vault.sweep());
         Ok(edit)
     }
 
@@ -341,10 +349,6 @@ impl<'a> Keeper<'a> {
             .as_ref()
             .map(|dir| files::remove(&dir.join(id.as_str())));
     }
-}
-
-fn is_used(file: &RemotesFile, secret: &SecretRef) -> bool {
-    file.secrets().any(|used| used == secret)
 }
 
 #[cfg(test)]

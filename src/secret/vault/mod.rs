@@ -89,6 +89,15 @@ impl VaultStore {
         Err(Self::busy())
     }
 
+    /// Takes away what killed writers left beside it.
+    pub fn sweep(&self) -> Result<(), StoreError> {
+        match files::staged_for(&self.path)?.is_empty() {
+            true => Ok(()),
+            // Whoever is writing has it locked.
+            false => self.lock().map(drop),
+        }
+    }
+
     /// Returns the ids of its items. Needs no passphrase.
     pub fn ids(&self) -> Result<Vec<SecretId>, StoreError> {
         let items = self.load()?.map(|file| file.items).unwrap_or_default();
