@@ -10,8 +10,9 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
 use crate::commands::{Command, Reference};
 use crate::complete;
 use crate::output::Format;
-use crate::remote::{Via, closest};
+use crate::remote::Via;
 use crate::secret::Secret;
+use crate::spelling::closest;
 
 /// ssh for coding agents: drive a paseo daemon from anywhere
 #[derive(Debug, Parser)]
@@ -36,7 +37,8 @@ impl Cli {
     /// Parses a command line.
     pub fn parse_words(argv: &[OsString]) -> Result<Parsed, clap::Error> {
         let mut tree = Self::command();
-        let matches = tree.try_get_matches_from_mut(argv).map_err(suggest)?;
+        let matches = tree.try_get_matches_from_mut(argv);
+        let matches = matches.map_err(|error| suggest(error, &tree, argv))?;
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut tree))?;
         let mut words: Vec<&str> = Vec::new();
         let mut last = &matches;
@@ -148,21 +150,39 @@ pub struct GlobalArgs {
     pub version: bool,
 }
 
-/// Adds the word that was meant instead of a value: clap's own measure finds no two letters that changed places.
-fn suggest(mut error: clap::Error) -> clap::Error {
-    let meant = match (
-        error.get(ContextKind::InvalidValue),
-        error.get(ContextKind::ValidValue),
-        error.get(ContextKind::SuggestedValue),
-    ) {
-        (Some(ContextValue::String(word)), Some(ContextValue::Strings(valid)), None) => {
+/// Adds the word that was meant where clap has none: its own measure finds no two letters that changed places,
+/// and its `help` does not look.
+fn suggest(mut error: clap::Error, tree: &clap::Command, argv: &[OsString]) -> clap::Error {
+    let word = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => Some(word.as_str()),
+        _ => None,
+    };
+    let (value, command) = (
+        word(ContextKind::InvalidValue),
+        word(ContextKind::InvalidSubcommand),
+    );
+    let meant = match (value, error.get(ContextKind::ValidValue), command) {
+        (Some(word), Some(ContextValue::Strings(valid)), _) => {
             let valid: Vec<&str> = valid.iter().map(String::as_str).collect();
-            closest(word, &valid).map(str::to_owned)
+            let meant = closest(word, &valid).map(str::to_owned);
+            meant.map(|word| (ContextKind::SuggestedValue, ContextValue::String(word)))
+        }
+        (_, _, Some(word)) => {
+            let words = argv.iter().filter_map(|word| word.to_str());
+            let deepest = words.fold(tree, |at, word| at.find_subcommand(word).unwrap_or(at));
+            let valid: Vec<&str> = deepest.get_subcommands().map(|c| c.get_name()).collect();
+            let meant = closest(word, &valid).map(str::to_owned);
+            meant.map(|word| {
+                (
+                    ContextKind::SuggestedSubcommand,
+                    ContextValue::Strings(vec![word]),
+                )
+            })
         }
         _ => None,
     };
-    if let Some(word) = meant {
-        error.insert(ContextKind::SuggestedValue, ContextValue::String(word));
+    if let Some((kind, value)) = meant.filter(|(kind, _)| error.get(*kind).is_none()) {
+        error.insert(kind, value);
     }
     error
 }

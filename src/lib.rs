@@ -15,6 +15,7 @@
 //! | [`output`], [`error`] | everything that is printed |
 //! | [`tty`] | the terminal of an interactive session |
 //! | [`mod@env`], [`files`] | everything that is read from and written to this machine |
+//! | [`spelling`] | the word that was meant |
 //! | [`secret`], [`target`] | what a connection needs, looked up |
 //! | [`protocol`] | what is on the wire |
 //! | [`transport`], [`e2ee`], [`client`] | from an address to a session with a daemon |
@@ -44,6 +45,7 @@ pub mod protocol;
 pub mod relay;
 pub mod remote;
 pub mod secret;
+pub mod spelling;
 pub mod state;
 pub mod target;
 pub mod transport;

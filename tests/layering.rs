@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 const TABLE: &[(&str, &[&str])] = &[
     ("env", &[]),
     ("files", &[]),
-    ("output", &[]),
     ("protocol", &[]),
+    ("spelling", &[]),
+    ("output", &["spelling"]),
     ("tty", &["protocol"]),
-    ("secret", &["files"]),
-    ("transport", &["env", "protocol", "secret"]),
+    ("secret", &["files", "spelling"]),
+    ("transport", &["env", "protocol", "secret", "spelling"]),
     ("e2ee", &["protocol", "transport"]),
     ("pairing", &["e2ee", "env", "files", "protocol", "secret"]),
     ("target", &["e2ee", "protocol", "secret", "transport"]),
@@ -28,6 +29,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "pairing",
             "protocol",
             "secret",
+            "spelling",
             "target",
             "transport",
         ],
@@ -101,6 +103,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "relay",
             "remote",
             "secret",
+            "spelling",
             "state",
             "target",
             "transport",
@@ -109,7 +112,9 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["commands", "complete", "env", "output", "remote", "secret"],
+        &[
+            "commands", "complete", "env", "output", "remote", "secret", "spelling",
+        ],
     ),
 ];
 

@@ -21,6 +21,8 @@ use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::spelling::{closest, did_you_mean};
+
 pub use label::Label;
 pub use progress::Progress;
 pub use prompt::{ask_hidden, ask_yes};
@@ -68,7 +70,10 @@ impl std::str::FromStr for Format {
             "table" | "cli" => Ok(Self::Table),
             "json" => Ok(Self::Json),
             "yaml" => Ok(Self::Yaml),
-            _ => Err("expected table, json or yaml".to_owned()),
+            other => Err(did_you_mean(
+                "expected table, json or yaml",
+                closest(other, &["table", "json", "yaml"]),
+            )),
         }
     }
 }

@@ -34,7 +34,7 @@ pub use keeping::{Holder, KeepError, Keeper};
 pub use local::LocalHints;
 pub use name::{NameError, RemoteName};
 pub use network::{NetworkOptions, ProxyOption, ValueSource};
-pub use problem::{Invalid, closest};
+pub use problem::Invalid;
 pub use profile::{DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef};
 pub use recipient::{Recipient, RecipientError, recipient_item, recipient_key};
 pub use select::{Asked, Choice, Rule, SelectError, Selected, Selection, Selector};

@@ -8,6 +8,7 @@ use toml_edit::{Array, InlineTable, Table, Value, value};
 
 use super::host::Address;
 use super::reader::Reader;
+use crate::spelling::{closest, did_you_mean};
 use crate::transport::{Family, Header, Proxy, SshHost};
 
 /// Keys of a remote and of `[defaults]`.
@@ -212,6 +213,12 @@ fn proxy(table: &Reader<'_>, newer: bool) -> Option<ProxyOption> {
 /// A URL must not hold a password.
 fn checked(table: &Reader<'_>, url: &str) -> Option<String> {
     match url.parse::<Proxy>() {
+        // Without a scheme it could be the name of a machine.
+        Ok(_) if closest(url, &[NO_PROXY]).is_some() => {
+            let why = did_you_mean("a proxy is `none` or a URL", Some(NO_PROXY));
+            table.reject("proxy", why);
+            None
+        }
         Ok(proxy) if proxy.has_login() => {
             let why = "user and password do not belong into the URL: they would be readable here";
             table.reject("proxy", why);

@@ -7,6 +7,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::spelling::{closest, did_you_mean};
+
 /// Problems shown at once; a file that is no settings file at all has hundreds.
 const MAX_SHOWN: usize = 10;
 /// Longest line that is shown, in characters.
@@ -181,24 +183,6 @@ fn looks_like_key(word: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'))
 }
 
-/// Returns the candidate that is most like a word, if any is like it at all.
-pub fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
-    let distance = |candidate: &&str| {
-        strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase())
-    };
-    let best = candidates.iter().min_by_key(|c| distance(c))?;
-    let allowed = 1 + best.chars().count().min(word.chars().count()) / 4;
-    (distance(best) <= allowed).then_some(*best)
-}
-
-/// Adds a suggestion to a sentence.
-pub(super) fn did_you_mean(sentence: String, suggestion: Option<&str>) -> String {
-    match suggestion {
-        Some(word) => format!("{sentence}; did you mean `{word}`?"),
-        None => sentence,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,14 +209,6 @@ mod tests {
         let text = "https://app.paseo.sh/#offer=eyJ2IjoyLCJzZXJ2";
         let shown = Invalid::new(Path::new("f"), text, vec![Problem::new("no", 0..9)]).to_string();
         assert!(!shown.contains("eyJ2") && !shown.contains("app"), "{shown}");
-    }
-
-    #[test]
-    fn suggests_what_is_close() {
-        assert_eq!(closest("wrok", &["work", "lab"]), Some("work"));
-        assert_eq!(closest("Work", &["work", "lab"]), Some("work"));
-        assert_eq!(closest("office", &["work", "lab"]), None);
-        assert_eq!(closest("x", &[]), None);
     }
 
     proptest::proptest! {

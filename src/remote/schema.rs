@@ -9,7 +9,7 @@ use toml_edit::TableLike;
 
 use super::name::RemoteName;
 use super::network::{self, ELSEWHERE, NETWORK, NetworkOptions, PROXY, ROADS};
-use super::problem::{Problem, closest, did_you_mean};
+use super::problem::Problem;
 use super::profile::{
     DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef,
 };
@@ -17,6 +17,7 @@ use super::reader::{Problems, Reader};
 use crate::e2ee::Fingerprint;
 use crate::protocol::relay::Endpoint;
 use crate::secret::CommandSpec;
+use crate::spelling::{closest, did_you_mean};
 
 /// The version of the file that this program writes; it reads newer ones as far as it knows them.
 pub(super) const VERSION: i64 = 1;
@@ -235,8 +236,8 @@ fn read_default(root: &Reader<'_>, included: &[&RemoteName], contents: &mut Cont
             contents.default = Some((name, root.key_span("default")));
         }
         Ok(_) => {
-            let none = "there is no such remote".to_owned();
-            root.reject("default", did_you_mean(none, closest(text, &known)));
+            let why = did_you_mean("there is no such remote", closest(text, &known));
+            root.reject("default", why);
         }
         Err(why) => root.reject("default", why),
     }

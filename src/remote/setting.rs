@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use toml_edit::{Array, Value};
 
-use super::problem::closest;
+use crate::spelling::{closest, did_you_mean};
 
 /// What a setting's value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct Setting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
     /// No such key.
-    #[error("there is no such setting{}", .0.map(|key| format!("; did you mean `{key}`?")).unwrap_or_default())]
+    #[error("{}", did_you_mean("there is no such setting", *.0))]
     Unknown(Option<&'static str>),
     /// No equals sign.
     #[error("a setting is written key=value")]

@@ -6,9 +6,9 @@ use glob::{MatchOptions, Pattern};
 
 use super::file::{RemotesFile, UnknownRemote};
 use super::name::RemoteName;
-use super::problem::closest;
 use super::profile::Remote;
 use super::select::Choice;
+use crate::spelling::closest;
 
 /// Every saved remote.
 const ALL: &str = "all";

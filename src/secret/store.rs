@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::{Secret, SecretId};
 use crate::files::FileError;
+use crate::spelling::{did_you_mean, one_of};
 
 /// Largest item in bytes. Windows takes 2560 in all, as UTF-16 where a tool shows it; ours is about 250.
 pub const MAX_ITEM_BYTES: usize = 2048;
@@ -73,7 +74,7 @@ impl fmt::Display for StoreKind {
 
 /// No store has this name. It is not repeated: it may be a secret in the wrong place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a secret store is {}{}", names(), did_you_mean(*suggestion))]
+#[error("{}", did_you_mean(format!("a secret store is {}", names()), suggestion.map(StoreKind::as_str)))]
 pub struct StoreKindError {
     /// The store with the most similar name.
     pub suggestion: Option<StoreKind>,
@@ -87,24 +88,11 @@ fn names() -> String {
     }
 }
 
-fn did_you_mean(suggestion: Option<StoreKind>) -> String {
-    suggestion.map_or_else(String::new, |kind| format!("; did you mean `{kind}`?"))
-}
-
 impl FromStr for StoreKind {
     type Err = StoreKindError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        /// More letters that are wrong make another word.
-        const MOST_WRONG: usize = 2;
-        let wrong = |kind: &Self| strsim::damerau_levenshtein(&text.to_lowercase(), kind.as_str());
-        let nearest = Self::ALL.into_iter().min_by_key(wrong);
-        match nearest {
-            Some(kind) if kind.as_str() == text => Ok(kind),
-            nearest => Err(StoreKindError {
-                suggestion: nearest.filter(|kind| wrong(kind) <= MOST_WRONG),
-            }),
-        }
+        one_of(text, &Self::ALL, Self::as_str).map_err(|suggestion| StoreKindError { suggestion })
     }
 }
 

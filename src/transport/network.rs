@@ -7,6 +7,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 
 use super::proxy::Proxy;
 use crate::secret::Secret;
+use crate::spelling::{did_you_mean, one_of};
 
 /// How to get to any address.
 #[derive(Debug, Clone, Default)]
@@ -57,17 +58,18 @@ impl Family {
 
 /// Not a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an address family is any, ipv4 or ipv6")]
-pub struct FamilyError;
+#[error("{}", did_you_mean("an address family is any, ipv4 or ipv6", suggestion.map(Family::as_str)))]
+pub struct FamilyError {
+    /// The one that was meant.
+    pub suggestion: Option<Family>,
+}
 
 impl FromStr for Family {
     type Err = FamilyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        [Self::Any, Self::V4, Self::V6]
-            .into_iter()
-            .find(|family| family.as_str() == text)
-            .ok_or(FamilyError)
+        let all = [Self::Any, Self::V4, Self::V6];
+        one_of(text, &all, Self::as_str).map_err(|suggestion| FamilyError { suggestion })
     }
 }
 

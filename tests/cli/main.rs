@@ -43,6 +43,7 @@ mod roads_sshd;
 mod sandbox;
 mod secrets;
 mod several;
+mod spelling;
 mod terminal;
 mod top;
 mod trust;

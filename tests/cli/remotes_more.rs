@@ -200,19 +200,3 @@ fn an_address_without_a_password_needs_no_store() {
     add("lab", "tcp://127.0.0.1:9?password=planted-pw").failed(9, "keyring");
     assert_eq!(sandbox.run(&["remote", "ls", "-q"]).stdout, "far\ntower\n");
 }
-
-#[test]
-fn a_word_that_was_meant_is_named() {
-    let sandbox = Sandbox::new();
-    for (line, meant) in [
-        (&["ls", "--via", "rely"][..], "'relay'"),
-        (&["ls", "--via=dierct"], "'direct'"),
-        (&["completion", "zhs"], "'zsh'"),
-        (&["completion", "install", "fihs"], "'fish'"),
-    ] {
-        let ran = sandbox.run(line);
-        ran.failed(2, &format!("a similar value exists: {meant}"));
-    }
-    let far = sandbox.run(&["ls", "--via", "tunnel"]);
-    assert!(!far.stderr.contains("similar"), "{far:?}");
-}

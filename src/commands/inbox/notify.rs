@@ -10,6 +10,7 @@ use super::Args;
 use crate::commands::Context;
 use crate::env::Env;
 use crate::output::{self, ReaderGone, Stream};
+use crate::spelling::{closest, did_you_mean};
 
 /// Longest text that is told, in characters.
 const MAX_CHARS: usize = 200;
@@ -28,14 +29,17 @@ pub enum Signal {
 }
 
 impl FromStr for Signal {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "bell" => Ok(Self::Bell),
             "osc9" => Ok(Self::Osc9),
             "osc777" => Ok(Self::Osc777),
-            _ => Err("a terminal tells by bell, osc9 or osc777"),
+            other => Err(did_you_mean(
+                "a terminal tells by bell, osc9 or osc777",
+                closest(other, &["bell", "osc9", "osc777"]),
+            )),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::error::{CommandError, Exit};
 use crate::output::trace::LogFormat;
 use crate::protocol::relay::Endpoint;
 use crate::relay::{Claim, ClusterConfig, Config, Limits, Lists, TlsFiles};
+use crate::spelling::closest;
 
 /// Largest settings file, in bytes.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
@@ -170,8 +171,9 @@ impl Settings {
         let mut words = Vec::new();
         for (key, value) in table {
             if !known.contains(&key) {
+                let known: Vec<&str> = known.iter().map(String::as_str).collect();
                 let error = invalid(format!("{shown}: unknown key {key:?}"));
-                return Err(match nearest(&key, &known) {
+                return Err(match closest(&key, &known) {
                     Some(near) => error.hint(format!("did you mean {near:?}?")),
                     None => error,
                 });
@@ -366,12 +368,4 @@ pub(super) fn parse(words: &[String]) -> Result<Settings, String> {
         let line = text.lines().next().unwrap_or_default();
         line.trim_start_matches("error: ").to_owned()
     })
-}
-
-fn nearest<'a>(key: &str, known: &'a [String]) -> Option<&'a String> {
-    let distance = |name: &&String| strsim::damerau_levenshtein(name, key);
-    known
-        .iter()
-        .min_by_key(distance)
-        .filter(|name| distance(name) <= 3)
 }

@@ -82,7 +82,7 @@ fn tag(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Saves a remote. The order matters: nothing is asked for or connected to before it is sure that the
+/// Saves a remote. The order matters: nobody is asked and nothing connected to before it is sure that the
 /// secret can be kept.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let file = context.remotes()?;
@@ -100,13 +100,13 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     if let (Some(from), None, None) = (from, &args.offer, &args.qr_image) {
         return copy(context, args, from);
     }
-    let store = match args.offer.as_ref().is_some_and(Source::keeps_nothing) {
+    let given = Source::given(context, args.offer.as_ref(), args.qr_image.as_deref())?;
+    let store = match given.as_ref().is_some_and(Source::keeps_nothing) {
         // It is written nowhere then; a machine without a store that works can have the remote too.
         true => args.store.unwrap_or(StoreKind::Keyring),
         false => choose_store(context, args.store)?,
     };
-    let mut source =
-        Source::given_or_asked(context, args.offer.as_ref(), args.qr_image.as_deref())?;
+    let mut source = given.map_or_else(Source::asked, Ok)?;
     if let Some(token) = &args.relay_token {
         let reads_stdin = matches!(token, TokenSource::Stdin)
             && args

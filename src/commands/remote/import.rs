@@ -96,15 +96,15 @@ struct Imported {
 /// everything is read.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let file = context.remotes()?;
+    let parcels: Result<Vec<_>, _> = args.files.iter().map(|path| parcel::read(path)).collect();
+    let parcels = parcels?;
     let store = choose_store(context, args.store)?;
     let mut bundle = Bundle::default();
-    for path in &args.files {
-        for parcel in parcel::read(path)? {
-            bundle.append(match parcel {
-                Parcel::Sealed(sealed) => open(context, &sealed)?,
-                Parcel::Plain(sources) => plain(sources),
-            });
-        }
+    for parcel in parcels.into_iter().flatten() {
+        bundle.append(match parcel {
+            Parcel::Sealed(sealed) => open(context, &sealed)?,
+            Parcel::Plain(sources) => plain(sources),
+        });
     }
     rename(&mut bundle, &args.renames)?;
     bundle.keep_in(store);

@@ -52,9 +52,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         let message = format!("`{}` is reached straight, and has no offer", remote.name);
         return Err(CommandError::usage("NO_OFFER", message));
     };
-    let Source::Offer(mut offer) =
-        Source::given_or_asked(context, args.offer.as_ref(), args.qr_image.as_deref())?
-    else {
+    let given = Source::given(context, args.offer.as_ref(), args.qr_image.as_deref())?;
+    let Source::Offer(mut offer) = given.map_or_else(Source::asked, Ok)? else {
         return Err(CommandError::usage(
             "INVALID_OFFER",
             "this is an address, not a pairing offer",

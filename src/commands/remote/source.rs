@@ -25,24 +25,25 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// Reads what was given, the code in a picture, or asks: what is pasted then is not shown.
-    pub(super) fn given_or_asked(
+    /// Reads what was given, or the code in a picture; `None` when somebody can be asked for it.
+    pub(super) fn given(
         context: &Context,
         given: Option<&Secret<String>>,
         picture: Option<&Path>,
-    ) -> Result<Self, CommandError> {
-        if let Some(picture) = picture {
-            return Ok(Self::Offer(Offer::in_picture(picture)?));
+    ) -> Result<Option<Self>, CommandError> {
+        match (picture, given) {
+            (Some(picture), _) => Ok(Some(Self::Offer(Offer::in_picture(picture)?))),
+            (None, Some(given)) => Self::read(given.expose()).map(Some),
+            (None, None) if context.is_batch() => {
+                let error = CommandError::usage("OFFER_MISSING", "no pairing offer is given");
+                Err(error.hint("give a file, or - and the offer on stdin"))
+            }
+            (None, None) => Ok(None),
         }
-        if let Some(given) = given {
-            return Self::read(given.expose());
-        }
-        if context.is_batch() {
-            return Err(
-                CommandError::usage("OFFER_MISSING", "no pairing offer is given")
-                    .hint("give a file, or - and the offer on stdin"),
-            );
-        }
+    }
+
+    /// Asks for it: what is pasted is not shown.
+    pub(super) fn asked() -> Result<Self, CommandError> {
         Self::read(&output::ask_hidden("Pairing link (not shown)").map_err(not_asked)?)
     }
 
@@ -69,15 +70,9 @@ impl Source {
         }
     }
 
-    /// Returns whether what is given is an address without a password: there is nothing to keep then.
-    pub(super) fn keeps_nothing(given: &Secret<String>) -> bool {
-        let OfferSource::Bare(text) = OfferSource::from_arg(given.expose()) else {
-            return false;
-        };
-        matches!(
-            Self::direct(text.expose()),
-            Ok(Some(Self::Direct { password: None, .. }))
-        )
+    /// Returns whether it is an address without a password: there is nothing to keep then.
+    pub(super) fn keeps_nothing(&self) -> bool {
+        matches!(self, Self::Direct { password: None, .. })
     }
 
     /// Adds the token of the offer's relay.

@@ -12,12 +12,13 @@ pub use change::Edit;
 use super::include::{Included, Place};
 use super::keeping::Holder;
 use super::name::RemoteName;
-use super::problem::{Invalid, Problem, closest};
+use super::problem::{Invalid, Problem};
 use super::profile::{Options, Remote, SecretRef};
 use super::schema::{self, Contents, VERSION};
 use crate::e2ee::Fingerprint;
 use crate::files::{self, FileError, Lock};
 use crate::secret::CommandSpec;
+use crate::spelling::closest;
 
 /// Name of the file in the settings directory.
 pub const FILE_NAME: &str = "remotes.toml";
