@@ -168,7 +168,9 @@ fn suggest(mut error: clap::Error, tree: &clap::Command, argv: &[OsString]) -> c
             meant.map(|word| (ContextKind::SuggestedValue, ContextValue::String(word)))
         }
         (_, _, Some(word)) => {
+            // `help remote ad` is about the same tree.
             let words = argv.iter().filter_map(|word| word.to_str());
+            let words = words.filter(|word| *word != "help");
             let deepest = words.fold(tree, |at, word| at.find_subcommand(word).unwrap_or(at));
             let valid: Vec<&str> = deepest.get_subcommands().map(|c| c.get_name()).collect();
             let meant = closest(word, &valid).map(str::to_owned);
