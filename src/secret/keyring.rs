@@ -3,7 +3,7 @@
 //! A keyring that is locked does not fail, it waits for somebody to unlock it, perhaps for ever. So
 //! each call runs on a thread of its own, which is left behind when the deadline passes and never
 //! joined. All calls of a process share one budget of time: the second item of a locked keyring does
-//! not wait again.
+//! not wait again. Nor does it ask again when somebody closed the dialogue.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
@@ -22,8 +22,17 @@ const SERVICE: &str = "paseo";
 #[derive(Debug)]
 pub struct KeyringStore {
     budget: Duration,
-    left: Mutex<Duration>,
+    patience: Mutex<Patience>,
     waiting: Option<fn()>,
+}
+
+/// What further calls may do.
+#[derive(Debug)]
+enum Patience {
+    /// Wait so long.
+    Left(Duration),
+    /// Ask nobody: whoever was asked did not unlock it.
+    Refused,
 }
 
 /// A call that takes longer waits for somebody.
@@ -34,7 +43,7 @@ impl KeyringStore {
     pub fn new(budget: Duration) -> Self {
         Self {
             budget,
-            left: Mutex::new(budget),
+            patience: Mutex::new(Patience::Left(budget)),
             waiting: None,
         }
     }
@@ -51,10 +60,13 @@ impl KeyringStore {
         &self,
         work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        if left.is_zero() {
-            return Err(self.timed_out());
-        }
+        let patience = self.patience.lock();
+        let mut patience = patience.unwrap_or_else(PoisonError::into_inner);
+        let left = match *patience {
+            Patience::Refused => return Err(locked()),
+            Patience::Left(Duration::ZERO) => return Err(self.timed_out()),
+            Patience::Left(left) => left,
+        };
         let (answer, answered) = mpsc::sync_channel(1);
         let run = move || {
             // Nobody listens any more once the deadline has passed.
@@ -63,19 +75,22 @@ impl KeyringStore {
         let spawned = thread::Builder::new().name("keyring".to_owned()).spawn(run);
         spawned.map_err(|error| failed(error.to_string()))?;
         let start = Instant::now();
-        let mut answer = answered.recv_timeout(WORTH_TELLING.min(*left));
-        let patience = left.saturating_sub(start.elapsed());
-        if matches!(answer, Err(RecvTimeoutError::Timeout)) && !patience.is_zero() {
+        let mut answer = answered.recv_timeout(WORTH_TELLING.min(left));
+        let rest = left.saturating_sub(start.elapsed());
+        if matches!(answer, Err(RecvTimeoutError::Timeout)) && !rest.is_zero() {
             self.waiting.inspect(|tell| tell());
-            answer = answered.recv_timeout(patience);
+            answer = answered.recv_timeout(rest);
         }
         match answer {
             Ok(result) => {
-                *left = left.saturating_sub(start.elapsed());
+                *patience = match &result {
+                    Err(StoreError::Locked { .. }) => Patience::Refused,
+                    _ => Patience::Left(left.saturating_sub(start.elapsed())),
+                };
                 result
             }
             Err(RecvTimeoutError::Timeout) => {
-                *left = Duration::ZERO;
+                *patience = Patience::Left(Duration::ZERO);
                 Err(self.timed_out())
             }
             Err(RecvTimeoutError::Disconnected) => Err(failed("its client crashed".to_owned())),
@@ -125,9 +140,7 @@ fn entry(id: &SecretId) -> Result<Entry, StoreError> {
 /// Sorts an error of the keyring, and drops those that carry the item.
 fn classify(error: Error) -> StoreError {
     match error {
-        Error::NoStorageAccess(_) => StoreError::Locked {
-            store: StoreKind::Keyring,
-        },
+        Error::NoStorageAccess(_) => locked(),
         Error::NoDefaultStore => unavailable("no service was found".to_owned()),
         error => failed(describe(&error)),
     }
@@ -140,6 +153,12 @@ fn describe(error: &Error) -> String {
         Error::BadEncoding(_) | Error::BadDataFormat(..) => "the item is damaged".to_owned(),
         Error::Ambiguous(items) => format!("{} items have the same name", items.len()),
         other => other.to_string(),
+    }
+}
+
+fn locked() -> StoreError {
+    StoreError::Locked {
+        store: StoreKind::Keyring,
     }
 }
 
@@ -172,6 +191,15 @@ mod tests {
         assert!(matches!(store.call(hang), Err(StoreError::TimedOut { .. })));
         let ran = store.call(|| Ok(()));
         assert!(matches!(ran, Err(StoreError::TimedOut { .. })));
+    }
+
+    #[test]
+    fn whoever_did_not_unlock_it_is_not_asked_again() {
+        let store = KeyringStore::new(Duration::from_secs(30));
+        let refused: Result<(), _> = store.call(|| Err(locked()));
+        assert!(matches!(refused, Err(StoreError::Locked { .. })));
+        let again: Result<(), _> = store.call(|| panic!("asked again"));
+        assert!(matches!(again, Err(StoreError::Locked { .. })));
     }
 
     #[test]

@@ -222,6 +222,35 @@ fn a_person_makes_a_vault_and_opens_it() {
 }
 
 #[test]
+fn a_person_is_asked_once_for_many_remotes() {
+    let mut sandbox = with_passphrase();
+    for name in ["a", "b", "c"] {
+        let address = format!("tcp://127.0.0.1:9?password=planted-{name}");
+        let add = ["remote", "add", name, &address, "--no-check"];
+        ran(&sandbox, &[&add[..], &["--store", "vault"]].concat());
+    }
+    sandbox.set("PASEO_VAULT_PASSPHRASE_FILE", "");
+    let program = binary().to_str().unwrap();
+    let start = || Terminal::start(&sandbox, program, &["-r", "a,b,c", "ls"], "PASEO_BATCH");
+    let mut opening = start();
+    opening.wait_for("Passphrase of the vault: ");
+    opening.type_in(&format!("{PASSPHRASE}\r"));
+    let (status, shown) = opening.end();
+    assert_eq!(status, 6, "{shown}");
+    assert!(!shown.contains("Passphrase of the vault"), "{shown}");
+    // Who does not know it is not asked three times for each.
+    let mut guessing = start();
+    for question in ["Passphrase", "Wrong. Passphrase", "Wrong. Passphrase"] {
+        guessing.wait_for(&format!("{question} of the vault: "));
+        guessing.type_in("mule\r");
+    }
+    let (status, shown) = guessing.end();
+    assert_eq!(status, 9, "{shown}");
+    assert!(!shown.contains("Passphrase of the vault"), "{shown}");
+    assert_eq!(shown.matches("is wrong").count(), 3, "{shown}");
+}
+
+#[test]
 fn a_program_of_the_user_keeps_secrets() {
     let sandbox = with_work();
     sandbox.write("keeper", "f=$HOME/kept-$2\ncase $1 in get) cat $f;; put) cat >$f; env >$f.env;; delete) rm -f $f;; esac\n");

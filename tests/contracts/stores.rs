@@ -1,23 +1,17 @@
-//! Every secret store keeps the same promises, the real GNOME Keyring too.
-//!
-//! Tests that need a session bus run as children of this binary under `dbus-run-session`, with a home
-//! and a runtime directory of their own; those are the ignored ones.
+//! Every secret store keeps the same promises.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use paseo::secret::{
-    CommandSpec, CommandStore, Cost, FileStore, KeyringStore, MAX_ITEM_BYTES, MemoryStore,
-    Passphrase, Secret, SecretId, SecretStore, StoreError, StoreKind, Stores, VaultStore, probe,
+    CommandSpec, CommandStore, Cost, FileStore, MAX_ITEM_BYTES, MemoryStore, Passphrase, Secret,
+    SecretId, SecretStore, StoreError, StoreKind, Stores, VaultStore, probe,
 };
 
-use crate::prompter::Prompter;
+pub(crate) const PATIENT: Duration = Duration::from_secs(20);
 
-const PATIENT: Duration = Duration::from_secs(20);
-
-fn item(content: &[u8]) -> Secret<Vec<u8>> {
+pub(crate) fn item(content: &[u8]) -> Secret<Vec<u8>> {
     Secret::new(content.to_vec())
 }
 
@@ -27,7 +21,7 @@ fn content(store: &dyn SecretStore, id: &SecretId) -> Option<Vec<u8>> {
 }
 
 /// The contract.
-fn keeps_its_promises(kind: StoreKind, store: &dyn SecretStore) {
+pub(crate) fn keeps_its_promises(kind: StoreKind, store: &dyn SecretStore) {
     let (id, other) = (SecretId::random(), SecretId::random());
     assert_eq!(content(store, &id), None, "absent is no error");
     store
@@ -372,177 +366,10 @@ fn a_store_without_a_place_says_so() {
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
 }
 
-/// Runs one ignored test of this binary in a session of its own. `keyring` is the shell command that
-/// starts the keyring daemon there.
-#[expect(clippy::print_stdout, reason = "a skip is told")]
-fn in_session(home: &Path, keyring: &str, test: &str) {
-    let ready = ["dbus-run-session", "gnome-keyring-daemon"]
-        .iter()
-        .all(|tool| {
-            let found = Command::new("sh")
-                .args(["-c", &format!("command -v {tool}")])
-                .output();
-            found.is_ok_and(|found| found.status.success())
-        });
-    if !ready {
-        assert!(
-            !in_ci(),
-            "dbus-run-session and gnome-keyring-daemon are missing"
-        );
-        println!("skipped: dbus-run-session and gnome-keyring-daemon are not installed");
-        return;
-    }
-    let runtime = home.join("run");
-    std::fs::create_dir_all(&runtime).expect("a runtime directory");
-    let output = Command::new("dbus-run-session")
-        .args(["--", "sh", "-c", &format!("{keyring}; exec \"$@\""), "sh"])
-        .arg(std::env::current_exe().expect("this binary"))
-        .args(["--exact", "--ignored", "--nocapture", test])
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-        .env("HOME", home)
-        .env("XDG_RUNTIME_DIR", &runtime)
-        .output()
-        .expect("dbus-run-session runs");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{test}: {text}\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-fn in_ci() -> bool {
+pub(crate) fn in_ci() -> bool {
     paseo::env::Env::from_process().is_set("CI")
 }
 
-const UNLOCKED: &str = "printf password | gnome-keyring-daemon --daemonize --login >/dev/null";
-const LOCKED: &str = "gnome-keyring-daemon --daemonize --components=secrets >/dev/null";
-const NO_BUS: &str = "export DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent";
-
-#[test]
-fn an_unlocked_keyring_keeps_the_contract() {
-    let home = tempfile::tempdir().expect("a temporary directory");
-    in_session(home.path(), UNLOCKED, "stores::child_present");
-}
-
-#[test]
-fn a_locked_keyring_is_an_error_in_time() {
-    let home = tempfile::tempdir().expect("a temporary directory");
-    in_session(home.path(), UNLOCKED, "stores::child_fill");
-    in_session(home.path(), LOCKED, "stores::child_locked");
-}
-
-#[test]
-fn a_prompt_that_is_dismissed_writes_nothing() {
-    let home = tempfile::tempdir().expect("a temporary directory");
-    in_session(home.path(), UNLOCKED, "stores::child_fill");
-    in_session(home.path(), LOCKED, "stores::child_dismissed");
-}
-
-#[test]
-fn no_keyring_is_an_error_in_time() {
-    let home = tempfile::tempdir().expect("a temporary directory");
-    in_session(home.path(), NO_BUS, "stores::child_absent");
-}
-
-#[test]
-#[ignore = "runs under dbus-run-session"]
-fn child_present() {
-    let store = KeyringStore::new(PATIENT);
-    keeps_its_promises(StoreKind::Keyring, &store);
-    let stores = Stores::new(None, PATIENT);
-    let shared = stores.open(StoreKind::Keyring).expect("a store");
-    let id = SecretId::random();
-    probe(StoreKind::Keyring, shared.as_ref(), &id).expect("the keyring works");
-    // The library under it panics when it is called inside a runtime; we never are.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async { probe(StoreKind::Keyring, &store, &id).expect("inside a runtime") });
-}
-
-fn known_id() -> SecretId {
+pub(crate) fn known_id() -> SecretId {
     "r_known".parse().expect("an id")
-}
-
-#[test]
-#[ignore = "runs under dbus-run-session"]
-fn child_fill() {
-    KeyringStore::new(PATIENT)
-        .put(&known_id(), &item(b"one"))
-        .expect("put");
-}
-
-#[test]
-#[ignore = "runs under dbus-run-session"]
-fn child_locked() {
-    let start = Instant::now();
-    let store = KeyringStore::new(Duration::from_secs(3));
-    for result in [
-        store.get(&known_id()).map(drop),
-        store.put(&known_id(), &item(b"two")),
-    ] {
-        let error = result.expect_err("it is locked");
-        let expected = matches!(
-            error,
-            StoreError::Locked { .. } | StoreError::TimedOut { .. }
-        );
-        assert!(expected, "{error}");
-    }
-    assert!(
-        start.elapsed() < Duration::from_secs(6),
-        "one budget for both"
-    );
-}
-
-#[test]
-#[ignore = "runs under dbus-run-session"]
-fn child_dismissed() {
-    let prompter = Prompter::dismissing();
-    let store = KeyringStore::new(PATIENT);
-    for result in [
-        store.get(&known_id()).map(drop),
-        store.put(&known_id(), &item(b"two")),
-    ] {
-        let error = result.expect_err("nobody unlocked it");
-        assert!(matches!(error, StoreError::Locked { .. }), "{error}");
-    }
-    let asked = prompter.dismissed();
-    assert!(asked > 0, "no prompt was shown");
-
-    let mut adding = Command::new(env!("CARGO_BIN_EXE_paseo"))
-        .args([
-            "remote",
-            "add",
-            "work",
-            "-",
-            "--no-check",
-            "--store",
-            "keyring",
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("paseo runs");
-    let mut stdin = adding.stdin.take().expect("a pipe");
-    let offer = br#"{"v":2,"serverId":"srv_x","daemonPublicKeyB64":"AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}"#;
-    stdin.write_all(offer).expect("the offer");
-    drop(stdin);
-    let added = adding.wait_with_output().expect("paseo ends");
-    let said = String::from_utf8_lossy(&added.stderr);
-    assert_eq!(added.status.code(), Some(9), "{said}");
-    assert!(said.contains("locked"), "{said}");
-    assert!(prompter.dismissed() > asked, "{said}");
-    let home = std::env::home_dir().expect("a home");
-    assert!(!home.join(".config/paseo/remotes.toml").exists());
-}
-
-#[test]
-#[ignore = "runs under dbus-run-session"]
-fn child_absent() {
-    let store = KeyringStore::new(Duration::from_secs(3));
-    let error = store.get(&known_id()).expect_err("there is none");
-    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
 }

@@ -1,6 +1,5 @@
 //! The parts of a command that goes to several daemons.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::mpsc::Sender;
@@ -11,9 +10,8 @@ use crate::commands::effect::Effect;
 use crate::commands::race::Way;
 use crate::commands::reference::Reference;
 use crate::commands::selection::Resolved;
-use crate::error::{CommandError, Exit, Hop};
-use crate::remote::{Breadth, Choice, Selected, Selection, Via};
-use crate::secret::StoreKind;
+use crate::error::{CommandError, Hop};
+use crate::remote::{Breadth, Selected, Selection, Via};
 
 /// Most parts of one command.
 const MOST: usize = 256;
@@ -177,7 +175,7 @@ fn check(context: &Context, goals: &[Goal], breadth: Option<Breadth>) -> Result<
         .hint(format!("name them, -r {names}, or add --yes")))
 }
 
-/// Looks every daemon up, one after the other.
+/// Looks every daemon up, one after the other: a store that has to be opened is opened once.
 fn branches(context: &Context, goals: Vec<Goal>, breadth: Option<Breadth>) -> Vec<Branch> {
     let name = |goal: &Goal| goal.selection.choice.name().map(str::to_owned);
     let first = goals.first().and_then(name);
@@ -185,7 +183,6 @@ fn branches(context: &Context, goals: Vec<Goal>, breadth: Option<Breadth>) -> Ve
     let ids: BTreeSet<_> = goals.iter().filter_map(|goal| goal.id.as_ref()).collect();
     let ids = ids.len() > 1;
     let droppable = breadth == Some(Breadth::Broad) && context.effect == Effect::Reads;
-    let mut locked = None;
     let branch = |goal: Goal| {
         let name = name(&goal);
         let Goal { selection, id } = goal;
@@ -197,15 +194,7 @@ fn branches(context: &Context, goals: Vec<Goal>, breadth: Option<Breadth>) -> Ve
                 .filter(|_| ids)
                 .map(|id| id.on(&about).to_owned()),
         };
-        let resolved = match &locked {
-            Some(error) if in_vault(&selection) => Err(still_locked(error)),
-            _ => about.resolve(&selection),
-        };
-        if let Err(error) = &resolved
-            && matches!(&*error.code, "VAULT_LOCKED" | "VAULT_PASSPHRASE")
-        {
-            locked = Some((error.code.clone(), error.message.clone()));
-        }
+        let resolved = about.resolve(&selection);
         let patient = |resolved: &Resolved| {
             let ssh = |way: &Way| Via::of(&way.target) == Via::Ssh;
             about.has_limit(resolved) || resolved.ways.iter().any(ssh)
@@ -224,19 +213,4 @@ fn branches(context: &Context, goals: Vec<Goal>, breadth: Option<Breadth>) -> Ve
         }
     };
     goals.into_iter().map(branch).collect()
-}
-
-fn in_vault(selection: &Selection) -> bool {
-    match &selection.choice {
-        Choice::Remote(remote) => {
-            let secret = remote.secret();
-            secret.is_some_and(|secret| secret.store == StoreKind::Vault)
-        }
-        _ => false,
-    }
-}
-
-/// Whoever did not open the vault is not asked again for the next remote.
-fn still_locked((code, message): &(Cow<'static, str>, String)) -> CommandError {
-    CommandError::new(code.clone(), Exit::Keystore, message.clone()).at(Hop::Keystore)
 }

@@ -33,7 +33,19 @@ pub struct VaultStore {
     path: PathBuf,
     cost: Cost,
     passphrase: Arc<dyn Passphrase>,
-    unlocked: Mutex<Option<Unlocked>>,
+    known: Mutex<Known>,
+}
+
+/// What this process knows of its passphrase.
+#[derive(Debug, Clone, Default)]
+enum Known {
+    /// Nobody was asked.
+    #[default]
+    Nothing,
+    /// It opened the vault.
+    Key(Unlocked),
+    /// Whoever was asked did not open it, and is not asked again. With the reason when none was given at all.
+    Refused(Option<String>),
 }
 
 /// The data key of the vault whose sealed key is this.
@@ -50,7 +62,7 @@ impl VaultStore {
             path,
             cost: Cost::USUAL,
             passphrase,
-            unlocked: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
@@ -148,8 +160,9 @@ impl VaultStore {
 
     /// Returns the data key; asks for the passphrase once in a process.
     fn key_of(&self, file: &VaultFile) -> Result<Key, StoreError> {
-        let known = self.known();
-        if let Some(known) = known.filter(|known| known.sealed == file.key) {
+        if let Known::Key(known) = self.known()
+            && known.sealed == file.key
+        {
             return Ok(known.key);
         }
         let (unlocked, _) = self.ask(file)?;
@@ -159,6 +172,25 @@ impl VaultStore {
     }
 
     fn ask(&self, file: &VaultFile) -> Result<(Unlocked, Secret<String>), StoreError> {
+        let store = StoreKind::Vault;
+        match self.known() {
+            Known::Refused(None) => return Err(StoreError::WrongPassphrase { store }),
+            Known::Refused(Some(reason)) => return Err(StoreError::NoPassphrase { store, reason }),
+            Known::Nothing | Known::Key(_) => {}
+        }
+        let asked = self.ask_anew(file);
+        let refused = match &asked {
+            Err(StoreError::WrongPassphrase { .. }) => Some(None),
+            Err(StoreError::NoPassphrase { reason, .. }) => Some(Some(reason.clone())),
+            _ => None,
+        };
+        if let Some(refused) = refused.filter(|_| self.passphrase.is_interactive()) {
+            self.set_known(Known::Refused(refused));
+        }
+        asked
+    }
+
+    fn ask_anew(&self, file: &VaultFile) -> Result<(Unlocked, Secret<String>), StoreError> {
         let bound = VaultFile::bound_to_key(&file.id.0, file.cost, &file.salt.0);
         for attempt in 0..ATTEMPTS {
             let passphrase = self.passphrase.existing(attempt > 0)?;
@@ -241,13 +273,17 @@ impl VaultStore {
         Err(Self::busy())
     }
 
-    fn known(&self) -> Option<Unlocked> {
-        let known = self.unlocked.lock().unwrap_or_else(PoisonError::into_inner);
+    fn known(&self) -> Known {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.clone()
     }
 
     fn remember(&self, unlocked: Unlocked) {
-        *self.unlocked.lock().unwrap_or_else(PoisonError::into_inner) = Some(unlocked);
+        self.set_known(Known::Key(unlocked));
+    }
+
+    fn set_known(&self, known: Known) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
     }
 
     fn absent() -> StoreError {
