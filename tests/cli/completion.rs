@@ -139,6 +139,38 @@ fn elvish_completes_from_what_its_file_says() {
     }
 }
 
+/// What the completer of nushell gives for a line, as JSON, after some lines of configuration.
+fn nushell(sandbox: &Sandbox, nu: &str, config: &str, words: &str) -> String {
+    let script =
+        format!("{config}; do $env.config.completions.external.completer {words} | to json -r");
+    let mut command = sandbox.command(nu.as_ref());
+    let ran = command.args(["-n", "-c", &script]).output().unwrap();
+    assert!(ran.stderr.is_empty(), "{ran:?}");
+    String::from_utf8(ran.stdout).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn nushell_completes_and_leaves_other_commands_to_their_completer() {
+    if is_missing("nu") {
+        return;
+    }
+    let found = Command::new("sh").args(["-c", "command -v nu"]).output();
+    let nu = String::from_utf8(found.unwrap().stdout).unwrap();
+    let nu = nu.trim();
+    let sandbox = sandbox();
+    stub(&sandbox, "nushell", "paseo.nu");
+    let work = r#"[{"value":"work","description":""}]"#;
+    let lab = r#"[{"value":"lab","description":"the lab"}]"#;
+    assert_eq!(nushell(&sandbox, nu, "use paseo.nu", "[paseo -r w]"), work);
+    let shown = nushell(&sandbox, nu, "source paseo.nu", "[paseo remote show la]");
+    assert_eq!(shown, lab);
+    assert_eq!(nushell(&sandbox, nu, "use paseo.nu", "[git a]"), "null");
+    // Who has a completer keeps it.
+    let theirs = "$env.config.completions.external.completer = {|spans| [theirs]}; use paseo.nu";
+    assert_eq!(nushell(&sandbox, nu, theirs, "[git a]"), r#"["theirs"]"#);
+    assert_eq!(nushell(&sandbox, nu, theirs, "[paseo -r w]"), work);
+}
+
 /// Starts a zsh that shows its line on Control-X.
 pub(crate) fn zsh(sandbox: &Sandbox, setup: &str) -> Terminal {
     let mut zsh = Terminal::start(sandbox, "zsh", &["-f", "-i"], "");
