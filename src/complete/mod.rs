@@ -18,7 +18,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCan
 
 use crate::env::{self, Env};
 use crate::output;
-use crate::remote::{RemoteName, RemotesFile};
+use crate::remote::{RemoteName, RemotesFile, SettingKey};
 
 /// Answers the shell; returns whether it was the shell that asked.
 pub fn answer(argv: &[OsString], tree: fn() -> clap::Command) -> bool {
@@ -68,6 +68,26 @@ fn selectors(dir: &Option<impl AsRef<Path>>) -> Vec<CompletionCandidate> {
         candidates.extend(tags.map(|tag| word(format!("@{tag}"), "every remote with this tag")));
     }
     candidates
+}
+
+/// Candidates for an argument that is a tag of remotes.
+pub fn tags() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let file = RemotesFile::load(config_dir().as_deref());
+        let tags = file.map(|file| {
+            file.tags()
+                .into_iter()
+                .map(CompletionCandidate::new)
+                .collect()
+        });
+        tags.unwrap_or_default()
+    })
+}
+
+/// … the key of a remote's setting, with `behind` behind it.
+pub fn setting_keys(behind: &'static str) -> ArgValueCandidates {
+    let candidate = move |key: &str| CompletionCandidate::new(format!("{key}{behind}"));
+    ArgValueCandidates::new(move || SettingKey::names().map(candidate).collect())
 }
 
 /// Candidates for an argument that names an agent.

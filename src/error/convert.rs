@@ -64,7 +64,7 @@ impl From<DialError> for CommandError {
             }
             DialError::Connect { .. } => unreachable(Hop::Tcp)
                 .retryable()
-                .hint("start the daemon there, or name another one: -r NAME, --host <host:port> or PASEO_HOST"),
+                .hint("start the daemon or the relay there, or name another one: -r NAME, --host <host:port> or PASEO_HOST"),
             DialError::TlsSetup(_) => {
                 CommandError::new("CA_FILE_INVALID", Exit::Config, error.to_string())
                     .at(Hop::Tls)

@@ -56,22 +56,31 @@ impl Offer {
         }
     }
 
-    /// Parses a link (anything with `#offer=` in it), bare base64url or base64, or JSON. White space is
-    /// ignored, also where a mail or a terminal has wrapped the line.
+    /// Parses a link (anything with `#offer=` in it), bare base64url or base64, JSON, or what `daemon pair`
+    /// prints in any form. White space is ignored, also where a mail or a terminal has wrapped the line.
     pub fn parse(text: &str) -> Result<Self, OfferError> {
         if text.len() > MAX_OFFER_BYTES {
             return Err(OfferError::TooLarge);
         }
         let text = text.trim();
-        let encoded = match text.split_once(MARKER) {
-            Some((_, encoded)) => encoded,
-            None if text.starts_with('{') => return Self::from_json(text.as_bytes()),
-            None => text,
-        };
-        let encoded: String = encoded.split_whitespace().collect();
-        if encoded.is_empty() {
-            return Err(OfferError::Empty);
+        if text.starts_with('{') {
+            return match printed_link(text) {
+                Some(link) => Self::parse_link(&link),
+                None => Self::from_json(text.as_bytes()),
+            };
         }
+        Self::parse_link(text)
+    }
+
+    fn parse_link(text: &str) -> Result<Self, OfferError> {
+        let encoded = text.split_once(MARKER).map_or(text, |(_, encoded)| encoded);
+        // Either a word, behind which there may be others, or all that is there, wrapped.
+        let word = encoded.split_whitespace().next().ok_or(OfferError::Empty)?;
+        let wrapped = || encoded.split_whitespace().collect::<String>();
+        Self::from_base64(word).or_else(|_| Self::from_base64(&wrapped()))
+    }
+
+    fn from_base64(encoded: &str) -> Result<Self, OfferError> {
         let json = decode_lenient(encoded.as_bytes()).ok_or(OfferError::NotBase64)?;
         Self::from_json(&json)
     }
@@ -152,6 +161,16 @@ impl Offer {
     }
 }
 
+/// Returns the link in what `daemon pair --json` prints.
+fn printed_link(json: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Printed {
+        url: String,
+    }
+    let printed: Printed = serde_json::from_str(json).ok()?;
+    printed.url.contains(MARKER).then_some(printed.url)
+}
+
 fn text(
     fields: &mut Map<String, Value>,
     key: &str,
@@ -225,6 +244,22 @@ mod tests {
         format!(
             r#"{{"v":2,"serverId":"srv_Kz0tUmle4OGX","daemonPublicKeyB64":"{KEY}","relay":{{"endpoint":"127.0.0.1:8787","useTls":false}}}}"#
         )
+    }
+
+    #[test]
+    fn reads_what_the_daemon_printed() {
+        let link = Offer::parse(&official())
+            .unwrap()
+            .to_link("https://app.example");
+        let printed = json!({ "relayEnabled": true, "url": link.expose(), "qr": "…" }).to_string();
+        let words = format!(
+            "Pairing link:\n{}\n\nFingerprint:\nSHA256:abc\n",
+            link.expose()
+        );
+        for text in [printed, words] {
+            let offer = Offer::parse(&text).unwrap();
+            assert_eq!(offer.server_id.expose(), "srv_Kz0tUmle4OGX");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ fn a_wrong_word_of_the_command_line_is_told_with_the_right_one() {
     for set in ["tags=gpu", "description=x"] {
         assert_eq!(sandbox.run(&["remote", "set", "work", set]).status, 0);
     }
-    sandbox.write("relay.toml", "max-scokets = 3\n");
+    sandbox.write("relay.toml", "socktes = 3\n");
     for (line, status, meant) in [
         // Commands and flags.
         ("lsit", 2, "'ls'"),
@@ -41,7 +41,8 @@ fn a_wrong_word_of_the_command_line_is_told_with_the_right_one() {
         ("-r wrok ls", 3, "did you mean `work`?"),
         ("-r lab,wrok ls", 3, "list the remotes"),
         ("-r work,wrok ls", 3, "did you mean `work`?"),
-        ("-r @gup ls", 3, "did you mean @gpu?"),
+        ("-r @gup ls", 3, "did you mean `@gpu`?"),
+        ("remote ls --tag gup", 0, "did you mean `gpu`?"),
         ("remote use wrok", 3, "did you mean `work`?"),
         (
             "keystore migrate wrok --to vault",
@@ -54,7 +55,7 @@ fn a_wrong_word_of_the_command_line_is_told_with_the_right_one() {
         (
             "relay serve --config relay.toml",
             10,
-            "did you mean \"max-sockets\"?",
+            "did you mean \"sockets\"?",
         ),
     ] {
         let words: Vec<&str> = line.split(' ').collect();

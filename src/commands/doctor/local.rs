@@ -37,7 +37,7 @@ fn config(context: &Context, report: &mut Report) {
         .into_iter()
         .map(|warning| warning.message)
         .collect();
-    let fix = "see docs/remotes.md";
+    let fix = "paseo config check says where; see paseo-remotes(5)";
     report.advise("config", Verdict::Warn, lines.join("; "), fix);
 }
 

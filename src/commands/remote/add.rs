@@ -51,7 +51,7 @@ pub struct Args {
     pub description: Option<String>,
 
     /// A tag; repeat for more
-    #[arg(long = "tag", value_name = "TAG", value_parser = tag)]
+    #[arg(long = "tag", value_name = "TAG", value_parser = tag, add = complete::tags())]
     pub tags: Vec<String>,
 
     /// Make it the default

@@ -3,14 +3,16 @@
 use serde::Serialize;
 
 use crate::commands::{CommandResult, Context};
-use crate::output::{Cell, Column, Output, Row, Table};
+use crate::complete;
+use crate::output::{self, Cell, Column, Output, Row, Table};
 use crate::remote::{Remote, Route};
+use crate::spelling::{closest, did_you_mean};
 
 /// Arguments of `paseo remote ls`
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only remotes with this tag
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", add = complete::tags())]
     pub tag: Option<String>,
 }
 
@@ -32,6 +34,14 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             .as_ref()
             .is_none_or(|tag| remote.tags.contains(tag))
     };
+    if let Some(tag) = args
+        .tag
+        .as_ref()
+        .filter(|tag| !file.tags().contains(&tag.as_str()))
+    {
+        let none = format!("no remote has the tag `{tag}`");
+        output::note(&did_you_mean(none, closest(tag, &file.tags())));
+    }
     let row = |remote: &Remote| Listed::new(remote, default == Some(&remote.name)).into_row();
     Ok(Output::List(Table {
         columns: COLUMNS.to_vec(),

@@ -21,9 +21,10 @@ pub struct Args {
     #[arg(add = complete::remotes())]
     pub name: String,
 
-    /// key=value: description, tags (a,b), url, relay.endpoint, relay.tls, connect_timeout, cwd, persist, proxy,
-    /// ca_file, family, direct, unix, ssh
+    /// key=value: description, tags (a,b), readonly, protected, expires, cwd, connect_timeout, persist, url,
+    /// relay.endpoint, relay.tls, direct, unix, ssh, proxy, ca_file, family
     #[arg(required_unless_present = "relay_token", value_name = "KEY=VALUE", value_parser = str::parse::<Setting>)]
+    #[arg(add = complete::setting_keys("="))]
     pub settings: Vec<Setting>,
 
     /// File with the token of its private relay, or - for stdin; it is kept with the offer
@@ -40,6 +41,7 @@ pub struct UnsetArgs {
 
     /// The settings to take away
     #[arg(required_unless_present = "relay_token", value_name = "KEY", value_parser = str::parse::<SettingKey>)]
+    #[arg(add = complete::setting_keys(""))]
     pub keys: Vec<SettingKey>,
 
     /// Forget the token of its relay
