@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
@@ -108,13 +109,16 @@ pub struct Reply<R: Request> {
 impl<R: Request> Reply<R> {
     /// Waits for the reply, as long as `limit` allows; `None` waits for ever.
     pub async fn wait(self, limit: Option<Duration>) -> Result<R::Reply, CallError> {
-        let payload = receive(self.receiver, limit, R::MUTATES).await?;
-        serde_json::from_str(payload.get()).map_err(|error| CallError::Malformed {
-            request: R::TYPE,
-            line: error.line(),
-            column: error.column(),
-        })
+        read::<R>(&receive(self.receiver, limit, R::MUTATES).await?)
     }
+}
+
+fn read<R: Request>(payload: &RawValue) -> Result<R::Reply, CallError> {
+    serde_json::from_str(payload.get()).map_err(|error| CallError::Malformed {
+        request: R::TYPE,
+        line: error.line(),
+        column: error.column(),
+    })
 }
 
 /// The reply to a request that left before the session was open.
@@ -132,26 +136,29 @@ impl EarlyReply {
     }
 }
 
-async fn receive(
+/// Boxed, as [`DaemonClient::put`] is: every request of every command would otherwise hold a copy of it.
+fn receive(
     receiver: oneshot::Receiver<RawReply>,
     limit: Option<Duration>,
     mutates: bool,
-) -> Result<Box<RawValue>, CallError> {
-    let reply = match limit {
-        Some(limit) => tokio::time::timeout(limit, receiver)
-            .await
-            .map_err(|_| CallError::Timeout { limit, mutates })?,
-        None => receiver.await,
-    };
-    // The reader answers every pending request before it ends, so a dropped channel means that this
-    // side is shutting down.
-    let payload = reply.unwrap_or_else(|_| {
-        let source = Arc::new(TransportError::Closed(Closed::default()));
-        Err(CallError::Lost { source, mutates })
-    });
-    payload.map_err(|error| match error {
-        CallError::Lost { source, .. } => CallError::Lost { source, mutates },
-        other => other,
+) -> BoxFuture<'static, Result<Box<RawValue>, CallError>> {
+    Box::pin(async move {
+        let reply = match limit {
+            Some(limit) => tokio::time::timeout(limit, receiver)
+                .await
+                .map_err(|_| CallError::Timeout { limit, mutates })?,
+            None => receiver.await,
+        };
+        // The reader answers every pending request before it ends, so a dropped channel means that this
+        // side is shutting down.
+        let payload = reply.unwrap_or_else(|_| {
+            let source = Arc::new(TransportError::Closed(Closed::default()));
+            Err(CallError::Lost { source, mutates })
+        });
+        payload.map_err(|error| match error {
+            CallError::Lost { source, .. } => CallError::Lost { source, mutates },
+            other => other,
+        })
     })
 }
 
@@ -226,8 +233,11 @@ impl DaemonClient {
     }
 
     /// Sends a request and waits for its reply, at most [`REPLY_TIMEOUT`].
-    pub async fn call<R: Request>(&self, request: &R) -> Result<R::Reply, CallError> {
-        self.call_within(request, Some(REPLY_TIMEOUT)).await
+    pub fn call<R: Request>(
+        &self,
+        request: &R,
+    ) -> impl Future<Output = Result<R::Reply, CallError>> {
+        self.call_within(request, Some(REPLY_TIMEOUT))
     }
 
     /// Sends a request and waits for its reply as long as `limit` allows; `None` waits for ever.
@@ -236,14 +246,17 @@ impl DaemonClient {
         request: &R,
         limit: Option<Duration>,
     ) -> Result<R::Reply, CallError> {
-        self.start(request).await?.wait(limit).await
+        let encoded = encode(request);
+        let exchange = self.exchange(R::TYPE, encoded, R::MUTATES, limit);
+        read::<R>(&exchange.await?)
     }
 
     /// Sends a request; its reply can be waited for later.
     pub async fn start<R: Request>(&self, request: &R) -> Result<Reply<R>, CallError> {
-        let (id, text) = encode(request);
-        tracing::debug!(kind = R::TYPE, bytes = text.len(), "sent");
-        self.start_text(&id, text).await
+        Ok(Reply {
+            receiver: self.put(R::TYPE, encode(request), R::MUTATES).await?,
+            request: PhantomData,
+        })
     }
 
     /// Refuses a request that is too large for one message on this connection, before anything is done for it.
@@ -260,20 +273,44 @@ impl DaemonClient {
     /// The same with a given id, where the protocol says which: the answer to a permission request carries
     /// that of the request.
     pub async fn start_as<R: Request>(&self, id: &str, request: &R) -> Result<Reply<R>, CallError> {
-        self.start_text(id, encode_as(id, request)).await
+        let encoded = (id.to_owned(), encode_as(id, request));
+        Ok(Reply {
+            receiver: self.put(R::TYPE, encoded, R::MUTATES).await?,
+            request: PhantomData,
+        })
     }
 
-    async fn start_text<R: Request>(&self, id: &str, text: String) -> Result<Reply<R>, CallError> {
-        let receiver = expect(&self.shared, id);
-        // As bytes, where the channel carries them as such, it is not made a third larger. Daemons take either.
-        let frame = match text.len() {
-            0..LARGE_BYTES => Frame::Text(text),
-            _ => Frame::Binary(text.into()),
-        };
-        self.send(frame, R::MUTATES).await?;
-        Ok(Reply {
-            receiver,
-            request: PhantomData,
+    fn exchange(
+        &self,
+        kind: &'static str,
+        encoded: (String, String),
+        mutates: bool,
+        limit: Option<Duration>,
+    ) -> BoxFuture<'_, Result<Box<RawValue>, CallError>> {
+        Box::pin(async move {
+            let receiver = self.put(kind, encoded, mutates).await?;
+            receive(receiver, limit, mutates).await
+        })
+    }
+
+    /// Sends the text of a request, and expects the reply to its id. Boxed, and the same for every request, so that
+    /// it is compiled once and not into each command.
+    fn put(
+        &self,
+        kind: &'static str,
+        (id, text): (String, String),
+        mutates: bool,
+    ) -> BoxFuture<'_, Result<oneshot::Receiver<RawReply>, CallError>> {
+        Box::pin(async move {
+            tracing::debug!(kind, bytes = text.len(), "sent");
+            let receiver = expect(&self.shared, &id);
+            // As bytes, where the channel carries them as such, it is not made a third larger. Daemons take either.
+            let frame = match text.len() {
+                0..LARGE_BYTES => Frame::Text(text),
+                _ => Frame::Binary(text.into()),
+            };
+            self.send(frame, mutates).await?;
+            Ok(receiver)
         })
     }
 
@@ -321,12 +358,11 @@ impl DaemonClient {
     }
 
     /// Says goodbye, without waiting for the other side to say it too.
-    pub async fn close(&self) {
-        self.sender
-            .lock()
-            .await
-            .close(Closed::new(1000, "Client closed"))
-            .await;
+    pub fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            let closed = Closed::new(1000, "Client closed");
+            self.sender.lock().await.close(closed).await;
+        })
     }
 
     async fn send(&self, frame: Frame, mutates: bool) -> Result<(), CallError> {

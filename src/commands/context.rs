@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,11 +128,13 @@ impl Context {
         &self,
         work: impl AsyncFnOnce(&DaemonClient) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
-        let resolved = self.resolve(&self.selection()?)?;
-        run_async(async {
-            let (road, daemon, _) = self.session(&resolved, None).await?;
-            road.finish(daemon, work).await
-        })
+        let mut result = None;
+        let slot = &mut result;
+        let work = |daemon: Rc<DaemonClient>, _| -> LocalBoxFuture<'_, ()> {
+            Box::pin(async move { *slot = Some(work(&daemon).await) })
+        };
+        self.on_daemon(None, Box::new(work))?;
+        ended(result)
     }
 
     /// The same, with a reading request that leaves together with the session hello where that is safe:
@@ -141,40 +144,59 @@ impl Context {
         opening: &R,
         work: impl AsyncFnOnce(&DaemonClient, R::Reply) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
+        let early = client::Early::new(opening);
+        let mut result = None;
+        let slot = &mut result;
+        let work = async |daemon: &DaemonClient, reply: Option<client::EarlyReply>| {
+            let reply = match reply {
+                Some(reply) => reply.to(opening),
+                None => daemon.start(opening).await?,
+            };
+            work(daemon, reply.wait(Some(client::REPLY_TIMEOUT)).await?).await
+        };
+        let work = |daemon: Rc<DaemonClient>, reply| -> LocalBoxFuture<'_, ()> {
+            Box::pin(async move { *slot = Some(work(&daemon, reply).await) })
+        };
+        self.on_daemon(Some(&early), Box::new(work))?;
+        ended(result)
+    }
+
+    /// Connects, works, and says goodbye. Not generic, and the work is boxed, so that this is compiled once and not
+    /// into each command.
+    fn on_daemon(&self, early: Option<&client::Early>, work: Work<'_>) -> Result<(), CommandError> {
         let resolved = self.resolve(&self.selection()?)?;
         run_async(async {
-            let early = client::Early::new(opening);
-            let (road, daemon, reply) = self.session(&resolved, Some(&early)).await?;
-            road.finish(daemon, async |daemon: &DaemonClient| {
-                let reply = match reply {
-                    Some(reply) => reply.to(opening),
-                    None => daemon.start(opening).await?,
-                };
-                work(daemon, reply.wait(Some(client::REPLY_TIMEOUT)).await?).await
-            })
-            .await
+            let (road, daemon, reply) = self.session(&resolved, early).await?;
+            road.note_version(&daemon);
+            let daemon = Rc::new(daemon);
+            work(Rc::clone(&daemon), reply).await;
+            daemon.close().await;
+            Ok(())
         })
     }
 
-    /// Opens a session: over a connection that is ready, else over a new one.
-    pub(super) async fn session(
-        &self,
-        resolved: &Resolved,
-        early: Option<&client::Early>,
-    ) -> Result<(Road, DaemonClient, Option<client::EarlyReply>), CommandError> {
-        #[cfg(unix)]
-        if let Some(warm) = &resolved.plan.warm
-            && let Some(way) = resolved.ways.first()
-        {
-            let road = self.road(way, &resolved.plan)?;
-            if let Some(daemon) = warm.connect(&road.settings).await {
-                return Ok((road, daemon, None));
+    /// Opens a session: over a connection that is ready, else over a new one. Boxed, so that it is compiled once
+    /// and not into each command.
+    pub(super) fn session<'a>(
+        &'a self,
+        resolved: &'a Resolved,
+        early: Option<&'a client::Early>,
+    ) -> LocalBoxFuture<'a, Result<Opened, CommandError>> {
+        Box::pin(async move {
+            #[cfg(unix)]
+            if let Some(warm) = &resolved.plan.warm
+                && let Some(way) = resolved.ways.first()
+            {
+                let road = self.road(way, &resolved.plan)?;
+                if let Some(daemon) = warm.connect(&road.settings).await {
+                    return Ok((road, daemon, None));
+                }
+                let connected = self.connect(resolved, early).await?;
+                warm.start();
+                return Ok(connected);
             }
-            let connected = self.connect(resolved, early).await?;
-            warm.start();
-            return Ok(connected);
-        }
-        self.connect(resolved, early).await
+            self.connect(resolved, early).await
+        })
     }
 
     /// Connects on the first road that leads there. When none does, the error of the remote's own address
@@ -183,7 +205,7 @@ impl Context {
         &self,
         resolved: &Resolved,
         early: Option<&client::Early>,
-    ) -> Result<(Road, DaemonClient, Option<client::EarlyReply>), CommandError> {
+    ) -> Result<Opened, CommandError> {
         let ways = &resolved.ways;
         let mut roads = Vec::new();
         for way in ways {
@@ -243,6 +265,13 @@ impl Context {
         })
     }
 }
+
+/// What a command does with its daemon.
+type Work<'a> =
+    Box<dyn FnOnce(Rc<DaemonClient>, Option<client::EarlyReply>) -> LocalBoxFuture<'a, ()> + 'a>;
+
+/// An open session, the road to it, and the reply that is on its way where a request left early.
+pub(super) type Opened = (Road, DaemonClient, Option<client::EarlyReply>);
 
 /// A road that is being taken.
 type Taking<'a> =
@@ -320,6 +349,10 @@ pub(super) fn run_async<T>(
 ) -> Result<T, CommandError> {
     let mut result = None;
     drive(&mut pin!(async { result = Some(work.await) }))?;
+    ended(result)
+}
+
+fn ended<T>(result: Option<Result<T, CommandError>>) -> Result<T, CommandError> {
     result.unwrap_or_else(|| Err(CommandError::internal("the runtime ended early")))
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};
 
+use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -120,16 +121,13 @@ pub(super) async fn session(
     macro_rules! table {
         (at_once: $($quick:ty),*; slowly: $($long:ty),*;) => {
             match call.kind.as_str() {
-                $(<$quick as Request>::TYPE => call.run::<$quick>(text).await,)*
-                $(<$long as Request>::TYPE => {
-                    let text = text.to_owned();
-                    slow.spawn(async move { call.run::<$long>(&text).await });
-                })*
-                _ => call.refuse(Refusal::Schema),
+                $(<$quick as Request>::TYPE => (Call::serving::<$quick> as Serving, false),)*
+                $(<$long as Request>::TYPE => (Call::serving::<$long> as Serving, true),)*
+                _ => return call.refuse(Refusal::Schema),
             }
         };
     }
-    table! {
+    let (serving, takes_long) = table! {
         at_once:
             Ping,
             FetchAgents, FetchAgent, CreateAgent, UpdateAgent, SetMode, SetThinking,
@@ -146,8 +144,17 @@ pub(super) async fn session(
             WaitForFinish, SendMessage, CancelAgent, ArchiveAgent, DeleteAgent, RefreshAgent,
             RunSchedule, StopScript,
             CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;
+    };
+    let serving = serving(call, text);
+    match takes_long {
+        true => drop(slow.spawn(serving)),
+        false => serving.await,
     }
 }
+
+/// How a request of one type is served. A pointer and a box, so that what is around the handlers is compiled once
+/// and not with each of them.
+type Serving = fn(Call, &str) -> BoxFuture<'static, ()>;
 
 /// Refuses a message because too many are under way.
 pub(super) fn busy(socket: &Membership, text: &str) {
@@ -172,17 +179,21 @@ pub(super) async fn binary(core: &Arc<Core>, socket: &Membership, frame: Frame) 
 }
 
 impl Call {
-    async fn run<R: Serve>(&self, text: &str) {
-        let Ok(request) = serde_json::from_str::<R>(text) else {
-            return self.refuse(Refusal::Schema);
-        };
-        match request.serve(self).await {
-            Ok(reply) => self.reply(R::REPLY, &reply),
-            Err(refusal) => self.refuse(refusal),
-        }
-        if let Some(told) = lock(&self.after).take() {
-            told.notify_one();
-        }
+    /// Reads the request at once, so that nothing holds its text for longer.
+    fn serving<R: Serve>(self, text: &str) -> BoxFuture<'static, ()> {
+        let request = serde_json::from_str::<R>(text);
+        Box::pin(async move {
+            let Ok(request) = request else {
+                return self.refuse(Refusal::Schema);
+            };
+            match request.serve(&self).await {
+                Ok(reply) => self.reply(R::REPLY, &reply),
+                Err(refusal) => self.refuse(refusal),
+            }
+            if let Some(told) = lock(&self.after).take() {
+                told.notify_one();
+            }
+        })
     }
 
     fn reply(&self, kind: &str, reply: &impl Serialize) {
