@@ -102,6 +102,8 @@ pub const EDITOR: &str = "EDITOR";
 pub const SHELL: &str = "SHELL";
 /// Where programs are looked for.
 pub const PATH: &str = "PATH";
+/// Settings of glibc, read when a program starts.
+pub const GLIBC_TUNABLES: &str = "GLIBC_TUNABLES";
 /// The user's home directory.
 pub const HOME: &str = "HOME";
 /// Directory of zsh's start files; the home directory when unset.

@@ -1,5 +1,6 @@
 //! `paseo relay …`: run the meeting point of daemons and clients.
 
+mod allocator;
 pub mod check;
 #[cfg(test)]
 mod layers;

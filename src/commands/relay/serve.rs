@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use serde_json::json;
 
+use super::allocator;
 use super::settings::Settings;
 use super::system;
 use crate::commands::stop_signal::stop_signal;
@@ -39,6 +40,7 @@ pub struct Args {
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
+    allocator::settle(context);
     let settings = args.settings.clone();
     let settings = settings.layered(&context.env, args.config.as_deref())?;
     output::trace::start(
