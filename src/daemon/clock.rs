@@ -9,7 +9,7 @@ pub(super) fn now() -> String {
 
 /// Returns a time as ISO 8601, UTC, milliseconds.
 pub(super) fn iso(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    format!("{time:.3}")
 }
 
 /// Milliseconds since the epoch.

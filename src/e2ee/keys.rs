@@ -165,6 +165,9 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// The 2048 English words of BIP-39, a line each. One text instead of 2048 slices, which the loader would have to
+/// relocate at every start and which take six times the room.
+const LIST: &str = include_str!("words.txt");
 /// How many words stand for a fingerprint: 66 bits of it.
 const WORDS: usize = 6;
 /// Bits of a word: the list has 2048.
@@ -175,14 +178,13 @@ impl Fingerprint {
     /// Who makes keys until the words agree needs some 2^66 of them, so it is the whole fingerprint that
     /// is checked by machines.
     pub fn words(&self) -> String {
-        let list = bip39::Language::English.word_list();
         let bit = |at: usize| usize::from(self.0[at / 8] >> (7 - at % 8) & 1);
         let number = |word: usize| {
             let bits = word * WORD_BITS..(word + 1) * WORD_BITS;
             bits.fold(0, |number, at| number << 1 | bit(at))
         };
-        let words: Vec<&str> = (0..WORDS).map(|word| list[number(word)]).collect();
-        words.join(" ")
+        let words = (0..WORDS).filter_map(|word| LIST.lines().nth(number(word)));
+        words.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -221,6 +223,12 @@ impl FromStr for Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_are_those_of_bip_39() {
+        let list = bip39::Language::English.word_list();
+        assert!(LIST.lines().eq(list.iter().copied()));
+    }
 
     #[test]
     fn fingerprint_round_trips() {

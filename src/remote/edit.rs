@@ -282,10 +282,7 @@ fn table(remote: &Remote) -> Table {
 fn insert_moment(table: &mut Table, key: &str, moment: Option<Timestamp>) {
     // `Z` times of both crates look the same; seconds are enough.
     if let Some(moment) = moment
-        && let Ok(moment) = moment
-            .strftime("%Y-%m-%dT%H:%M:%SZ")
-            .to_string()
-            .parse::<toml_edit::Datetime>()
+        && let Ok(moment) = format!("{moment:.0}").parse::<toml_edit::Datetime>()
     {
         table.insert(key, value(moment));
     }

@@ -6,11 +6,11 @@
 //! not wait again. Nor does it ask again when somebody closed the dialogue.
 
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use keyring::{Entry, Error};
+use keyring_core::{Entry, Error};
 
 use super::store::{SecretStore, StoreError, StoreKind, check_size};
 use super::{Secret, SecretId};
@@ -130,11 +130,23 @@ impl SecretStore for KeyringStore {
     }
 }
 
+/// Whether this system's store could be opened. Opened once in a process, at the first use.
+static STORE: LazyLock<Result<(), Error>> = LazyLock::new(|| {
+    #[cfg(target_os = "macos")]
+    let store = apple_native_keyring_store::keychain::Store::new()?;
+    #[cfg(windows)]
+    let store = windows_native_keyring_store::Store::new()?;
+    #[cfg(all(unix, not(target_os = "macos")))]
+    let store = dbus_secret_service_keyring_store::Store::new()?;
+    keyring_core::set_default_store(store);
+    Ok(())
+});
+
 fn entry(id: &SecretId) -> Result<Entry, StoreError> {
-    Entry::new(SERVICE, id.as_str()).map_err(|error| match (error, Entry::store_status()) {
-        (Error::NoDefaultStore, Err(reason)) => unavailable(describe(reason)),
-        (error, _) => classify(error),
-    })
+    match &*STORE {
+        Ok(()) => Entry::new(SERVICE, id.as_str()).map_err(classify),
+        Err(reason) => Err(unavailable(describe(reason))),
+    }
 }
 
 /// Sorts an error of the keyring, and drops those that carry the item.
