@@ -48,6 +48,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "e2ee",
             "pairing",
             "protocol",
+            "relay",
             "remote",
             "secret",
             "transport",

@@ -11,6 +11,8 @@ mod session;
 mod terminal;
 
 use crate::daemon::{fuzz_acp as acp, fuzz_screen as screen};
+use crate::pairing::fuzz_picture as picture;
+use crate::relay::fuzz_frames as frames;
 use crate::remote::fuzz_bundle as bundle;
 use crate::secret::fuzz_vault as vault;
 use channel::channel;
@@ -37,7 +39,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("acp", acp),
     ("bundle", bundle),
     ("channel", channel),
+    ("frames", frames),
     ("offer", offer),
+    ("picture", picture),
     ("relay", relay),
     ("remotes", remotes),
     ("screen", screen),

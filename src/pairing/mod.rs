@@ -4,6 +4,8 @@
 //! not expire. See `docs/protocol.md`, "Pairing offer".
 
 mod config;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod home;
 mod identity;
 mod offer;
@@ -12,6 +14,8 @@ mod pid;
 mod source;
 
 pub use config::{ConfigError, DaemonConfig, Overrides, RelayConfig};
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::picture as fuzz_picture;
 pub use home::{Home, HomeError, KeyPairError};
 pub use offer::{MAX_OFFER_BYTES, Offer, OfferError};
 pub use picture::PictureError;

@@ -55,25 +55,19 @@ impl Offer {
     pub fn in_picture(path: &Path) -> Result<Self, PictureError> {
         let bytes = files::read(path, MAX_BYTES)?;
         let bytes = bytes.ok_or_else(|| PictureError::NoFile(path.to_owned()))?;
-        let grey = Grey::decode(path, bytes)?;
-        // A dark theme shows codes light on dark.
-        let found = grey.codes(0);
-        match found.offers.is_empty() {
-            true => found.or(grey.codes(u8::MAX)).only(),
-            false => found.only(),
-        }
+        Grey::decode(path, bytes)?.offer()
     }
 }
 
 /// A picture without its colours, row by row.
-struct Grey {
-    width: usize,
-    height: usize,
-    pixels: Vec<u8>,
+pub(super) struct Grey {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) pixels: Vec<u8>,
 }
 
 impl Grey {
-    fn decode(path: &Path, bytes: Vec<u8>) -> Result<Self, PictureError> {
+    pub(super) fn decode(path: &Path, bytes: Vec<u8>) -> Result<Self, PictureError> {
         let broken = |_| PictureError::NoPng(path.to_owned());
         let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_WORK });
         decoder.set_transformations(Transformations::normalize_to_color8());
@@ -98,6 +92,16 @@ impl Grey {
                 pixels,
             }),
             false => Err(PictureError::NoPng(path.to_owned())),
+        }
+    }
+
+    /// Finds the one offer that it shows.
+    pub(super) fn offer(&self) -> Result<Offer, PictureError> {
+        // A dark theme shows codes light on dark.
+        let found = self.codes(0);
+        match found.offers.is_empty() {
+            true => found.or(self.codes(u8::MAX)).only(),
+            false => found.only(),
         }
     }
 

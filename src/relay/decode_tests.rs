@@ -1,18 +1,14 @@
 //! The decoder beside tungstenite: the same messages and answers, however the bytes are cut.
 
-use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::{Frame as WireFrame, FrameHeader};
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::*;
 use crate::relay::budget::Budget;
-
-const LIMIT: usize = 200_000;
+use crate::relay::fuzz::{LIMIT, ours, reference};
 
 /// What a peer may send: whole messages, and messages in fragments with control frames between.
 #[derive(Debug, Clone)]
@@ -81,88 +77,6 @@ fn bytes(sent: &[Sent], close: Option<u16>) -> Vec<u8> {
         write(&mut out, &payload, OpCode::Control(Control::Close), true);
     }
     out
-}
-
-/// Everything at once for tungstenite.
-struct Whole<'a>(&'a [u8], Vec<u8>);
-
-impl Read for Whole<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buffer)? {
-            0 => Err(io::ErrorKind::WouldBlock.into()),
-            count => Ok(count),
-        }
-    }
-}
-
-impl Write for Whole<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.1.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Messages, answers, and how it ends.
-type Seen = (Vec<(Kind, Vec<u8>)>, Vec<u8>, Option<u16>);
-
-fn reference(input: &[u8]) -> Seen {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(LIMIT))
-        .max_frame_size(Some(LIMIT))
-        .write_buffer_size(0);
-    let mut codec = WebSocketContext::new(Role::Server, Some(config));
-    let mut io = Whole(input, Vec::new());
-    let mut messages = Vec::new();
-    let end = loop {
-        match codec.read(&mut io) {
-            Ok(Message::Text(text)) => messages.push((Kind::Text, text.as_bytes().to_vec())),
-            Ok(Message::Binary(bytes)) => messages.push((Kind::Binary, bytes.to_vec())),
-            Ok(_) => {}
-            Err(Error::Io(_)) => break None,
-            Err(Error::ConnectionClosed) => break Some(1000),
-            Err(Error::Capacity(_)) => break Some(1009),
-            Err(Error::Utf8(_)) => break Some(1007),
-            Err(_) => break Some(1002),
-        }
-    };
-    (messages, io.1, end)
-}
-
-/// Feeds pieces of these sizes, and reads in place where that is offered.
-fn ours(mut input: &[u8], pieces: &[usize], budget: &Arc<Budget>) -> Seen {
-    let mut decoder = Decoder::new(LIMIT, Account::new(Arc::clone(budget)));
-    let (mut messages, mut replies) = (Vec::new(), Vec::new());
-    let mut take = |frame: Frame| messages.push((frame.kind, frame.body.to_vec()));
-    let mut pieces = pieces.iter().cycle();
-    let end = loop {
-        if input.is_empty() {
-            break None;
-        }
-        let size = (*pieces.next().unwrap()).clamp(1, input.len());
-        let fed = match decoder.room() {
-            Some(mut room) => {
-                let (piece, rest) = input.split_at(size.min(room.remaining_mut()));
-                room.put_slice(piece);
-                input = rest;
-                decoder.filled(&mut replies, &mut take)
-            }
-            None => {
-                let (piece, rest) = input.split_at(size);
-                input = rest;
-                decoder.feed(piece, &mut replies, &mut take)
-            }
-        };
-        match fed {
-            Ok(_) => {}
-            Err(End::Closed) => break Some(1000),
-            Err(End::Fault(why)) => break Some(why.code()),
-            Err(End::Lost) => unreachable!("it has no connection"),
-        }
-    };
-    (messages, replies, end)
 }
 
 proptest! {

@@ -14,6 +14,8 @@ mod connection;
 mod decode;
 mod drain;
 mod frame;
+#[cfg(any(test, fuzzing))]
+mod fuzz;
 mod gate;
 mod guard;
 mod hub;
@@ -33,6 +35,8 @@ mod wire;
 
 pub use cluster::ClusterError;
 pub use config::{ClusterConfig, Config, Limits};
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzz::frames as fuzz_frames;
 pub use guard::{Claim, Lists};
 pub use reload::Reload;
 pub use server::{Server, ServerError};
