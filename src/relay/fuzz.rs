@@ -110,4 +110,3 @@ pub(super) fn ours(mut input: &[u8], pieces: &[usize], budget: &Arc<Budget>) -> 
     };
     (messages, replies, end)
 }
-

@@ -3,16 +3,13 @@
 //! `PASEO_TEST_ITEMS=5000` makes the agent say as much as the long form of the test wants; CI has a tenth of that.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use rustix::process::{Signal, kill_process};
 
 use crate::road::Way;
+use crate::watcher::{Watcher, told};
 use crate::world::{World, until};
 
 /// What happens while the agent works.
@@ -27,80 +24,6 @@ enum Fault {
     Sleeps(u64, Way),
     RelayRestarts,
     DaemonRestarts,
-}
-
-/// Somebody who watches.
-struct Watcher {
-    child: Child,
-    lines: Arc<Mutex<Vec<Value>>>,
-    said: Arc<Mutex<String>>,
-}
-
-impl Watcher {
-    fn start(world: &World, args: &[&str]) -> Self {
-        let mut command = world.command(args);
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (lines, said) = (
-            Arc::<Mutex<Vec<_>>>::default(),
-            Arc::<Mutex<String>>::default(),
-        );
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        let put = Arc::clone(&lines);
-        thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                put.lock()
-                    .unwrap()
-                    .push(serde_json::from_str(&line).unwrap());
-            }
-        });
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let put = Arc::clone(&said);
-        thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                *put.lock().unwrap() += &(line + "\n");
-            }
-        });
-        Self { child, lines, said }
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_child(&self.child)
-    }
-
-    fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
-    }
-
-    /// The recorded items: time and text of each.
-    fn items(&self) -> Vec<(String, String)> {
-        items(&self.lines.lock().unwrap())
-    }
-
-    fn has(&self, text: &str) -> bool {
-        self.items().iter().any(|(_, item)| item == text)
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn items(lines: &[Value]) -> Vec<(String, String)> {
-    let text = |line: &Value| {
-        let event = &line["event"];
-        (event["type"] == "timeline").then(|| {
-            let said = event["item"]["text"].as_str().map(str::to_owned);
-            (
-                line["timestamp"].as_str().unwrap().to_owned(),
-                said.unwrap_or_else(|| event["item"].to_string()),
-            )
-        })
-    };
-    lines.iter().filter_map(text).collect()
 }
 
 fn count() -> usize {
@@ -150,14 +73,8 @@ fn survives(name: &str, command: &[&str], faults: &[Fault]) {
         finished,
     );
     // The truth, row by row: items do not fold.
-    let told = world.run(&["logs", &agent, "--json"]);
-    let lines = String::from_utf8(told.stdout).unwrap();
-    let lines: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
     let is_item = |(_, text): &(String, String)| text.starts_with("item ");
-    let truth: Vec<_> = items(&lines).into_iter().filter(is_item).collect();
+    let truth: Vec<_> = told(&world, &agent).into_iter().filter(is_item).collect();
     let seen: Vec<_> = watcher.items().into_iter().filter(is_item).collect();
     let mut times = BTreeMap::new();
     for item in &seen {

@@ -11,5 +11,7 @@ mod attach;
 mod mux;
 #[path = "../support/road.rs"]
 mod road;
+mod soak;
 mod wait;
+mod watcher;
 mod world;

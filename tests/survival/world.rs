@@ -27,7 +27,9 @@ impl Drop for Server {
 pub(crate) struct World {
     pub(crate) dir: TempDir,
     pub(crate) road: Road,
-    relay_at: SocketAddr,
+    /// … and the daemon's own road to the relay, where it has one.
+    pub(crate) backbone: Option<Road>,
+    pub(crate) relay_at: SocketAddr,
     relay: Option<Server>,
     daemon: Option<Server>,
 }
@@ -41,10 +43,20 @@ impl Drop for World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::start(|_| None)
+    }
+
+    /// Makes one whose daemon reaches the relay over a road, too.
+    pub(crate) fn with_backbone() -> Self {
+        Self::start(|relay_at| Some(Road::to(relay_at)))
+    }
+
+    fn start(backbone: impl Fn(SocketAddr) -> Option<Road>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (relay, relay_at) = relay(&dir, "127.0.0.1:0");
         let mut world = Self {
             road: Road::to(relay_at),
+            backbone: backbone(relay_at),
             dir,
             relay_at,
             relay: Some(relay),
@@ -52,15 +64,24 @@ impl World {
         };
         world.start_daemon();
         world.json(&["daemon", "pair", "--save", "offer.json"]);
-        let offer = std::fs::read_to_string(world.dir.path().join("offer.json")).unwrap();
-        let offer = world.road.offer(&offer);
-        std::fs::write(world.dir.path().join("offer.json"), offer).unwrap();
-        world.json(&["remote", "add", "work", "offer.json", "--store", "file"]);
+        world.saves("work", &world.road);
         world
     }
 
+    /// Saves the daemon as a remote that is reached over this road.
+    pub(crate) fn saves(&self, name: &str, road: &Road) {
+        let offer = std::fs::read_to_string(self.dir.path().join("offer.json")).unwrap();
+        let file = format!("{name}.json");
+        std::fs::write(self.dir.path().join(&file), road.offer(&offer)).unwrap();
+        let add = ["remote", "add", name, &file, "--store", "file", "--again"];
+        self.json(&add);
+    }
+
     pub(crate) fn start_daemon(&mut self) {
-        let relay = self.relay_at.to_string();
+        let relay = match &self.backbone {
+            Some(road) => format!("127.0.0.1:{}", road.port),
+            None => self.relay_at.to_string(),
+        };
         let args = [
             "daemon",
             "run",
@@ -73,6 +94,16 @@ impl World {
         ];
         let (daemon, _) = start(self.command(&args), "connected to the relay");
         self.daemon = Some(daemon);
+    }
+
+    /// The process of the relay.
+    pub(crate) fn relay_pid(&self) -> u32 {
+        self.relay.as_ref().unwrap().0.id()
+    }
+
+    /// … and that of the daemon.
+    pub(crate) fn daemon_pid(&self) -> u32 {
+        self.daemon.as_ref().unwrap().0.id()
     }
 
     /// Kills the daemon, as a power failure would.
