@@ -2,7 +2,7 @@
 //!
 //! | table | what is in it | who meets it |
 //! |---|---|---|
-//! | [`frames`] | WebSocket frames, messages, close codes | client, relay, daemon, forward, from either side |
+//! | [`frames`] | WebSocket frames, messages, close codes | client, relay, daemon, forward, holder, from either side |
 //! | [`heads`] | answers to an upgrade, requests for one | the same |
 //! | [`channel`] | a relay between an honest client and an honest daemon | client and daemon |
 //!
@@ -18,6 +18,7 @@ mod daemons;
 mod forwards;
 mod frames;
 mod heads;
+mod holders;
 mod honest;
 mod process;
 mod relays;

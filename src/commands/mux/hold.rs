@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::commands::context::{Road, run_async};
 use crate::commands::stop_signal::stop_signal;
-use crate::commands::warm::Warm;
+use crate::commands::warm::{Warm, is_private};
 use crate::commands::{CommandResult, Context};
 use crate::error::{CommandError, Exit};
 use crate::files;
@@ -37,6 +37,9 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
     };
     if let Some(dir) = warm.socket.parent() {
         files::create_private_dir(dir)?;
+        if !is_private(dir) {
+            return Err(not_ours(dir));
+        }
     }
     run_async(async {
         let stop = stop_signal()?;
@@ -60,6 +63,13 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
         }
         Ok(Output::Nothing.into())
     })
+}
+
+/// A link, or a directory that others may get into: no command would use a socket there.
+fn not_ours(dir: &Path) -> CommandError {
+    let message = format!("{} is not a directory of yours alone", dir.display());
+    CommandError::new("DIRECTORY_EXPOSED", Exit::Config, message)
+        .hint("remove it, or point XDG_RUNTIME_DIR to a directory with mode 0700")
 }
 
 fn not_listening(error: std::io::Error) -> CommandError {
