@@ -82,6 +82,7 @@ fn serve(stream: TcpStream, info: &Value, seen: &Mutex<Vec<Value>>, answer: Answ
         payload["requestId"] = request["requestId"].clone();
         let reply = match kind {
             "ping" => "pong".to_owned(),
+            old if old.contains('/') => format!("{old}/response"),
             kind => kind.replace("request", "response"),
         };
         send(&mut socket, &reply, &payload);
