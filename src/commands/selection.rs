@@ -14,8 +14,8 @@ use crate::error::CommandError;
 use crate::output;
 use crate::pairing::{Home, Offer, OfferSource, Overrides};
 use crate::remote::{
-    Address, Asked, Choice, Host, LocalHints, Options, RemotesFile, Selected, Selection, Selector,
-    Via, offer_target,
+    Address, Asked, Choice, Host, LocalHints, Options, RemotesFile, Rule, Selected, Selection,
+    Selector, Via, offer_target,
 };
 use crate::secret::{Secret, Stores};
 use crate::target::Target;
@@ -155,6 +155,7 @@ impl Context {
         if let Some(resolved) = self.part.resolved() {
             return Ok(resolved);
         }
+        self.warn_of_argv(selection);
         let (mut options, mut read_only) = (Options::default(), false);
         let mut ways = match &selection.choice {
             Choice::Remote(remote) => {
@@ -196,6 +197,24 @@ impl Context {
         self.force_road(&mut ways)?;
         race::sort(&mut ways);
         Ok(Resolved { ways, plan })
+    }
+
+    /// Tells a person that a secret in a command line stays somewhere.
+    fn warn_of_argv(&self, selection: &Selection) {
+        let is_secret = match &selection.choice {
+            Choice::Offer(text) => matches!(
+                OfferSource::from_arg(text.expose()),
+                OfferSource::Text(_) | OfferSource::Bare(_)
+            ),
+            Choice::Host(Host::Offer(_)) => true,
+            Choice::Host(Host::Daemon { password, .. }) => password.is_some(),
+            Choice::Remote(_) | Choice::Local => false,
+        };
+        if is_secret && matches!(selection.rule, Rule::Flag(_)) && !self.is_batch() {
+            output::note(
+                "the secret is in your shell's history now; `paseo remote add NAME` keeps it elsewhere",
+            );
+        }
     }
 
     /// Returns how to travel to a target that is no remote yet.

@@ -194,3 +194,23 @@ fn a_keyring_that_is_waited_for_is_told_and_can_be_given_up() {
         }
     }
 }
+
+/// A person is told that a command line is kept; a script is not, and what names no secret is not spoken of.
+#[test]
+fn a_secret_in_a_command_line_is_spoken_of() {
+    let sandbox = with_work();
+    let password = "tcp://127.0.0.1:9?password=planted-hunter2";
+    for (args, told) in [
+        (["--relay", &link(), "ls"], true),
+        (["--host", password, "ls"], true),
+        (["--host", "tcp://127.0.0.1:9", "ls"], false),
+        (["-r", "work", "ls"], false),
+    ] {
+        let program = binary().to_str().unwrap();
+        let (status, shown) = Terminal::start(&sandbox, program, &args, "PASEO_BATCH").end();
+        assert_eq!(status, 6, "{shown}");
+        assert_eq!(shown.contains("in your shell's history"), told, "{shown}");
+        let ran = sandbox.run(&args);
+        assert!(!ran.stderr.contains("history"), "{ran:?}");
+    }
+}
