@@ -259,3 +259,23 @@ fn files_stay_small() {
         assert!(lines <= LONGEST, "{} has {lines} lines", path.display());
     }
 }
+
+/// Secrets are compared by `Secret::is`, and by types that use `subtle`. With a word of ours they may be compared in any
+/// way: what that tells is no secret.
+#[test]
+fn secrets_are_compared_in_constant_time() {
+    for path in sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        let production = text.split("#[cfg(test)]\nmod tests {").next();
+        let words = production.unwrap_or_default().split_whitespace();
+        let joined = words.collect::<Vec<_>>().join(" ");
+        for statement in joined.split([';', '{', '}', ',', '&', '|']) {
+            let compares = [" == ", " != "].iter().any(|sign| {
+                let mut sides = statement.split(sign).skip(1);
+                sides.any(|right| !right.starts_with('"'))
+            });
+            let secret = statement.replace(' ', "").contains(".expose()");
+            assert!(!(compares && secret), "{}: {statement}", path.display());
+        }
+    }
+}

@@ -194,11 +194,9 @@ async fn open(
         let introduction = introduce(opening, settings, deadline).await;
         let daemon = introduction.on(target, settings)?;
         return match &settings.server_id {
-            Some(id) if *id.expose() != daemon.server().server_id => {
-                Err(ConnectError::OtherDaemon {
-                    address: target.to_string(),
-                })
-            }
+            Some(id) if !id.is(&daemon.server().server_id) => Err(ConnectError::OtherDaemon {
+                address: target.to_string(),
+            }),
             _ => Ok((daemon, None)),
         };
     };

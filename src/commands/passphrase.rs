@@ -134,7 +134,7 @@ impl Asker {
         let first = self.source.ask(self.purpose.new)?;
         if self.is_interactive() {
             let second = self.source.ask("The same once more")?;
-            if first.expose() != second.expose() {
+            if !first.is(second.expose()) {
                 return Err(none("the two are not the same"));
             }
         }

@@ -8,6 +8,8 @@ use subtle::ConstantTimeEq;
 use x25519_dalek::{SharedSecret, StaticSecret};
 use zeroize::Zeroizing;
 
+use super::trace::without_trace;
+
 /// Length of a key, of either half, in bytes.
 pub const KEY_BYTES: usize = 32;
 
@@ -27,7 +29,7 @@ pub enum KeyError {
 
 /// The public half of a key pair. Printable, but together with a server id it grants access, so
 /// [`fmt::Debug`] shows only its [`Fingerprint`].
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct PublicKey([u8; KEY_BYTES]);
 
 impl PublicKey {
@@ -72,14 +74,24 @@ impl PublicKey {
     }
 }
 
+/// Compares in constant time.
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for PublicKey {}
+
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PublicKey({})", self.fingerprint())
     }
 }
 
-/// The secret half of a key pair: wiped when dropped, no `Debug` content.
-pub struct SecretKey(StaticSecret);
+/// The secret half of a key pair: wiped when dropped, no `Debug` content. It stays in one place, because whatever is
+/// moved leaves its bytes behind.
+pub struct SecretKey(Box<StaticSecret>);
 
 impl SecretKey {
     /// Makes a fresh key from the system's randomness.
@@ -94,7 +106,7 @@ impl SecretKey {
 
     /// Takes the 32 bytes of a key.
     pub fn from_bytes(bytes: &[u8; KEY_BYTES]) -> Self {
-        Self(StaticSecret::from(*bytes))
+        without_trace(|| Self(Box::new(StaticSecret::from(*bytes))))
     }
 
     /// Parses standard base64 with padding, the form in `daemon-keypair.json`.
@@ -119,7 +131,7 @@ impl SecretKey {
 
     /// Returns the public half.
     pub fn public_key(&self) -> PublicKey {
-        PublicKey(x25519_dalek::PublicKey::from(&self.0).to_bytes())
+        PublicKey(x25519_dalek::PublicKey::from(&*self.0).to_bytes())
     }
 
     /// Agrees on a secret with the owner of `peer`: X25519, RFC 7748 section 6.1. An all-zero

@@ -21,6 +21,7 @@ mod recent;
 pub mod seal;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use accept::{AcceptError, Responder, accept};
 pub use channel::{Channel, Proof};

@@ -5,6 +5,7 @@
 //! has opened lately, and those of the [`Sealer`] beside it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use dryoc::classic::crypto_core::crypto_core_hsalsa20;
 use dryoc::classic::crypto_secretbox::{
@@ -14,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::keys::{KEY_BYTES, KeyError, PublicKey, SecretKey};
 use super::recent::Recent;
+use super::trace::without_trace;
 use crate::protocol::base64::{decode_lenient, encode_in_place};
 use crate::protocol::e2ee::{MAX_BINARY_BYTES, MAX_TEXT_BYTES, OVERHEAD_BYTES};
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
@@ -30,18 +32,23 @@ const REMEMBERED_NONCES: usize = 16_384;
 type Nonce = [u8; NONCE_BYTES];
 type Prefix = [u8; PREFIX_BYTES];
 
-/// The key of one channel, the same on both sides and for both directions.
+/// The key of one channel, the same on both sides and for both directions. There is one copy of it: whatever is moved
+/// leaves its bytes behind.
 #[derive(Clone)]
-pub(crate) struct SharedKey(Zeroizing<[u8; KEY_BYTES]>);
+pub(crate) struct SharedKey(Arc<Zeroizing<[u8; KEY_BYTES]>>);
 
 impl SharedKey {
     /// `HSalsa20(X25519(own, peer), 0)`: NaCl's `crypto_box_beforenm`. An all-zero agreement, which
     /// NaCl takes, is refused.
     pub(crate) fn agree(own: &SecretKey, peer: &PublicKey) -> Result<Self, KeyError> {
-        let agreed = own.agree(peer)?;
-        let mut key = Zeroizing::new([0; KEY_BYTES]);
-        crypto_core_hsalsa20(&mut key, &[0; 16], agreed.as_bytes(), None);
-        Ok(Self(key))
+        let mut shared = Arc::<Zeroizing<_>>::default();
+        let key = Arc::get_mut(&mut shared).expect("nobody else has it yet");
+        without_trace(|| {
+            let agreed = own.agree(peer)?;
+            crypto_core_hsalsa20(key, &[0; 16], agreed.as_bytes(), None);
+            Ok(())
+        })?;
+        Ok(Self(shared))
     }
 
     /// Makes this side's two halves of the channel.
@@ -122,7 +129,8 @@ pub(crate) fn seal_with(key: &SharedKey, nonce: &Nonce, plaintext: Vec<u8>) -> V
     bundle.copy_within(..length, NONCE_BYTES);
     bundle[..NONCE_BYTES].copy_from_slice(nonce);
     // Takes the message with room for the tag behind it, and gives the tag in front.
-    crypto_secretbox_easy_inplace(&mut bundle[NONCE_BYTES..], nonce, &key.0)
+    let message = &mut bundle[NONCE_BYTES..];
+    without_trace(|| crypto_secretbox_easy_inplace(message, nonce, &key.0))
         .expect("there is room for the tag");
     bundle
 }
@@ -150,8 +158,11 @@ impl Opener {
             return Err(OpenError::Reflected);
         }
         let mut plaintext = vec![0; ciphertext.len()];
-        crypto_secretbox_open_detached(&mut plaintext, ciphertext, tag, nonce, &self.key.0)
-            .map_err(|_| OpenError::NotAuthentic)?;
+        let key = &self.key.0;
+        without_trace(|| {
+            crypto_secretbox_open_detached(&mut plaintext, ciphertext, tag, nonce, key)
+        })
+        .map_err(|_| OpenError::NotAuthentic)?;
         // Only now: a frame that is not authentic must not fill the memory.
         if !self.seen.insert(*nonce) {
             return Err(OpenError::Repeated);

@@ -1,6 +1,5 @@
 //! The password for direct connections.
 
-use subtle::ConstantTimeEq;
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use crate::secret::Secret;
@@ -19,11 +18,10 @@ pub enum Password {
 
 impl PartialEq for Password {
     fn eq(&self, other: &Self) -> bool {
-        let same = |a: &Secret<String>, b: &Secret<String>| {
-            bool::from(a.expose().as_bytes().ct_eq(b.expose().as_bytes()))
-        };
         match (self, other) {
-            (Self::Plain(a), Self::Plain(b)) | (Self::Bcrypt(a), Self::Bcrypt(b)) => same(a, b),
+            (Self::Plain(a), Self::Plain(b)) | (Self::Bcrypt(a), Self::Bcrypt(b)) => {
+                a.is(b.expose())
+            }
             _ => false,
         }
     }
@@ -55,10 +53,7 @@ impl Password {
     /// own.
     pub(super) async fn admits(&self, offered: &Secret<String>) -> bool {
         match self {
-            Self::Plain(password) => {
-                let (a, b) = (password.expose().as_bytes(), offered.expose().as_bytes());
-                a.ct_eq(b).into()
-            }
+            Self::Plain(password) => password.is(offered.expose()),
             Self::Bcrypt(hash) => {
                 let (hash, offered) = (hash.clone(), offered.clone());
                 let check = move || bcrypt::verify(offered.expose().as_str(), hash.expose());

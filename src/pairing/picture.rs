@@ -154,7 +154,7 @@ struct Found {
 
 impl Found {
     fn has(&self, offer: &Offer) -> bool {
-        let same = |known: &Offer| known.to_json().expose() == offer.to_json().expose();
+        let same = |known: &Offer| known.to_json().is(offer.to_json().expose());
         self.offers.iter().any(same)
     }
 

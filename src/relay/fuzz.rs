@@ -16,7 +16,7 @@ use super::wire::End;
 pub(super) const LIMIT: usize = 200_000;
 
 /// The first byte says how the rest is cut. The same messages come out of it however it is cut, those that
-/// tungstenite reads, and nothing stays booked.
+/// tungstenite reads, up to what only we refuse; and nothing stays booked.
 pub(crate) fn frames(bytes: &[u8]) {
     let Some((piece, input)) = bytes.split_first() else {
         return;
@@ -25,7 +25,12 @@ pub(crate) fn frames(bytes: &[u8]) {
     let cut = ours(input, &[usize::from(*piece), 3], &budget);
     assert_eq!(cut, ours(input, &[usize::MAX], &budget));
     assert_eq!(budget.used(), 0, "booked by nobody");
-    assert_eq!(cut.0, reference(input).0);
+    let expected = reference(input).0;
+    match cut.2 {
+        // A control frame whose length is written as a long one, for instance.
+        Some(1002) => assert!(expected.starts_with(&cut.0)),
+        _ => assert_eq!(cut.0, expected),
+    }
 }
 
 /// Everything at once for tungstenite.
@@ -87,7 +92,7 @@ pub(super) fn ours(mut input: &[u8], pieces: &[usize], budget: &Arc<Budget>) -> 
         if input.is_empty() {
             break None;
         }
-        let size = (*pieces.next().unwrap()).clamp(1, input.len());
+        let size = (*pieces.next().expect("they go round")).clamp(1, input.len());
         let fed = match decoder.room() {
             Some(mut room) => {
                 let (piece, rest) = input.split_at(size.min(room.remaining_mut()));

@@ -260,7 +260,9 @@ impl Text<'_> {
     /// Returns whether two sources say the same: one offer link may be both `--relay` and `--host`.
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Offer(one), Self::Host(other)) => one.expose().trim() == other.expose().trim(),
+            (Self::Offer(one), Self::Host(other)) => {
+                Secret::from(one.expose().trim()).is(other.expose().trim())
+            }
             _ => false,
         }
     }

@@ -71,7 +71,9 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 
 /// Returns a fresh key.
 pub(crate) fn fresh_key() -> Key {
-    Secret::new(random())
+    Secret::filled(|key| {
+        getrandom::fill(key).expect("the system's random number generator works");
+    })
 }
 
 /// Derives a key from a passphrase. The memory that Argon2 works in is wiped, too. `None` when there is not
@@ -81,16 +83,17 @@ pub(crate) fn derive(passphrase: &Secret<String>, salt: &[u8; 16], cost: Cost) -
     let mut memory = Zeroizing::new(Vec::new());
     memory.try_reserve_exact(params.block_count()).ok()?;
     memory.resize(params.block_count(), Block::new());
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into_with_memory(
-            passphrase.expose().as_bytes(),
-            salt,
-            key.as_mut(),
-            memory.as_mut_slice(),
-        )
-        .ok()?;
-    Some(Secret::new(*key))
+    let mut derived = Ok(());
+    let key = Secret::filled(|key| {
+        derived = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into_with_memory(
+                passphrase.expose().as_bytes(),
+                salt,
+                key,
+                memory.as_mut_slice(),
+            );
+    });
+    derived.ok().map(|()| key)
 }
 
 /// Seals bytes: a random nonce, the ciphertext, the tag.

@@ -20,6 +20,7 @@ mod vault;
 
 use std::fmt;
 
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 pub use command::{CommandSpec, CommandStore};
@@ -36,19 +37,48 @@ pub use vault::VaultStore;
 #[cfg(any(test, fuzzing))]
 pub(crate) use vault::fuzz::vault as fuzz_vault;
 
-/// A value that is wiped when dropped and never printed.
+/// A value that is wiped when dropped and never printed. It stays in one place, because whatever is moved leaves its
+/// bytes behind.
+///
+/// Two of them cannot be compared by `==`, which would tell by its time how much of them is the same:
+///
+/// ```compile_fail
+/// # use paseo::secret::Secret;
+/// assert!(Secret::from("hunter2") == Secret::from("hunter2"));
+/// ```
+///
+/// ```
+/// # use paseo::secret::Secret;
+/// assert!(Secret::from("hunter2").is("hunter2"));
+/// ```
 #[derive(Clone)]
-pub struct Secret<T: Zeroize>(Zeroizing<T>);
+pub struct Secret<T: Zeroize>(Box<Zeroizing<T>>);
 
 impl<T: Zeroize> Secret<T> {
     /// Wraps a value.
     pub fn new(value: T) -> Self {
-        Self(Zeroizing::new(value))
+        Self(Box::new(Zeroizing::new(value)))
     }
 
     /// Returns the value. The name marks the boundary: look twice at where the result goes.
     pub fn expose(&self) -> &T {
         &self.0
+    }
+}
+
+impl<T: Zeroize + AsRef<[u8]>> Secret<T> {
+    /// Returns whether it is the same as something else, in a time that tells no more than the two lengths.
+    pub fn is(&self, other: impl AsRef<[u8]>) -> bool {
+        self.expose().as_ref().ct_eq(other.as_ref()).into()
+    }
+}
+
+impl<const N: usize> Secret<[u8; N]> {
+    /// Makes one in its place.
+    pub(crate) fn filled(fill: impl FnOnce(&mut [u8; N])) -> Self {
+        let mut bytes = Box::new(Zeroizing::new([0; N]));
+        fill(&mut bytes);
+        Self(bytes)
     }
 }
 

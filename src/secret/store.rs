@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use subtle::ConstantTimeEq;
-
 use super::{Secret, SecretId};
 use crate::files::FileError;
 use crate::spelling::{did_you_mean, one_of};
@@ -175,7 +173,7 @@ pub fn probe(kind: StoreKind, store: &dyn SecretStore, id: &SecretId) -> Result<
     store.put(id, &item)?;
     let found = store.get(id);
     let deleted = store.delete(id);
-    let same = found?.is_some_and(|found| found.expose().ct_eq(item.expose()).into());
+    let same = found?.is_some_and(|found| found.is(item.expose()));
     deleted?;
     if same {
         return Ok(());

@@ -26,6 +26,9 @@ mod offline;
 #[cfg(target_os = "linux")]
 mod other_user;
 mod preview;
+#[cfg(target_os = "linux")]
+#[path = "../support/process_memory.rs"]
+mod process_memory;
 mod published;
 mod recorded;
 mod remotes;

@@ -1,41 +1,27 @@
 //! Secrets are wiped when they are not needed any more: the memory of a command that waits is searched.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use crate::remotes::{SERVER_ID, offer, with_work};
-use crate::sandbox::binary;
+use crate::other_user::Running;
+use crate::process_memory::found;
+use crate::remotes::{KEY, SERVER_ID, offer, with_work};
+use crate::sandbox::{Sandbox, binary};
 
 const PASSPHRASE: &str = "planted-correct-horse-battery";
+const PASSWORD: &str = "planted-password-17";
 
-/// Counts where a text is in the writable memory of a process.
-fn found(pid: u32, text: &str) -> usize {
-    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
-    let mut memory = File::open(format!("/proc/{pid}/mem")).unwrap();
-    let mut count = 0;
-    for line in maps.lines() {
-        let mut words = line.split_whitespace();
-        let (range, rights) = (words.next().unwrap(), words.next().unwrap());
-        if !rights.starts_with("rw") {
-            continue;
-        }
-        let (start, end) = range.split_once('-').unwrap();
-        let number = |hex| u64::from_str_radix(hex, 16).unwrap();
-        let mut bytes = Vec::new();
-        memory.seek(SeekFrom::Start(number(start))).unwrap();
-        // A part that is not there, such as a guard page, has nothing to find.
-        let _ = (&mut memory)
-            .take(number(end) - number(start))
-            .read_to_end(&mut bytes);
-        count += bytes
-            .windows(text.len())
-            .filter(|window| *window == text.as_bytes())
-            .count();
-    }
-    count
+/// Starts a command, and waits until it has reached somebody who says nothing.
+fn waiting(sandbox: &Sandbox, args: &[&str], silent: &TcpListener) -> (Running, TcpStream) {
+    let mut command = sandbox.command(binary().as_os_str());
+    command
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let running = Running(command.spawn().unwrap());
+    (running, silent.accept().unwrap().0)
 }
 
 /// While a command waits for a daemon, the passphrase that opened the vault is gone. The server id is still
@@ -66,18 +52,33 @@ fn the_passphrase_of_the_vault_is_wiped_after_use() {
     ];
     let added = sandbox.run_with(&args, &offer);
     assert_eq!(added.status, 0, "{added:?}");
-    let mut child = sandbox
-        .command(binary().as_os_str())
-        .args(["-r", "held", "ls"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let (_stream, _) = silent.accept().unwrap();
-    let (passphrase, server_id) = (found(child.id(), PASSPHRASE), found(child.id(), SERVER_ID));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let (command, _stream) = waiting(&sandbox, &["-r", "held", "ls"], &silent);
+    let count = |text| found(command.0.id(), text);
+    let (passphrase, server_id) = (count(PASSPHRASE), count(SERVER_ID));
     assert!(server_id > 0, "the search finds nothing at all");
     assert_eq!(passphrase, 0, "the passphrase is still there");
+    // The offer and the key in it are in use, but not as the texts that they were.
+    for text in [&offer[1..40], KEY] {
+        assert_eq!(count(text), 0, "the offer is still there");
+    }
+}
+
+/// A password is in use while a command runs; the item that it was read from is gone.
+#[test]
+fn the_item_of_a_password_is_wiped_after_use() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can read the memory of a command of ours");
+        return;
+    }
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let url = format!("tcp://{address}?password={PASSWORD}");
+    let sandbox = with_work();
+    let add = ["remote", "add", "held", &url, "--no-check"];
+    let added = sandbox.run(&add);
+    assert_eq!(added.status, 0, "{added:?}");
+    let (command, _stream) = waiting(&sandbox, &["-r", "held", "ls"], &silent);
+    let count = |text: &str| found(command.0.id(), text);
+    assert!(count(PASSWORD) > 0, "the search finds nothing at all");
+    assert_eq!(count(&format!("\"password\":\"{PASSWORD}")), 0);
 }

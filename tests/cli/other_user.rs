@@ -1,6 +1,7 @@
 //! Another user of the same machine: what we leave where, what we follow, and what can be read of us.
 
 use std::fs::{self, Permissions};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +18,7 @@ fn is_root() -> bool {
 }
 
 /// Kills a server at the end.
-struct Running(Child);
+pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -202,49 +203,149 @@ fn a_pipe_in_place_of_a_secret() {
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 
+/// A home of somebody who is not root, with our program in it: root may read everything.
+struct Theirs(tempfile::TempDir);
+
+impl Theirs {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        fs::set_permissions(home.path(), Permissions::from_mode(0o777)).unwrap();
+        // The user may not be allowed into the directory of the build.
+        let program = home.path().join("paseo");
+        fs::copy(binary(), &program).unwrap();
+        fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+        Self(home)
+    }
+
+    /// A program of theirs.
+    fn command(&self, program: &Path) -> Command {
+        let mut command = match is_root() {
+            true => {
+                let mut command = Command::new("setpriv");
+                command
+                    .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+                    .arg(program);
+                command
+            }
+            false => Command::new(program),
+        };
+        command
+            .env_clear()
+            .env("HOME", self.0.path())
+            .env("PATH", "/usr/bin:/bin")
+            .env("NO_COLOR", "1")
+            .env("PASEO_BATCH", "1")
+            .env("PASEO_KEYSTORE", "file")
+            .env("PASEO_PASSWORD", "planted-password")
+            .current_dir(self.0.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Our program as theirs.
+    fn paseo(&self, args: &[&str]) -> Command {
+        let mut command = self.command(&self.0.path().join("paseo"));
+        command.args(args);
+        command
+    }
+
+    /// Starts a server, and returns the line in which it says this.
+    fn server(&self, args: &[&str], ready: &str) -> (Running, String) {
+        let mut command = self.paseo(args);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let running = Running(child);
+        let (line, said) = std::sync::mpsc::channel();
+        let streams: [Box<dyn std::io::Read + Send>; 2] = [Box::new(stdout), Box::new(stderr)];
+        for stream in streams {
+            let line = line.clone();
+            std::thread::spawn(move || {
+                let lines = BufReader::new(stream).lines().map_while(Result::ok);
+                lines.for_each(|text| drop(line.send(text)));
+            });
+        }
+        let mut said = std::iter::from_fn(|| said.recv_timeout(Duration::from_secs(30)).ok());
+        let found = said.find(|line| line.contains(ready));
+        (
+            running,
+            found.unwrap_or_else(|| panic!("{args:?} is not ready")),
+        )
+    }
+
+    /// Fails unless nobody of the same user can look into a process, and it would leave no core file.
+    fn cannot_read(&self, what: &str, pid: u32) {
+        for file in ["environ", "mem", "maps"] {
+            let path = format!("/proc/{pid}/{file}");
+            let mut head = self.command("head".as_ref());
+            let read = head.args(["-c", "1", &path]).output().unwrap();
+            let said = String::from_utf8_lossy(&read.stderr).into_owned();
+            assert!(
+                !read.status.success() && said.contains("Permission denied"),
+                "{what}, {file}: {read:?}"
+            );
+        }
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core"));
+        let core = core.unwrap().split_whitespace().nth(4);
+        assert_eq!(core, Some("0"), "{what}");
+    }
+}
+
 /// Nobody of the same user reads the memory or the environment of a command that runs.
 #[test]
 fn a_running_command_cannot_be_read() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let home = tempfile::tempdir().unwrap();
-    fs::set_permissions(home.path(), Permissions::from_mode(0o777)).unwrap();
-    // As root everything can be read, so both are another user.
-    let as_user = |program: &Path| match is_root() {
-        true => {
-            let mut command = Command::new("setpriv");
-            command
-                .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
-                .arg(program);
-            command
-        }
-        false => Command::new(program),
-    };
-    // The user may not be allowed into the directory of the build.
-    let program = home.path().join("paseo");
-    fs::copy(binary(), &program).unwrap();
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
-    let mut command = as_user(&program);
-    command
-        .args(["--host", &address, "ls"])
-        .env("HOME", home.path())
-        .env("PASEO_PASSWORD", "planted-password");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    let theirs = Theirs::new();
+    let mut command = theirs.paseo(&["--host", &address, "ls"]);
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
     let running = Running(command.spawn().unwrap());
     let (_stream, _) = silent.accept().unwrap();
-    for what in ["environ", "mem", "maps"] {
-        let file = format!("/proc/{}/{what}", running.0.id());
-        let read = as_user("head".as_ref())
-            .args(["-c", "1", &file])
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&read.stderr).into_owned();
-        assert!(
-            !read.status.success() && said.contains("Permission denied"),
-            "{what}: {read:?}"
-        );
+    theirs.cannot_read("ls", running.0.id());
+}
+
+/// … nor those of anything that stays: relay, daemon, forward and holder.
+#[test]
+fn no_server_can_be_read() {
+    let theirs = Theirs::new();
+    let succeeds = |args: &[&str]| {
+        let ran = theirs.paseo(args).output().unwrap();
+        assert!(ran.status.success(), "{args:?}: {ran:?}");
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let (relay, line) = theirs.server(&["relay", "serve", "--listen", "127.0.0.1:0"], "address=");
+    let address = line.split("address=").nth(1).unwrap();
+    let address = address.split_whitespace().next().unwrap();
+    let run = [
+        "daemon",
+        "run",
+        "--listen",
+        "127.0.0.1:0",
+        "--relay",
+        address,
+    ];
+    let (daemon, _) = theirs.server(&run, "connected to the relay");
+    succeeds(&["daemon", "pair", "--save", "offer.json"]);
+    succeeds(&["remote", "add", "work", "offer.json"]);
+    let (forward, _) = theirs.server(&["-r", "work", "forward", "--json"], "\"host\":");
+    let hold = ["-r", "work", "mux", "hold", "--persist"];
+    let holder = Running(theirs.paseo(&hold).spawn().unwrap());
+    let start = Instant::now();
+    while !succeeds(&["mux", "ls", "--json"]).contains("\"running\"") {
+        assert!(start.elapsed() < Duration::from_secs(30), "no holder");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for (what, running) in [
+        ("relay", relay),
+        ("daemon", daemon),
+        ("forward", forward),
+        ("holder", holder),
+    ] {
+        theirs.cannot_read(what, running.0.id());
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::frames::faults;
 use crate::heads::{answers, requests};
 use crate::honest::Honest;
-use crate::process::{COMMAND_KIB, Ran, each, paseo, peak, run};
+use crate::process::{COMMAND_KIB, Ran, SERVER_KIB, each, paseo, peak, run};
 use crate::stranger::{Role, Stranger, asks, joins};
 
 const AT_ONCE: usize = 8;
@@ -91,7 +91,7 @@ fn is_well(honest: &Honest, pid: u32, what: &str) {
     assert_eq!(holder(honest, "work").0, pid, "{what}: it is another one");
     let kib = peak(pid).unwrap();
     println!("a holder has had at most {kib} KiB: {what}");
-    assert!(kib < COMMAND_KIB, "{what}: {kib} KiB");
+    assert!(kib < SERVER_KIB, "{what}: {kib} KiB");
 }
 
 #[test]

@@ -11,6 +11,7 @@
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![allow(clippy::print_stdout, reason = "figures for docs/reliability.md")]
 
 mod channel;
 mod clients;

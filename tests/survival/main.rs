@@ -9,9 +9,12 @@
 
 mod attach;
 mod mux;
+#[path = "../support/process_memory.rs"]
+mod process_memory;
 #[path = "../support/road.rs"]
 mod road;
 mod soak;
 mod wait;
 mod watcher;
+mod wiped;
 mod world;

@@ -96,7 +96,7 @@ impl Soak {
         let groups = clients.div_ceil(TOGETHER);
         let roads: Vec<_> = (0..groups).map(|_| Road::to(world.relay_at)).collect();
         for (n, road) in roads.iter().enumerate() {
-            world.saves(&format!("work{n}"), road);
+            world.saves(&format!("work{n}"), road.port);
         }
         let agents = (0..groups).map(|_| world.agent("items 1")).collect();
         let mut soak = Self {

@@ -64,15 +64,17 @@ impl World {
         };
         world.start_daemon();
         world.json(&["daemon", "pair", "--save", "offer.json"]);
-        world.saves("work", &world.road);
+        world.saves("work", world.road.port);
         world
     }
 
-    /// Saves the daemon as a remote that is reached over this road.
-    pub(crate) fn saves(&self, name: &str, road: &Road) {
-        let offer = std::fs::read_to_string(self.dir.path().join("offer.json")).unwrap();
+    /// Saves the daemon as a remote that is reached over the road from this port.
+    pub(crate) fn saves(&self, name: &str, port: u16) {
+        let offer = std::fs::read(self.dir.path().join("offer.json")).unwrap();
+        let mut offer: Value = serde_json::from_slice(&offer).unwrap();
+        offer["relay"]["endpoint"] = format!("127.0.0.1:{port}").into();
         let file = format!("{name}.json");
-        std::fs::write(self.dir.path().join(&file), road.offer(&offer)).unwrap();
+        std::fs::write(self.dir.path().join(&file), offer.to_string()).unwrap();
         let add = ["remote", "add", name, &file, "--store", "file", "--again"];
         self.json(&add);
     }

@@ -127,7 +127,7 @@ fn ask(
     let answer = run_async(async {
         let (road, daemon, _) = context.connect(&resolved, None).await?;
         road.finish(daemon, async |daemon: &DaemonClient| {
-            if daemon.server().server_id != *server_id.expose() {
+            if !server_id.is(&daemon.server().server_id) {
                 return Err(other_home());
             }
             offer_of(context, daemon, enable_relay).await

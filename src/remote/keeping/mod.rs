@@ -13,7 +13,6 @@ use super::bundle::Bundle;
 use super::file::{ConfigError, Edit, RemotesFile};
 use super::name::RemoteName;
 use super::profile::{RelayRoute, Remote, SecretRef};
-use subtle::ConstantTimeEq;
 
 use crate::files::{self, FileError};
 use crate::secret::{Secret, SecretId, StoreError, StoreKind, Stores, probe};
@@ -274,7 +273,7 @@ impl<'a> Keeper<'a> {
         let store = self.stores.open(secret.store)?;
         store.put(&secret.id, item)?;
         let copy = store.get(&secret.id)?;
-        match copy.is_some_and(|copy| copy.expose().ct_eq(item.expose()).into()) {
+        match copy.is_some_and(|copy| copy.is(item.expose())) {
             true => Ok(()),
             false => Err(StoreError::Failed {
                 store: secret.store,

@@ -11,8 +11,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use self::format::{FormatError, MAX_FILE, VaultFile};
 use super::crypt::{self, Bytes, Cost, Key};
 use super::passphrase::Passphrase;
@@ -198,15 +196,14 @@ impl VaultStore {
             let derived =
                 derived.ok_or_else(|| Self::failed("there is not enough memory for it"))?;
             if let Some(key) = crypt::open(&derived, &bound, &file.key.0) {
-                let key: Zeroizing<[u8; crypt::KEY_BYTES]> = Zeroizing::new(
-                    key.expose()
-                        .as_slice()
-                        .try_into()
-                        .map_err(|_| damaged("the vault's key"))?,
-                );
+                let key: &[u8; crypt::KEY_BYTES] = key
+                    .expose()
+                    .as_slice()
+                    .try_into()
+                    .map_err(|_| damaged("the vault's key"))?;
                 let unlocked = Unlocked {
                     sealed: file.key,
-                    key: Secret::new(*key),
+                    key: Secret::filled(|place| place.copy_from_slice(key)),
                 };
                 return Ok((unlocked, passphrase));
             }
