@@ -229,7 +229,13 @@ impl Lock {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true);
         #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE_FILE);
+        {
+            use rustix::fs::OFlags;
+            // A link would make a file elsewhere, and a pipe would wait for its reader.
+            let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, PRIVATE_FILE);
+            std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+        }
         let file = options.open(path).map_err(FileError::io("lock", path))?;
         let start = Instant::now();
         loop {

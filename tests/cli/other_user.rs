@@ -183,6 +183,65 @@ fn saving_follows_no_trap() {
     assert_ne!(sandbox.read("precious"), "mine");
 }
 
+/// Nor is one of another user in the place of a file of ours, and none in the place of a lock; no pipe holds us up.
+#[test]
+fn no_change_goes_through_a_trap() {
+    let mut sandbox = with_work();
+    let pass = sandbox.path("pass");
+    sandbox.write("pass", "correct horse\n");
+    fs::set_permissions(&pass, Permissions::from_mode(0o600)).unwrap();
+    sandbox.set("PASEO_VAULT_PASSPHRASE_FILE", pass.to_str().unwrap());
+    let add = |name: &str| {
+        let args = ["remote", "add", name, "-", "--no-check", "--again"];
+        sandbox.run_with(&[&args[..], &["--store", "vault"]].concat(), &offer())
+    };
+    assert_eq!(add("kept").status, 0);
+    let set = || sandbox.run(&["remote", "set", "work", "description=new"]);
+    let file = sandbox.path("home/.config/paseo/remotes.toml");
+    let vault = sandbox.path("home/.local/share/paseo/vault.json");
+    for (lock, path) in [(".remotes.lock", &file), (".vault.json.lock", &vault)] {
+        let change = || match path == &file {
+            true => set(),
+            false => add("more"),
+        };
+        let lock = path.with_file_name(lock);
+        fs::remove_file(&lock).unwrap();
+        symlink(sandbox.path("made"), &lock).unwrap();
+        assert_ne!(change().status, 0, "{lock:?}");
+        assert!(!sandbox.path("made").exists(), "{lock:?}");
+        fs::remove_file(&lock).unwrap();
+        assert!(
+            Command::new("mkfifo")
+                .arg(&lock)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let start = Instant::now();
+        assert_ne!(change().status, 0, "{lock:?}");
+        assert!(start.elapsed() < Duration::from_secs(20), "{lock:?}");
+        fs::remove_file(&lock).unwrap();
+        if !is_root() {
+            println!("skipped: only root can make a link of another user's");
+            continue;
+        }
+        let precious = sandbox.path("precious");
+        fs::rename(path, &precious).unwrap();
+        let before = fs::read(&precious).unwrap();
+        symlink(&precious, path).unwrap();
+        std::os::unix::fs::lchown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+        let ran = change();
+        assert_ne!(ran.status, 0, "{ran:?}");
+        assert!(
+            ran.stderr.contains("symbolic link of another user"),
+            "{ran:?}"
+        );
+        assert_eq!(fs::read(&precious).unwrap(), before);
+        fs::rename(&precious, path).unwrap();
+        assert_eq!(change().status, 0, "{path:?}");
+    }
+}
+
 /// A pipe where a secret belongs holds nobody up.
 #[test]
 fn a_pipe_in_place_of_a_secret() {
