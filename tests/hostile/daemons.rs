@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::frames::{faults, hello};
-use crate::heads::{answers, requests};
+use crate::heads::requests;
 use crate::honest::{self, Honest};
 use crate::process::{Server, each, paseo};
-use crate::stranger::{Role, Stranger, asks, joins};
+use crate::stranger::{Role, Stranger, asks, every_bad_role, joins};
 
 const AT_ONCE: usize = 8;
 /// How long a daemon is left alone with a bad relay.
@@ -54,20 +54,7 @@ fn a_relay_that_turns_bad() {
     let home = tempfile::tempdir().unwrap();
     let good = honest::relay(home.path());
     let address = good.said_after("address=");
-    let mut bad: Vec<(String, Role)> = Vec::new();
-    for fault in faults() {
-        bad.push((
-            fault.name,
-            Role::Frames {
-                introduced: false,
-                acts: fault.acts,
-            },
-        ));
-    }
-    for (name, acts) in answers() {
-        bad.push((name.to_owned(), Role::Head(acts)));
-    }
-    let bad: Vec<_> = bad.into_iter().enumerate().collect();
+    let bad: Vec<_> = every_bad_role(false).into_iter().enumerate().collect();
     each(&bad, AT_ONCE, |(n, (name, role))| {
         let home = tempfile::tempdir().unwrap();
         let relay = Stranger::start(role.clone());

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use crate::frames::faults;
-use crate::heads::{answers, requests};
+use crate::heads::requests;
 use crate::honest::Honest;
 use crate::process::{Server, each, paseo};
-use crate::stranger::{Role, Stranger, asks, joins};
+use crate::stranger::{Role, Stranger, asks, every_bad_role, joins};
 
 const AT_ONCE: usize = 8;
 
@@ -45,20 +45,7 @@ fn every_client() {
 #[test]
 fn every_daemon() {
     let honest = Honest::start();
-    let mut bad: Vec<(String, Role)> = Vec::new();
-    for fault in faults() {
-        bad.push((
-            fault.name,
-            Role::Frames {
-                introduced: true,
-                acts: fault.acts,
-            },
-        ));
-    }
-    for (name, acts) in answers() {
-        bad.push((name.to_owned(), Role::Head(acts)));
-    }
-    each(&bad, AT_ONCE, |(name, role)| {
+    each(&every_bad_role(true), AT_ONCE, |(name, role)| {
         let way = Stranger::start(Role::Honest(honest.daemon_address.clone()));
         let mut forward = forward(&honest, &["--host", &way.address]);
         let address = address(&forward);

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::frames::faults;
-use crate::heads::{answers, requests};
+use crate::heads::requests;
 use crate::honest::Honest;
 use crate::process::{COMMAND_KIB, Ran, SERVER_KIB, each, paseo, peak, run};
-use crate::stranger::{Role, Stranger, asks, joins};
+use crate::stranger::{Role, Stranger, asks, every_bad_role, joins};
 
 const AT_ONCE: usize = 8;
 /// More than a listener takes at once.
@@ -121,21 +121,7 @@ fn every_client_of_a_holder() {
 #[test]
 fn every_daemon_of_a_holder() {
     let honest = Honest::start();
-    let mut bad: Vec<(String, Role)> = Vec::new();
-    for fault in faults() {
-        let acts = fault.acts;
-        bad.push((
-            fault.name,
-            Role::Frames {
-                introduced: true,
-                acts,
-            },
-        ));
-    }
-    for (name, acts) in answers() {
-        bad.push((name.to_owned(), Role::Head(acts)));
-    }
-    let bad: Vec<_> = bad.into_iter().enumerate().collect();
+    let bad: Vec<_> = every_bad_role(true).into_iter().enumerate().collect();
     let ways: Vec<_> = bad
         .iter()
         .map(|(n, _)| {
@@ -169,19 +155,7 @@ fn every_impostor() {
     let honest = Honest::start();
     let (_, socket) = holder(&honest, "work");
     honest.does(&["mux", "stop"]);
-    let roles = faults().into_iter().map(|fault| {
-        let acts = fault.acts;
-        (
-            fault.name,
-            Role::Frames {
-                introduced: false,
-                acts,
-            },
-        )
-    });
-    let heads = answers().into_iter();
-    let roles = roles.chain(heads.map(|(name, acts)| (name.to_owned(), Role::Head(acts))));
-    for (name, role) in roles {
+    for (name, role) in every_bad_role(false) {
         let _ = fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).unwrap();
         let stranger = Stranger::start(role);

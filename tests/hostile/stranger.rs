@@ -11,7 +11,8 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::{Message, accept_hdr, client};
 
-use crate::frames::Act;
+use crate::frames::{Act, faults};
+use crate::heads::answers;
 
 /// How long the other side may take to end a connection that it will not go on with.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -28,6 +29,17 @@ pub(crate) enum Role {
     Frames { introduced: bool, acts: Vec<Act> },
     /// Is the way to somebody honest.
     Honest(String),
+}
+
+/// Every way in which a server can be bad, each with its name: all frames, and all answers to an upgrade.
+pub(crate) fn every_bad_role(introduced: bool) -> Vec<(String, Role)> {
+    let frames = faults().into_iter().map(|fault| {
+        let acts = fault.acts;
+        (fault.name, Role::Frames { introduced, acts })
+    });
+    let heads = answers().into_iter();
+    let heads = heads.map(|(name, acts)| (name.to_owned(), Role::Head(acts)));
+    frames.chain(heads).collect()
 }
 
 /// A server. It listens until the test process ends.
