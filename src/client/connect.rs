@@ -130,7 +130,8 @@ impl Early {
             !R::MUTATES,
             "a change must not leave before the daemon is known"
         );
-        let (id, text) = encode(request);
+        let (id, text) =
+            encode(request).expect("only pictures can fail, and no reading request has one");
         Self { id, text }
     }
 }

@@ -59,6 +59,9 @@ pub enum CallError {
         /// What fits on this connection, in bytes.
         limit: usize,
     },
+    /// The request has a file that cannot be read any more; nothing was sent.
+    #[error("a file that belongs to the request cannot be read")]
+    Unreadable(#[source] Arc<serde_json::Error>),
     /// The reply is not what the protocol says. It is not repeated here.
     #[error("the daemon's reply to {request} is malformed (line {line}, column {column})")]
     Malformed {
@@ -246,7 +249,7 @@ impl DaemonClient {
         request: &R,
         limit: Option<Duration>,
     ) -> Result<R::Reply, CallError> {
-        let encoded = encode(request);
+        let encoded = encode(request)?;
         let exchange = self.exchange(R::TYPE, encoded, R::MUTATES, limit);
         read::<R>(&exchange.await?)
     }
@@ -254,7 +257,7 @@ impl DaemonClient {
     /// Sends a request; its reply can be waited for later.
     pub async fn start<R: Request>(&self, request: &R) -> Result<Reply<R>, CallError> {
         Ok(Reply {
-            receiver: self.put(R::TYPE, encode(request), R::MUTATES).await?,
+            receiver: self.put(R::TYPE, encode(request)?, R::MUTATES).await?,
             request: PhantomData,
         })
     }
@@ -262,7 +265,8 @@ impl DaemonClient {
     /// Refuses a request that is too large for one message on this connection, before anything is done for it.
     /// `more` bytes may still come to it.
     pub async fn check_size<R: Request>(&self, request: &R, more: usize) -> Result<(), CallError> {
-        let length = json_length(&Session::of(R::TYPE, None, request)) + more;
+        let length = json_length(&Session::of(R::TYPE, None, request));
+        let length = length.map_err(unreadable)? + more;
         let limit = self.sender.lock().await.largest();
         if length > limit {
             return Err(CallError::TooLarge { length, limit });
@@ -273,7 +277,7 @@ impl DaemonClient {
     /// The same with a given id, where the protocol says which: the answer to a permission request carries
     /// that of the request.
     pub async fn start_as<R: Request>(&self, id: &str, request: &R) -> Result<Reply<R>, CallError> {
-        let encoded = (id.to_owned(), encode_as(id, request));
+        let encoded = (id.to_owned(), encode_as(id, request)?);
         Ok(Reply {
             receiver: self.put(R::TYPE, encoded, R::MUTATES).await?,
             request: PhantomData,
@@ -316,7 +320,7 @@ impl DaemonClient {
 
     /// Sends a message that has no reply.
     pub async fn notify<R: Request>(&self, request: &R) -> Result<(), CallError> {
-        self.send(Frame::Text(encode(request).1), R::MUTATES).await
+        self.send(Frame::Text(encode(request)?.1), R::MUTATES).await
     }
 
     /// Sends a notice, which is never answered.
@@ -388,15 +392,19 @@ impl DaemonClient {
 }
 
 /// Writes a request: its id, and the text of its frame.
-pub(super) fn encode<R: Request>(request: &R) -> (String, String) {
+pub(super) fn encode<R: Request>(request: &R) -> Result<(String, String), CallError> {
     let id = uuid::Uuid::new_v4().to_string();
-    let text = encode_as(&id, request);
-    (id, text)
+    let text = encode_as(&id, request)?;
+    Ok((id, text))
 }
 
-fn encode_as<R: Request>(id: &str, request: &R) -> String {
-    serde_json::to_string(&Session::of(R::TYPE, Some(id), request))
-        .expect("requests are structs with string keys")
+fn encode_as<R: Request>(id: &str, request: &R) -> Result<String, CallError> {
+    serde_json::to_string(&Session::of(R::TYPE, Some(id), request)).map_err(unreadable)
+}
+
+/// Requests are structs with string keys: only a picture that is a file can fail.
+fn unreadable(error: serde_json::Error) -> CallError {
+    CallError::Unreadable(Arc::new(error))
 }
 
 /// The frame of a request or, without an id, of a notice.

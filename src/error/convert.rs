@@ -275,6 +275,11 @@ impl From<CallError> for CommandError {
                 Self::new("MESSAGE_TOO_LARGE", Exit::Usage, error.to_string())
                     .hint("send less at once: fewer or smaller images, a shorter prompt")
             }
+            CallError::Unreadable(ref source) => {
+                Self::new("IMAGE_READ_ERROR", Exit::Usage, error.to_string())
+                    .because(source.clone())
+                    .hint("nothing was sent: run the command again when the file no longer changes")
+            }
             CallError::Malformed { .. } => {
                 Self::new("PROTOCOL_ERROR", Exit::Incompatible, error.to_string()).at(Hop::Protocol)
             }

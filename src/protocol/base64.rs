@@ -5,7 +5,7 @@ use std::fmt;
 use base64_simd::{AsOut, STANDARD};
 
 /// How many bytes are encoded at a time: a multiple of three, so that no padding comes between.
-const PIECE_BYTES: usize = 3 * 1024;
+pub(super) const PIECE_BYTES: usize = 3 * 1024;
 
 /// Shows bytes as standard padded base64, piece by piece.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::agents::{AgentEntry, AgentSnapshot};
+use super::picture::Picture;
 
 /// What a new agent is to be.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -35,42 +35,17 @@ pub struct AgentConfig {
 }
 
 /// A picture beside a prompt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    /// The file, as it is. On the wire it is standard base64.
-    #[serde(with = "encoded")]
-    pub data: Bytes,
+    /// The file, as it is.
+    pub data: Picture,
     /// For example `image/png`.
     pub mime_type: String,
 }
 
-/// Bytes as base64. They are encoded while they are written: a picture may be most of what a command may keep.
-mod encoded {
-    use bytes::Bytes;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::protocol::base64::{Base64, decode_lenient};
-
-    pub(super) fn serialize<S: Serializer>(
-        bytes: &Bytes,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&Base64(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Bytes, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bytes = decode_lenient(text.as_bytes()).ok_or_else(|| D::Error::custom("no base64"))?;
-        Ok(bytes.into())
-    }
-}
-
 /// `create_agent_request`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateAgent {
     /// What it is to be.
@@ -239,7 +214,7 @@ pub struct Waited {
 }
 
 /// `send_agent_message_request`. The agent is named by its id, the beginning of one, or its title.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SendMessage {
     /// Id, prefix or title.

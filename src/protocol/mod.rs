@@ -24,6 +24,7 @@ pub mod e2ee;
 pub mod lifecycle;
 pub mod loops;
 pub mod permissions;
+pub mod picture;
 pub mod providers;
 pub mod relay;
 pub mod schedules;

@@ -17,9 +17,9 @@ impl Write for Count {
     }
 }
 
-/// Returns the length in bytes of the compact JSON of a struct with string keys.
-pub fn json_length(value: &impl Serialize) -> usize {
+/// Returns the length in bytes of the compact JSON; the error is that of the value itself.
+pub fn json_length(value: &impl Serialize) -> serde_json::Result<usize> {
     let mut count = Count(0);
-    serde_json::to_writer(&mut count, value).expect("counting cannot fail");
-    count.0
+    serde_json::to_writer(&mut count, value)?;
+    Ok(count.0)
 }

@@ -13,20 +13,12 @@ use crate::world::World;
 /// The most memory that a command may have had, in KiB.
 const LIMIT_KIB: u64 = 64 * 1024;
 
-/// What `-r work ls` needs in a release build; the unoptimised code of a debug build is larger, and counts as
-/// memory as soon as it runs.
-const LITTLE_KIB: u64 = 10 * 1024;
-
 /// Runs a command over the relay, and holds its peak of memory to the limit; returns its stdout. Nothing is
 /// measured, and nothing run, without GNU time.
 fn measured(world: &World, args: &[&str]) -> Option<String> {
-    let larger = match cfg!(debug_assertions) {
-        true => peak(world, &["permit", "ls"])?.0.saturating_sub(LITTLE_KIB),
-        false => 0,
-    };
     let (peak, stdout) = peak(world, args)?;
-    println!("{args:?}: peak {peak} KiB, {larger} KiB of it for unoptimised code");
-    assert!(peak <= LIMIT_KIB + larger, "{args:?}: {peak} KiB");
+    println!("{args:?}: peak {peak} KiB");
+    assert!(peak <= LIMIT_KIB, "{args:?}: {peak} KiB");
     Some(stdout)
 }
 

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use base64_simd::STANDARD;
-
 use crate::error::{CommandError, Exit};
 use crate::protocol::lifecycle::Image;
+use crate::protocol::picture::Picture;
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
 
 /// Media types by extension, lower case. What is not here is no picture.
@@ -38,13 +37,13 @@ pub(super) enum ImageError {
     NotAnImage(String),
 }
 
-/// Reads a picture; its type is told by its name, `unknown` stands for any other.
-pub(super) fn read(path: &str, unknown: Option<&str>) -> Result<Image, ImageError> {
+/// Opens a picture; its type is told by its name, `unknown` stands for any other.
+pub(super) fn open(path: &str, unknown: Option<&str>) -> Result<Image, ImageError> {
     let mime_type = mime_type(path)
         .or(unknown)
         .ok_or_else(|| ImageError::NotAnImage(path.to_owned()))?;
     Ok(Image {
-        data: std::fs::read(path)?.into(),
+        data: Picture::open(path)?,
         mime_type: mime_type.to_owned(),
     })
 }
@@ -58,21 +57,22 @@ fn mime_type(path: &str) -> Option<&'static str> {
 /// Refuses pictures that can pass on no connection, before there is one. What one connection takes may be
 /// less, which is checked where it is known.
 pub(super) fn fit(images: &[Image]) -> Result<(), CommandError> {
+    const LIMIT: u64 = MAX_MESSAGE_BYTES as u64;
     let encoded = images
         .iter()
-        .map(|image| STANDARD.encoded_length(image.data.len()));
-    let bytes: usize = encoded.sum();
-    if bytes < MAX_MESSAGE_BYTES {
+        .map(|image| image.data.len().div_ceil(3).saturating_mul(4));
+    let bytes = encoded.fold(0, u64::saturating_add);
+    if bytes < LIMIT {
         return Ok(());
     }
-    const MIB: usize = 1024 * 1024;
+    const MIB: u64 = 1024 * 1024;
     Err(CommandError::new(
         "MESSAGE_TOO_LARGE",
         Exit::Usage,
         format!(
             "the images are {} MiB as base64; a message may have {} MiB",
             bytes.div_ceil(MIB),
-            MAX_MESSAGE_BYTES / MIB
+            LIMIT / MIB
         ),
     )
     .hint("send fewer or smaller images"))
@@ -94,16 +94,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.png");
         std::fs::write(&path, b"\x89PNG").unwrap();
-        let image = read(path.to_str().unwrap(), None).unwrap();
+        let image = open(path.to_str().unwrap(), None).unwrap();
         let json = serde_json::to_string(&image).unwrap();
         assert_eq!(json, r#"{"data":"iVBORw==","mimeType":"image/png"}"#);
-        assert_eq!(serde_json::from_str::<Image>(&json).unwrap(), image);
+        let read: Image = serde_json::from_str(&json).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), json);
     }
 
     #[test]
     fn too_much_is_refused() {
         let image = Image {
-            data: vec![0; MAX_MESSAGE_BYTES / 4 * 3].into(),
+            data: Picture::Bytes(vec![0; MAX_MESSAGE_BYTES / 4 * 3].into()),
             mime_type: "image/png".to_owned(),
         };
         assert_eq!(fit(&[image]).unwrap_err().code, "MESSAGE_TOO_LARGE");

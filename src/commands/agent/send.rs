@@ -73,13 +73,13 @@ impl Args {
     }
 
     fn images(&self) -> Result<Option<Vec<Image>>, CommandError> {
-        let read = |path: &String| {
-            images::read(path, Some("image/jpeg")).map_err(|error| {
+        let open = |path: &String| {
+            images::open(path, Some("image/jpeg")).map_err(|error| {
                 let message = format!("the image cannot be read from {path}");
                 CommandError::usage("IMAGE_READ_ERROR", message).because(error)
             })
         };
-        let images: Vec<_> = self.image.iter().map(read).collect::<Result<_, _>>()?;
+        let images: Vec<_> = self.image.iter().map(open).collect::<Result<_, _>>()?;
         images::fit(&images)?;
         Ok((!images.is_empty()).then_some(images))
     }

@@ -124,7 +124,8 @@ fn is_new(entry: &TimelineEntry, before: u64, newest: u64) -> bool {
 }
 
 fn next_limit(entries: &[TimelineEntry]) -> u64 {
-    let bytes = entries.iter().map(json_length).sum::<usize>() as u64;
+    let lengths = entries.iter().flat_map(json_length);
+    let bytes = lengths.sum::<usize>() as u64;
     let count = entries.len() as u64;
     if count == 0 {
         return FIRST_PAGE;

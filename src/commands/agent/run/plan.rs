@@ -58,7 +58,7 @@ impl Plan {
         if thinking == Some("") {
             return Err(update::blank_thinking());
         }
-        let images = read_images(&args.image)?;
+        let images = open_images(&args.image)?;
         let labels = pairs::parse(args.label.iter().map(String::as_str), pairs::LABEL)?;
         let env = pairs::parse(args.env.iter().map(String::as_str), pairs::ENV)?;
         let caller = Caller::of(context)?;
@@ -139,14 +139,14 @@ impl Caller {
     }
 }
 
-fn read_images(paths: &[String]) -> Result<Option<Vec<Image>>, CommandError> {
-    let read = |path: &String| {
-        images::read(path, None).map_err(|error| {
+fn open_images(paths: &[String]) -> Result<Option<Vec<Image>>, CommandError> {
+    let open = |path: &String| {
+        images::open(path, None).map_err(|error| {
             let message = format!("{}: the image cannot be read from {path}", DOING.what);
             CommandError::usage(DOING.code, message).because(error)
         })
     };
-    let images: Vec<_> = paths.iter().map(read).collect::<Result<_, _>>()?;
+    let images: Vec<_> = paths.iter().map(open).collect::<Result<_, _>>()?;
     images::fit(&images)?;
     Ok((!images.is_empty()).then_some(images))
 }

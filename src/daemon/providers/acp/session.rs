@@ -14,7 +14,6 @@ use super::rpc::{AUTH_REQUIRED, RpcError};
 use super::schema::{Initialized, Prompted, SessionState, VERSION};
 use super::talk::{Answer, Failure, LIMIT, Talk};
 use crate::daemon::providers::{Feed, Outcome, Prompt, Report, Session, SessionSpec};
-use crate::protocol::base64::Base64;
 use crate::protocol::timeline::TimelineItem;
 
 /// A session; its process is started when it is needed, and again when it has died.
@@ -155,7 +154,7 @@ impl AcpSession {
         }
         let mut blocks = vec![json!({ "type": "text", "text": prompt.text })];
         blocks.extend(prompt.images.iter().map(
-            |image| json!({ "type": "image", "data": Base64(&image.data).to_string(), "mimeType": image.mime_type }),
+            |image| json!({ "type": "image", "data": image.data, "mimeType": image.mime_type }),
         ));
         let params = json!({ "sessionId": talk.session, "prompt": blocks });
         let answer = talk
