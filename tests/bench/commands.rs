@@ -14,9 +14,11 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -48,17 +50,18 @@ fn succeed(mut command: Command) -> String {
     told
 }
 
-/// A relay and a daemon of ours, for as long as the bench runs.
-struct World(Vec<Child>);
+/// A relay and a daemon of ours, for as long as the bench runs, and the relay's address.
+struct World(Vec<Child>, String);
 
 impl World {
     /// Starts both; the daemon's offer is in `offer.json` below `home`.
     fn start(home: &Path) -> Self {
-        let mut world = Self(Vec::new());
+        let mut world = Self(Vec::new(), String::new());
         let relay = ["relay", "serve", "--listen", "127.0.0.1:0"];
         let listening = world.serve(paseo(home, &relay), "listening");
         let address = listening.split("address=").nth(1).unwrap();
         let address = address.split_whitespace().next().unwrap();
+        world.1 = address.to_owned();
         let daemon = [
             "daemon",
             "run",
@@ -99,14 +102,52 @@ impl Drop for World {
     }
 }
 
+/// Passes bytes on between clients and the relay, and knows when the last ones came to a client.
+struct Passage {
+    address: String,
+    arrived: Arc<Mutex<Instant>>,
+}
+
+impl Passage {
+    fn before(relay: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let arrived = Arc::new(Mutex::new(Instant::now()));
+        let (told, relay) = (Arc::clone(&arrived), relay.to_owned());
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (mut client, mut relay) =
+                    (client.unwrap(), TcpStream::connect(&relay).unwrap());
+                let (mut up, mut down) = (client.try_clone().unwrap(), relay.try_clone().unwrap());
+                client.set_nodelay(true).unwrap();
+                relay.set_nodelay(true).unwrap();
+                std::thread::spawn(move || std::io::copy(&mut up, &mut relay));
+                let told = Arc::clone(&told);
+                std::thread::spawn(move || {
+                    let mut buffer = [0; 16 * 1024];
+                    while let Ok(length @ 1..) = down.read(&mut buffer) {
+                        *told.lock().unwrap() = Instant::now();
+                        if client.write_all(&buffer[..length]).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, arrived }
+    }
+}
+
 /// An agent that says what is written into a pipe, and somebody who watches it.
 struct Watched {
     pipe: File,
     attach: Child,
+    passage: Passage,
 }
 
 impl Watched {
-    fn start(home: &Path, offer: &str) -> Self {
+    /// `relay` is the address in the offer.
+    fn start(home: &Path, offer: &str, relay: &str) -> Self {
         let path = home.join("pipe");
         let made = Command::new("mkfifo").arg(&path).status().unwrap();
         assert!(made.success());
@@ -118,11 +159,32 @@ impl Watched {
         assert!(ran.status.success(), "{ran:?}");
         let id = String::from_utf8(ran.stdout).unwrap();
         let pipe = File::options().write(true).open(path).unwrap();
-        let mut attach = paseo(home, &["attach", id.trim(), "--relay", offer]);
+        let passage = Passage::before(relay);
+        let through = home.join("passage.json");
+        let text = std::fs::read_to_string(offer).unwrap();
+        std::fs::write(&through, text.replace(relay, &passage.address)).unwrap();
+        let through = through.to_str().unwrap();
+        let mut attach = paseo(home, &["attach", id.trim(), "--relay", through]);
         let attach = attach.stdout(Stdio::piped()).spawn().unwrap();
-        let mut watched = Self { pipe, attach };
+        let mut watched = Self {
+            pipe,
+            attach,
+            passage,
+        };
         watched.say(b'.'); // the first one may be history
         watched
+    }
+
+    /// Has the agent say a byte after a pause, and waits until it is shown. Returns how long that took, and how much
+    /// of it passed after the byte had come to the client's socket.
+    fn say_after_a_pause(&mut self, byte: u8) -> (Duration, Duration) {
+        std::thread::sleep(PAUSE);
+        let said = Instant::now();
+        self.say(byte);
+        (
+            said.elapsed(),
+            self.passage.arrived.lock().unwrap().elapsed(),
+        )
     }
 
     /// Has the agent say a byte, and waits until it is shown.
@@ -142,6 +204,9 @@ impl Drop for Watched {
         let _ = self.attach.wait();
     }
 }
+
+/// Longer than a daemon gathers what an agent says in a hurry.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Prints what is a size, not a time.
 fn report_sizes(home: &Path, ls: &[&str]) {
@@ -194,11 +259,18 @@ fn commands(c: &mut Criterion) {
     group.bench_function("ls through a relay", |b| {
         b.iter(|| succeed(paseo(home.path(), &ls)))
     });
-    if world.is_some() {
-        let mut watched = Watched::start(home.path(), &offer);
+    if let Some(World(_, relay)) = &world {
+        let mut watched = Watched::start(home.path(), &offer, relay);
         let mut bytes = (b'a'..=b'z').cycle();
+        let mut said = |count: u64| -> Vec<(Duration, Duration)> {
+            let said = (0..count).map(|_| watched.say_after_a_pause(bytes.next().unwrap()));
+            said.collect()
+        };
         group.bench_function("from the agent's pipe to attach's stdout", |b| {
-            b.iter(|| watched.say(bytes.next().unwrap()))
+            b.iter_custom(|count| said(count).iter().map(|(whole, _)| whole).sum())
+        });
+        group.bench_function("of that, from the client's socket to its stdout", |b| {
+            b.iter_custom(|count| said(count).iter().map(|(_, own)| own).sum())
         });
         let ping = ["ping", "-c", "20", "--relay", offer.as_str()];
         let told = paseo(home.path(), &ping).output().unwrap();

@@ -193,19 +193,18 @@ async fn answer(output: Option<impl AsyncRead + Unpin>, feed: &Feed) -> Result<(
     let mut total = 0;
     let mut held: Vec<u8> = Vec::with_capacity(PIECE_BYTES);
     let mut open = true;
-    let mut first = true;
+    // What comes after a pause is shown at once; what follows it closely gathers until then.
+    let mut gathers_until = Instant::now();
     while open {
-        let deadline = (!first).then(|| Instant::now() + GATHER);
-        while held.len() < PIECE_BYTES {
-            let gathers = !held.is_empty();
+        let mut waits = None;
+        while open && held.len() < PIECE_BYTES {
             let read = output.read_buf(&mut held);
-            let read = match deadline {
-                // The very first bytes are shown at once; what follows gathers.
-                Some(deadline) if gathers => match timeout_at(deadline, read).await {
+            let read = match waits {
+                None => read.await,
+                Some(deadline) => match timeout_at(deadline, read).await {
                     Ok(read) => read,
                     Err(_) => break,
                 },
-                _ => read.await,
             }
             .map_err(Ended::Lost)?;
             total += read;
@@ -213,11 +212,12 @@ async fn answer(output: Option<impl AsyncRead + Unpin>, feed: &Feed) -> Result<(
                 return Err(Ended::TooMuch);
             }
             open = read > 0;
-            if first || !open {
+            if gathers_until <= Instant::now() {
                 break;
             }
+            waits = Some(gathers_until);
         }
-        first = false;
+        gathers_until = Instant::now() + GATHER;
         let text = whole_characters(&mut held, !open);
         if !text.is_empty() {
             feed.say(&text, &message).await?;
