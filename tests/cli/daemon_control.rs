@@ -1,7 +1,7 @@
 //! `paseo daemon status`, `stop`, `restart`: the right daemon, and no other.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -132,8 +132,9 @@ fn a_foreign_daemon_is_left_alone() {
 #[test]
 fn the_id_of_another_process_gets_no_signal() {
     let sandbox = home("127.0.0.1:1", "srv_1");
-    // This test's own process, which began long after that.
-    let pid = json!({"pid": std::process::id(), "startedAt": "2001-01-01T00:00:00Z",
+    // A process that began long after that.
+    let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
+    let pid = json!({"pid": other.id(), "startedAt": "2001-01-01T00:00:00Z",
         "hostname": "h", "uid": 0, "listen": "127.0.0.1:1"});
     sandbox.write(&format!("{HOME}/paseo.pid"), &pid.to_string());
     if cfg!(target_os = "linux") {
@@ -143,6 +144,8 @@ fn the_id_of_another_process_gets_no_signal() {
     }
     let status = sandbox.run(&["status", "--json"]).json();
     assert_eq!(status["localDaemon"], "unresponsive");
+    other.kill().unwrap();
+    other.wait().unwrap();
 }
 
 #[test]

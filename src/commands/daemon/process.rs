@@ -68,6 +68,22 @@ fn below(pid: u32, parents: &[(u32, u32)]) -> Vec<u32> {
     found
 }
 
+/// Returns how long ago the youngest process below this one began, where the system tells.
+#[cfg(unix)]
+pub(super) fn child_age(pid: u32) -> Option<Duration> {
+    let all = below(pid, &parents());
+    // This command may be one of them.
+    let others = all[1..].iter().filter(|pid| **pid != std::process::id());
+    let began = others.filter_map(|pid| began(*pid)).max()?;
+    jiff::Timestamp::now().duration_since(began).try_into().ok()
+}
+
+/// The system does not tell.
+#[cfg(not(unix))]
+pub(super) fn child_age(_: u32) -> Option<Duration> {
+    None
+}
+
 /// Checks that a process did not begin after the daemon had noted its id: then the id is another
 /// process's by now. Where the system does not tell, it passes.
 pub(super) fn is_as_old(pid: u32, noted: Option<&PidFile>) -> Result<(), String> {
@@ -115,6 +131,20 @@ mod tests {
     fn all_processes_below_are_found() {
         let parents = [(2, 1), (3, 2), (4, 3), (5, 1), (6, 2), (2, 6)];
         assert_eq!(below(2, &parents), [2, 3, 6, 4]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_age_of_a_child_is_told() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("100")
+            .spawn()
+            .unwrap();
+        let age = child_age(std::process::id()).unwrap();
+        assert_eq!(child_age(child.id()), None);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(age < Duration::from_secs(60), "{age:?}");
     }
 
     #[cfg(target_os = "linux")]

@@ -10,11 +10,16 @@ use crate::client::DaemonClient;
 use crate::commands::Context;
 use crate::commands::context::run_async;
 use crate::commands::daemon::local::{Answer, Local};
+use crate::commands::daemon::process;
 use crate::error::CommandError;
 use crate::protocol::daemon::DaemonStatus;
 
 /// How long a process that runs may need until it listens.
 const STARTING: Duration = Duration::from_millis(2500);
+
+/// The same for one that it has started itself: official daemons are a process that starts another one, and starts it
+/// anew, which takes long on a busy machine.
+const STARTING_CHILD: Duration = Duration::from_secs(20);
 
 /// How long to wait before the next try.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -87,12 +92,15 @@ pub(super) fn status(context: &Context, local: &Local) -> Result<Status, Command
 async fn patiently(context: &Context, local: &Local) -> Result<Answer, CommandError> {
     let deadline = Instant::now() + STARTING;
     loop {
-        match local.ask(context).await? {
-            Answer::Nobody if local.alive().is_some() && Instant::now() < deadline => {
-                sleep(RETRY_AFTER).await;
-            }
-            answer => return Ok(answer),
+        let answer = local.ask(context).await?;
+        let (Answer::Nobody, Some(pid)) = (&answer, local.alive()) else {
+            return Ok(answer);
+        };
+        let young = || process::child_age(pid).is_some_and(|age| age < STARTING_CHILD);
+        if Instant::now() >= deadline && !young() {
+            return Ok(answer);
         }
+        sleep(RETRY_AFTER).await;
     }
 }
 
