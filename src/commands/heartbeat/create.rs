@@ -1,5 +1,6 @@
 //! `paseo heartbeat create`: prompt this agent by the clock.
 
+use crate::commands::schedule::create::given;
 use crate::commands::schedule::{expires_at, max_runs, show};
 use crate::commands::{CommandResult, Context, failure};
 use crate::error::CommandError;
@@ -36,22 +37,15 @@ const CODE: &str = "HEARTBEAT_CREATE_FAILED";
 
 /// Makes a heartbeat.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let given = |text: &Option<String>| {
-        let text = text
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty());
-        text.map(str::to_owned)
-    };
     let agent_id = super::caller(context)?;
     let expression = super::cron(&args.cron)?;
     let runs = args.max_runs.as_deref().map(max_runs).transpose();
     let request = CreateSchedule {
         prompt: args.prompt.trim().to_owned(),
-        name: given(&args.name),
+        name: given(args.name.as_deref()),
         cadence: Cadence::Cron {
             expression,
-            timezone: given(&args.timezone),
+            timezone: given(args.timezone.as_deref()),
         },
         target: ScheduleTarget::Agent { agent_id },
         max_runs: runs.map_err(|error| {

@@ -8,42 +8,47 @@ use crate::commands::duration;
 use crate::error::CommandError;
 use crate::protocol::schedules::Cadence;
 
-/// Returns the cadence of `--every`, `--cron` and `--timezone`; `None` when neither of the first is given.
-pub(super) fn cadence(
-    every: Option<&str>,
-    cron: Option<&str>,
-    timezone: Option<&str>,
-) -> Result<Option<Cadence>, CommandError> {
-    if every.is_some() && cron.is_some() {
-        return Err(CommandError::usage(
-            "INVALID_CADENCE",
-            "--every and --cron exclude each other",
-        ));
+/// When a schedule runs
+#[derive(Debug, Default, clap::Args)]
+pub struct When {
+    /// How often: 5m, 1h, 1d, or what else divides an hour or a day
+    #[arg(long, value_name = "DURATION")]
+    pub every: Option<String>,
+
+    /// When, as five fields of cron
+    #[arg(long, value_name = "EXPR")]
+    pub cron: Option<String>,
+
+    /// Time zone of --cron, such as Europe/Paris; UTC when absent
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
+}
+
+impl When {
+    /// Returns the cadence; `None` when neither `--every` nor `--cron` is given.
+    pub(super) fn cadence(&self) -> Result<Option<Cadence>, CommandError> {
+        let usage = |code, message: &str| Err(CommandError::usage(code, message));
+        if self.every.is_some() && self.cron.is_some() {
+            return usage("INVALID_CADENCE", "--every and --cron exclude each other");
+        }
+        let timezone = match self.timezone.as_deref().map(str::trim) {
+            Some("") => return usage("INVALID_TIME_ZONE", "--timezone cannot be empty"),
+            Some(_) if self.cron.is_none() => {
+                let message = "--timezone belongs to --cron, which is missing";
+                return usage("INVALID_TIME_ZONE", message);
+            }
+            timezone => timezone.map(str::to_owned),
+        };
+        let expression = match (&self.every, &self.cron) {
+            (Some(every), _) => compiled(every)?,
+            (None, Some(cron)) => cron.trim().to_owned(),
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(Cadence::Cron {
+            expression,
+            timezone,
+        }))
     }
-    let timezone = match timezone.map(str::trim) {
-        Some("") => {
-            return Err(CommandError::usage(
-                "INVALID_TIME_ZONE",
-                "--timezone cannot be empty",
-            ));
-        }
-        Some(_) if cron.is_none() => {
-            return Err(CommandError::usage(
-                "INVALID_TIME_ZONE",
-                "--timezone belongs to --cron, which is missing",
-            ));
-        }
-        timezone => timezone.map(str::to_owned),
-    };
-    let expression = match (every, cron) {
-        (Some(every), _) => compiled(every)?,
-        (None, Some(cron)) => cron.trim().to_owned(),
-        (None, None) => return Ok(None),
-    };
-    Ok(Some(Cadence::Cron {
-        expression,
-        timezone,
-    }))
 }
 
 /// Compiles an interval to cron, where five fields can say it without drifting.
@@ -126,14 +131,19 @@ mod tests {
 
     #[test]
     fn one_of_two() {
-        let code = |every, cron, zone| cadence(every, cron, zone).unwrap_err().code;
+        let when = |every: Option<&str>, cron: Option<&str>, zone: Option<&str>| When {
+            every: every.map(str::to_owned),
+            cron: cron.map(str::to_owned),
+            timezone: zone.map(str::to_owned),
+        };
+        let code = |every, cron, zone| when(every, cron, zone).cadence().unwrap_err().code;
         assert_eq!(code(Some("5m"), Some("* * * * *"), None), "INVALID_CADENCE");
         assert_eq!(code(Some("5m"), None, Some("UTC")), "INVALID_TIME_ZONE");
         assert_eq!(
             code(None, Some("* * * * *"), Some(" ")),
             "INVALID_TIME_ZONE"
         );
-        assert_eq!(cadence(None, None, None).unwrap(), None);
+        assert_eq!(When::default().cadence().unwrap(), None);
     }
 
     #[test]

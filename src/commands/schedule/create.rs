@@ -13,17 +13,9 @@ pub struct Args {
     /// The prompt
     pub prompt: String,
 
-    /// How often: 5m, 1h, 1d, or what else divides an hour or a day
-    #[arg(long, value_name = "DURATION")]
-    pub every: Option<String>,
-
-    /// When, as five fields of cron
-    #[arg(long, value_name = "EXPR")]
-    pub cron: Option<String>,
-
-    /// Time zone of --cron, such as Europe/Paris; UTC when absent
-    #[arg(long, value_name = "ZONE")]
-    pub timezone: Option<String>,
+    /// When it runs.
+    #[command(flatten)]
+    pub when: cadence::When,
 
     /// Name for people
     #[arg(long)]
@@ -82,12 +74,7 @@ impl Args {
         if prompt.is_empty() {
             return Err(usage("INVALID_PROMPT", "a schedule needs a prompt"));
         }
-        let cadence = cadence::cadence(
-            self.every.as_deref(),
-            self.cron.as_deref(),
-            self.timezone.as_deref(),
-        )?
-        .ok_or_else(|| {
+        let cadence = self.when.cadence()?.ok_or_else(|| {
             let message = "when is it to run? give --every or --cron";
             usage("INVALID_CADENCE", message)
         })?;
@@ -168,7 +155,7 @@ impl Args {
 }
 
 /// Returns a text without the blanks around it; nothing when nothing is left.
-fn given(text: Option<&str>) -> Option<String> {
+pub(in crate::commands) fn given(text: Option<&str>) -> Option<String> {
     let text = text.map(str::trim).filter(|text| !text.is_empty());
     text.map(str::to_owned)
 }

@@ -1,5 +1,6 @@
 //! `paseo schedule update`: change a schedule.
 
+use super::create::given;
 use super::{cadence, one, show};
 use crate::commands::{CommandResult, Context, Reference, failure, model};
 use crate::error::CommandError;
@@ -11,17 +12,9 @@ pub struct Args {
     /// Its id
     pub id: Reference,
 
-    /// How often: 5m, 1h, 1d, or what else divides an hour or a day
-    #[arg(long, value_name = "DURATION")]
-    pub every: Option<String>,
-
-    /// When, as five fields of cron
-    #[arg(long, value_name = "EXPR")]
-    pub cron: Option<String>,
-
-    /// Time zone of --cron
-    #[arg(long, value_name = "ZONE")]
-    pub timezone: Option<String>,
+    /// When it runs.
+    #[command(flatten)]
+    pub when: cadence::When,
 
     /// Name for people; an empty one takes the name away
     #[arg(long)]
@@ -88,11 +81,7 @@ impl Args {
         if schedule_id.is_empty() {
             return usage("INVALID_SCHEDULE_ID", "which schedule? the id is blank");
         }
-        let cadence = cadence::cadence(
-            self.every.as_deref(),
-            self.cron.as_deref(),
-            self.timezone.as_deref(),
-        )?;
+        let cadence = self.when.cadence()?;
         let max_runs = match (self.max_runs.as_deref(), self.no_max_runs) {
             (Some(_), true) => {
                 let message = "--max-runs and --no-max-runs exclude each other";
@@ -118,7 +107,7 @@ impl Args {
         }
         let request = UpdateSchedule {
             schedule_id: schedule_id.clone(),
-            name: self.name.as_deref().map(or_clear),
+            name: self.name.as_ref().map(|name| given(Some(name))),
             prompt,
             cadence,
             new_agent_config: self.config()?,
@@ -143,17 +132,11 @@ impl Args {
             patch.provider = Some(provider);
             patch.model = model.map(Some);
         }
-        patch.mode_id = self.mode.as_deref().map(or_clear);
+        patch.mode_id = self.mode.as_ref().map(|mode| given(Some(mode)));
         patch.cwd = self.cwd.as_deref().map(|cwd| cwd.trim().to_owned());
         if patch.cwd.as_deref() == Some("") {
             return Err(CommandError::usage("INVALID_CWD", "--cwd cannot be empty"));
         }
         Ok((patch != AgentConfigPatch::default()).then_some(patch))
     }
-}
-
-/// An empty text clears.
-fn or_clear(text: &str) -> Option<String> {
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
 }

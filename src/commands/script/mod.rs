@@ -7,9 +7,9 @@ pub mod workspace;
 
 use clap::Subcommand;
 
-use super::{CommandResult, Context};
+use super::{CommandResult, Context, failure};
 use crate::output::{Column, Output, Row, Table};
-use crate::protocol::scripts::Script;
+use crate::protocol::scripts::{Script, Scripts};
 
 /// A command about scripts.
 #[derive(Debug, Subcommand)]
@@ -56,9 +56,14 @@ fn row(script: &Script) -> Row {
     Row::new(script.script_name.as_str(), cells, script)
 }
 
-fn one(script: &Script) -> Output {
-    Output::Item(Table {
-        columns: COLUMNS.to_vec(),
-        rows: vec![row(script)],
-    })
+/// The script of a reply, or why there is none.
+fn one(reply: Scripts, code: &'static str) -> CommandResult {
+    match (reply.error, reply.script) {
+        (None, Some(script)) => Ok(Output::Item(Table {
+            columns: COLUMNS.to_vec(),
+            rows: vec![row(&script)],
+        })
+        .into()),
+        (error, _) => Err(failure::says(code, error)),
+    }
 }

@@ -18,8 +18,5 @@ pub fn run(context: &Context, args: &workspace::Named) -> CommandResult {
             Ok(daemon.call(&request).await?)
         })
         .map_err(failure::of(CODE))?;
-    match (reply.error, reply.script) {
-        (None, Some(script)) => Ok(one(&script).into()),
-        (error, _) => Err(failure::says(CODE, error)),
-    }
+    one(reply, CODE)
 }
