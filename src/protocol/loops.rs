@@ -91,7 +91,8 @@ pub struct Loop {
     pub provider: String,
     /// With which model.
     pub model: Option<String>,
-    /// Mode of the workers.
+    /// Mode of the workers; 0.1.65 has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode_id: Option<String>,
     /// What runs the workers, when it is another.
     pub worker_provider: Option<String>,
@@ -101,7 +102,8 @@ pub struct Loop {
     pub verifier_provider: Option<String>,
     /// Their model.
     pub verifier_model: Option<String>,
-    /// Mode of the verifiers.
+    /// Mode of the verifiers; 0.1.65 has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verifier_mode_id: Option<String>,
     /// What a verifier is told.
     pub verify_prompt: Option<String>,

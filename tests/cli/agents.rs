@@ -80,6 +80,54 @@ pub(crate) const CASES: &[(&str, i32, &[&str])] = &[
             "slow thing",
         ],
     ),
+    (
+        "run-failing",
+        1,
+        &[
+            "run",
+            "--provider",
+            "fake",
+            "--title",
+            "Fails",
+            "please fail now",
+        ],
+    ),
+    (
+        "run-mock-stream",
+        0,
+        &[
+            "run",
+            "--provider",
+            "mock/ten-second-stream",
+            "--title",
+            "Mock stream",
+            "emit 20 coalesced agent stream updates",
+        ],
+    ),
+    (
+        "run-plan-mock",
+        13,
+        &[
+            "run",
+            "--provider",
+            "mock/ten-second-stream",
+            "--title",
+            "MockPlan",
+            "emit synthetic plan approval",
+        ],
+    ),
+    (
+        "run-question-mock",
+        13,
+        &[
+            "run",
+            "--provider",
+            "mock/ten-second-stream",
+            "--title",
+            "MockQ",
+            "emit synthetic questions",
+        ],
+    ),
     ("send", 0, &["send", "5f2c021", "hello again tool"]),
     (
         "send-no-wait",
@@ -91,6 +139,7 @@ pub(crate) const CASES: &[(&str, i32, &[&str])] = &[
         13,
         &["send", "0507a30", "perm again please"],
     ),
+    ("wait", 0, &["wait", "5f2c021"]),
     ("wait-timeout", 8, &["wait", "b07093d", "--timeout", "3"]),
     ("wait-notfound", 3, &["wait", "nosuchagent"]),
     ("inspect", 0, &["inspect", "5f2c021"]),
@@ -131,6 +180,7 @@ pub(crate) const CASES: &[(&str, i32, &[&str])] = &[
         0,
         &["agent", "detach", "9558841e-d412-46b0-9fdc-db254e6518da"],
     ),
+    ("detach-notchild", 0, &["agent", "detach", "5f2c021"]),
     (
         "import",
         0,
@@ -152,6 +202,13 @@ pub(crate) const CASES: &[(&str, i32, &[&str])] = &[
         &["permit", "deny", "0507a30", "--all", "--message", "not now"],
     ),
     ("v0165-inspect", 0, &["inspect", "7a30d6c"]),
+    (
+        "v0165-update",
+        0,
+        &[
+            "agent", "update", "7a30d6c", "--name", "N2", "--label", "z=1",
+        ],
+    ),
 ];
 
 /// Recording, our exit status, arguments; the sample is the error as JSON.
@@ -174,6 +231,21 @@ pub(crate) const ERRORS: &[(&str, i32, &[&str])] = &[
             "some-session-id",
             "--cwd",
             "/home/dev/src/proj/repo",
+        ],
+    ),
+    (
+        "update-thinking",
+        1,
+        &["agent", "update", "5f2c021", "--thinking", "high"],
+    ),
+    (
+        "clone-exists",
+        1,
+        &[
+            "clone",
+            "http://127.0.0.1:18999/src.git",
+            "--dir",
+            "/home/dev/src/proj/clones",
         ],
     ),
     ("permit-allow-none", 3, &["permit", "allow", "0507a30"]),

@@ -31,6 +31,7 @@ mod preview;
 mod process_memory;
 mod published;
 mod recorded;
+mod recorded_live;
 mod remotes;
 mod remotes_crash;
 mod remotes_crash_more;

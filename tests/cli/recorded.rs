@@ -10,10 +10,10 @@ use crate::replay::Replay;
 use crate::sandbox::Sandbox;
 
 /// Recording, and arguments.
-type Case = (&'static str, &'static [&'static str]);
+pub(crate) type Case = (&'static str, &'static [&'static str]);
 
 /// Of daemons of 0.5.0, or of 0.1.65 with the CLI of 0.5.0.
-const NEW: &[Case] = &[
+pub(crate) const NEW: &[Case] = &[
     ("ls", &["ls"]),
     ("ls-a-g", &["ls", "-a", "-g"]),
     ("ls-label", &["ls", "--label", "team=a"]),
@@ -82,11 +82,37 @@ const NEW: &[Case] = &[
     ("x050to0165-ls", &["ls"]),
     ("x050to0165-provider-ls", &["provider", "ls"]),
     ("x050to0165-inspect", &["inspect", "7a30d6c"]),
+    ("x050to0165-send", &["send", "7a30d6c", "hi from new cli"]),
+    (
+        "x050to0165-schedule-create",
+        &[
+            "schedule",
+            "create",
+            "x",
+            "--every",
+            "1h",
+            "--provider",
+            "fake",
+            "--cwd",
+            "/home/dev/src/proj/repo",
+        ],
+    ),
+    (
+        "x050to0165-terminal-create",
+        &[
+            "terminal",
+            "create",
+            "--cwd",
+            "/home/dev/src/proj/plain",
+            "--name",
+            "t1",
+        ],
+    ),
     ("mode-invalid", &["agent", "mode", "5f2c021", "nonexistent"]),
 ];
 
 /// Of daemons and the CLI of 0.1.65.
-const OLD: &[Case] = &[
+pub(crate) const OLD: &[Case] = &[
     ("v0165-ls", &["ls"]),
     (
         "v0165-archive",
@@ -120,6 +146,65 @@ const OLD: &[Case] = &[
         "v0165-send-no-wait",
         &["send", "7a30d6c", "--no-wait", "quick"],
     ),
+    (
+        "v0165-run-permission",
+        &[
+            "run",
+            "--provider",
+            "fake",
+            "--title",
+            "Perm",
+            "please perm",
+        ],
+    ),
+    (
+        "v0165-run-slow",
+        &[
+            "run",
+            "-d",
+            "--provider",
+            "fake",
+            "--title",
+            "Slow",
+            "slow job",
+        ],
+    ),
+    ("v0165-wait", &["wait", "7a30d6c"]),
+    (
+        "v0165-chat-create",
+        &["chat", "create", "planning", "--purpose", "what next"],
+    ),
+    ("v0165-chat-ls", &["chat", "ls"]),
+    ("v0165-chat-inspect", &["chat", "inspect", "planning"]),
+    (
+        "v0165-chat-post",
+        &["chat", "post", "planning", "shall we start?"],
+    ),
+    ("v0165-chat-read", &["chat", "read", "planning"]),
+    (
+        "v0165-chat-wait",
+        &["chat", "wait", "planning", "--timeout", "2s"],
+    ),
+    ("v0165-chat-delete", &["chat", "delete", "planning"]),
+    (
+        "v0165-loop-run",
+        &[
+            "loop",
+            "run",
+            "hello",
+            "--provider",
+            "mock/ten-second-stream",
+            "--verify-check",
+            "true",
+            "--max-iterations",
+            "1",
+            "--name",
+            "tidy",
+        ],
+    ),
+    ("v0165-loop-ls", &["loop", "ls"]),
+    ("v0165-loop-inspect", &["loop", "inspect", "b9c0a514"]),
+    ("v0165-loop-stop", &["loop", "stop", "5c977739"]),
     ("v0165-schedule-ls", &["schedule", "ls"]),
     (
         "v0165-stop",
@@ -128,7 +213,7 @@ const OLD: &[Case] = &[
 ];
 
 /// What fails.
-const FAILING: &[Case] = &[
+pub(crate) const FAILING: &[Case] = &[
     ("delete-notfound", &["delete", "nothere"]),
     (
         "clone-fail",

@@ -13,6 +13,18 @@ pub(crate) const CASES: &[(&str, &[&str])] = &[
         "project-create",
         &["project", "create", "/home/dev/src/proj/proj2"],
     ),
+    (
+        "run-subagent",
+        &[
+            "run",
+            "-d",
+            "--provider",
+            "fake",
+            "--title",
+            "Child",
+            "hello child",
+        ],
+    ),
     ("project-ls", &["project", "ls"]),
     (
         "project-rename",
@@ -153,6 +165,7 @@ pub(crate) const CASES: &[(&str, &[&str])] = &[
         &["heartbeat", "update", "5912416e", "--cron", "30 * * * *"],
     ),
     ("heartbeat-delete", &["heartbeat", "delete", "5912416e"]),
+    ("provider-ls", &["provider", "ls"]),
     ("provider-models", &["provider", "models", "fake"]),
     ("provider-diagnostic", &["provider", "diagnostic", "fake"]),
     (
@@ -180,6 +193,8 @@ pub(crate) const CASES: &[(&str, &[&str])] = &[
             "main",
         ],
     ),
+    ("worktree-ls", &["worktree", "ls"]),
+    ("worktree-archive", &["worktree", "archive", "raw-wt"]),
     ("terminal-ls", &["terminal", "ls", "--all"]),
     ("terminal-kill", &["terminal", "kill", "8e9d3de1"]),
 ];

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::resolve;
+use crate::client::{Event, Events};
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
@@ -16,7 +18,7 @@ const DOING: Doing = Doing {
     what: "Failed to reload agent",
 };
 
-/// A provider may have to start first. 0.1.65 never answers when it fails.
+/// A provider may have to start first.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Arguments of `paseo agent reload`
@@ -33,8 +35,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let reloaded = context.with_daemon_and(&request, async |daemon, reply| {
         let agent = resolve::find(daemon, args.id.on(context), reply).await?;
         let request = RefreshAgent { agent_id: agent.id };
-        let reply = daemon.call_within(&request, Some(LIMIT)).await;
-        reply.map_err(|error| DOING.error(error))
+        let mut events = daemon.events();
+        tokio::select! {
+            biased;
+            reply = daemon.call_within(&request, Some(LIMIT)) => reply.map_err(|error| DOING.error(error)),
+            why = complaint(&mut events) => Err(DOING.refused(&why)),
+        }
     })?;
     let (id, size) = (reloaded.agent_id, reloaded.timeline_size);
     let data = json!({ "agentId": id, "status": "reloaded", "timelineSize": size });
@@ -49,4 +55,26 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         rows: vec![Row::new(id, cells, &data)],
     })
     .into())
+}
+
+/// Waits until the daemon logs an error, and returns it. 0.1.65 never answers when it fails: it only logs why.
+async fn complaint(events: &mut Events) -> String {
+    #[derive(Deserialize)]
+    struct Logged {
+        r#type: String,
+        content: String,
+    }
+    while let Some(event) = events.recv().await {
+        let Event::Message { kind, payload } = event else {
+            continue;
+        };
+        match serde_json::from_str::<Logged>(payload.get()) {
+            Ok(logged) if kind == "activity_log" && logged.r#type == "error" => {
+                return logged.content;
+            }
+            _ => {}
+        }
+    }
+    // The connection has ended, which the reply tells.
+    std::future::pending().await
 }
