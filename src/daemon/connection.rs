@@ -154,7 +154,7 @@ async fn write(sender: &mut dyn FrameSender, outgoing: &mut Outgoing) {
 
 /// Takes frames until the connection ends; returns how to close it.
 async fn read(core: &Arc<Core>, socket: &Membership, receiver: &mut dyn FrameReceiver) -> Closed {
-    // Dropped with the connection: nobody would hear their answers.
+    // Dropped with the connection: nobody would hear the answers. What changes something is finished all the same.
     let mut slow = JoinSet::new();
     let mut lease: Option<Instant> = None;
     loop {

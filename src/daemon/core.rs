@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::Identity;
 use super::agents::{Agent, AgentError, Agents};
+use super::changes::Changes;
 use super::hub::Hub;
 use super::processes::Processes;
 use super::providers::Provider;
@@ -58,6 +59,7 @@ pub(super) struct Core {
     stirred: Mutex<BTreeSet<String>>,
     stir: Notify,
     tasks: Mutex<JoinSet<()>>,
+    pub(super) changes: Arc<Changes>,
     /// Set when the daemon is to end.
     pub(super) stop: watch::Sender<bool>,
 }
@@ -105,6 +107,7 @@ impl Core {
             stirred: Mutex::default(),
             stir: Notify::new(),
             tasks: Mutex::default(),
+            changes: Arc::default(),
             stop: watch::Sender::new(false),
         };
         core.recover();

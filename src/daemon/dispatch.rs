@@ -93,7 +93,7 @@ struct Head<'a> {
 }
 
 /// Serves a session message. Requests are served in the order in which they come; those that may
-/// take long go on in `slow` while the next are served.
+/// take long go on in `slow` while the next are served. Dropping it, or `slow`, ends those that only read.
 pub(super) async fn session(
     core: &Arc<Core>,
     socket: &Membership,
@@ -121,13 +121,13 @@ pub(super) async fn session(
     macro_rules! table {
         (at_once: $($quick:ty),*; slowly: $($long:ty),*;) => {
             match call.kind.as_str() {
-                $(<$quick as Request>::TYPE => (Call::serving::<$quick> as Serving, false),)*
-                $(<$long as Request>::TYPE => (Call::serving::<$long> as Serving, true),)*
+                $(<$quick as Request>::TYPE => Served::new::<$quick>(false),)*
+                $(<$long as Request>::TYPE => Served::new::<$long>(true),)*
                 _ => return call.refuse(Refusal::Schema),
             }
         };
     }
-    let (serving, takes_long) = table! {
+    let served = table! {
         at_once:
             Ping,
             FetchAgents, FetchAgent, CreateAgent, UpdateAgent, SetMode, SetThinking,
@@ -145,16 +145,36 @@ pub(super) async fn session(
             RunSchedule, StopScript,
             CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;
     };
-    let serving = serving(call, text);
-    match takes_long {
-        true => drop(slow.spawn(serving)),
-        false => serving.await,
+    let mut work = (served.serving)(call, text);
+    if served.changes {
+        let changes = Arc::clone(&core.changes);
+        work = Box::pin(async move { changes.finish(work).await });
+    }
+    match served.takes_long {
+        true => drop(slow.spawn(work)),
+        false => work.await,
     }
 }
 
-/// How a request of one type is served. A pointer and a box, so that what is around the handlers is compiled once
-/// and not with each of them.
-type Serving = fn(Call, &str) -> BoxFuture<'static, ()>;
+/// How requests of one type are served.
+struct Served {
+    /// A pointer and a box, so that what is around the handlers is compiled once and not with each of them.
+    serving: fn(Call, &str) -> BoxFuture<'static, ()>,
+    /// It is finished when the client has left meanwhile.
+    changes: bool,
+    /// The next request is served meanwhile.
+    takes_long: bool,
+}
+
+impl Served {
+    fn new<R: Serve>(takes_long: bool) -> Self {
+        Self {
+            serving: Call::serving::<R>,
+            changes: R::MUTATES,
+            takes_long,
+        }
+    }
+}
 
 /// Refuses a message because too many are under way.
 pub(super) fn busy(socket: &Membership, text: &str) {

@@ -5,6 +5,7 @@
 //! at the same time: `paseo.pid` names the one that runs.
 
 mod agents;
+mod changes;
 mod clock;
 mod connection;
 mod core;

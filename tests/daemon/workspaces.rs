@@ -1,11 +1,15 @@
 //! Workspaces, projects, worktrees, clones.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
-use crate::support::TestDaemon;
+use crate::support::{TestDaemon, within};
 
 fn git(dir: &Path, args: &[&str]) {
     let done = Command::new("git")
@@ -82,6 +86,60 @@ async fn projects_are_added_renamed_and_removed() {
         .await;
     assert_eq!(missing["errorCode"], "directory_not_found");
     daemon.stop().await;
+}
+
+/// A change is finished when the client leaves in the middle of it.
+#[tokio::test]
+async fn a_worktree_is_made_whose_client_has_left() {
+    let home = tempfile::tempdir().unwrap();
+    let repo = home.path().join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    git(&repo, &["init", "-b", "main"]);
+    git(&repo, &["commit", "--allow-empty", "-m", "first"]);
+    // It holds git up until the client is gone.
+    let (begun, go) = (home.path().join("begun"), home.path().join("go"));
+    let hook = repo.join(".git/hooks/post-checkout");
+    std::fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    let wait = format!(
+        "#!/bin/sh\ntouch {}\nwhile [ ! -e {} ]; do sleep 0.05; done\n",
+        begun.display(),
+        go.display()
+    );
+    std::fs::write(&hook, wait).unwrap();
+    std::fs::set_permissions(&hook, Permissions::from_mode(0o755)).unwrap();
+
+    let daemon = TestDaemon::start(&home.path().join("home")).await;
+    let mut client = daemon.client().await;
+    let source = json!({
+        "kind": "worktree", "cwd": repo, "action": "branch-off",
+        "baseBranch": "main", "branchName": "feat/x", "worktreeSlug": "feat-x",
+    });
+    let make = json!({ "type": "workspace.create.request", "requestId": "r", "source": source });
+    client.send(make).await;
+    within(exists(&begun)).await;
+    drop(client);
+    // The daemon has seen the end when it has answered somebody who came later.
+    let mut other = daemon.client().await;
+    other.call("ping", json!({})).await;
+    std::fs::write(&go, "").unwrap();
+    let listed = async {
+        loop {
+            let listed = other.call("fetch_workspaces_request", json!({})).await;
+            let entries = listed["entries"].as_array().unwrap();
+            if entries.iter().any(|entry| entry["name"] == "feat/x") {
+                return;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    within(listed).await;
+    daemon.stop().await;
+}
+
+async fn exists(path: &Path) {
+    while !path.exists() {
+        sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
