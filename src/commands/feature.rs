@@ -23,3 +23,19 @@ pub(super) fn require(
     .at(Hop::Daemon)
     .hint("update the daemon: 0.5.0 has it"))
 }
+
+/// Refuses a daemon that no longer has `what` of 0.1.65. Newer ones need not even answer requests about it; that they
+/// keep projects tells them.
+pub(super) fn require_old(daemon: &DaemonClient, what: &str) -> Result<(), CommandError> {
+    let server = daemon.server();
+    if !server.has("projectList") {
+        return Ok(());
+    }
+    let version = server.version.as_deref().unwrap_or("an unknown version");
+    Err(CommandError::new(
+        "DAEMON_TOO_NEW",
+        Exit::Incompatible,
+        format!("this daemon ({version}) has no {what} any more: those of 0.1.65 did"),
+    )
+    .at(Hop::Daemon))
+}

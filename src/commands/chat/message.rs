@@ -10,7 +10,7 @@ use super::room::missing;
 use crate::client::DaemonClient;
 use crate::commands::agent::directory;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, duration};
+use crate::commands::{CommandResult, Context, duration, feature};
 use crate::env;
 use crate::error::CommandError;
 use crate::output::Output;
@@ -90,6 +90,7 @@ pub(super) fn post(context: &Context, args: &PostArgs) -> CommandResult {
         reply_to_message_id: args.reply_to.clone(),
     };
     let (json, text, id) = context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::ROOMS)?;
         let reply = daemon.call(&request).await;
         let reply = reply.map_err(|error| doing.error(error))?;
         let message = reply.message.ok_or_else(|| missing(doing, reply.error))?;
@@ -116,6 +117,7 @@ pub(super) fn read(context: &Context, args: &ReadArgs) -> CommandResult {
         author_agent_id: args.agent.clone(),
     };
     let shown = context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::ROOMS)?;
         let reply = daemon
             .call(&request)
             .await
@@ -142,6 +144,7 @@ pub(super) fn wait(context: &Context, args: &WaitArgs) -> CommandResult {
         ..ReadMessages::default()
     };
     let shown = context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::ROOMS)?;
         let newest = daemon
             .call(&newest)
             .await

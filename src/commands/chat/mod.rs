@@ -1,5 +1,5 @@
 //! `paseo chat …`: rooms where agents leave each other messages. Daemons of 0.1.65 have them; a newer one
-//! says that it does not know the request, which exits with 14.
+//! is refused, with exit 14.
 
 mod message;
 mod room;
@@ -7,6 +7,9 @@ mod room;
 use clap::Subcommand;
 
 use super::{CommandResult, Context};
+
+/// What a newer daemon lacks.
+const ROOMS: &str = "chat rooms";
 
 /// A command about chat rooms.
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::client::CallError;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, feature};
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::chat::{CreateRoom, DeleteRoom, InspectRoom, ListRooms, OneRoom, Room};
@@ -43,7 +43,10 @@ pub(super) fn create(context: &Context, args: &CreateArgs) -> CommandResult {
         name: args.name.clone(),
         purpose: args.purpose.clone(),
     };
-    context.with_daemon(async |daemon| one(daemon.call(&request).await, doing))
+    context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::ROOMS)?;
+        one(daemon.call(&request).await, doing)
+    })
 }
 
 /// Lists the rooms.
@@ -53,6 +56,7 @@ pub(super) fn ls(context: &Context, _: &LsArgs) -> CommandResult {
         what: "Failed to list chat rooms",
     };
     let rooms = context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::ROOMS)?;
         let reply = daemon.call(&ListRooms {}).await;
         let reply = reply.map_err(|error| doing.error(error))?;
         match reply.error {
@@ -70,7 +74,10 @@ pub(super) fn inspect(context: &Context, args: &OneArgs) -> CommandResult {
         what: "Failed to inspect chat room",
     };
     let room = args.room.clone();
-    context.with_daemon(async |daemon| one(daemon.call(&InspectRoom { room }).await, doing))
+    context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::ROOMS)?;
+        one(daemon.call(&InspectRoom { room }).await, doing)
+    })
 }
 
 /// Removes a room.
@@ -80,7 +87,10 @@ pub(super) fn delete(context: &Context, args: &OneArgs) -> CommandResult {
         what: "Failed to delete chat room",
     };
     let room = args.room.clone();
-    context.with_daemon(async |daemon| one(daemon.call(&DeleteRoom { room }).await, doing))
+    context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::ROOMS)?;
+        one(daemon.call(&DeleteRoom { room }).await, doing)
+    })
 }
 
 fn one(reply: Result<OneRoom, CallError>, doing: Doing) -> CommandResult {

@@ -2,7 +2,7 @@
 
 use super::{OneArgs, one};
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, feature};
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::protocol::loops::{InspectLoop, Iteration, Loop};
@@ -17,7 +17,10 @@ pub(super) fn run(context: &Context, args: &OneArgs) -> CommandResult {
     let request = InspectLoop {
         id: args.id.clone(),
     };
-    let shown = context.with_daemon(async |daemon| one(daemon.call(&request).await, DOING))?;
+    let shown = context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::LOOPS)?;
+        one(daemon.call(&request).await, DOING)
+    })?;
     let json = serde_json::to_value(&shown).map_err(|error| {
         CommandError::internal("the loop cannot be written as JSON").because(error)
     })?;

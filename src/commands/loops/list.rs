@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::round;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, feature};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::loops::{ListLoops, ListedLoop};
 
@@ -20,6 +20,7 @@ pub struct Args {}
 /// Lists the loops, those that are over included.
 pub(super) fn run(context: &Context, _: &Args) -> CommandResult {
     let loops = context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::LOOPS)?;
         let reply = daemon.call(&ListLoops {}).await;
         let reply = reply.map_err(|error| DOING.error(error))?;
         match reply.error {

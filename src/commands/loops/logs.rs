@@ -6,7 +6,7 @@ use super::missing;
 use crate::client::DaemonClient;
 use crate::commands::agent::streaming::{self, Stop};
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, feature};
 use crate::error::CommandError;
 use crate::output::{Format, Stream};
 use crate::protocol::loops::{LoopLog, LoopLogs};
@@ -44,6 +44,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let json = context.output.format == Format::Json;
     context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::LOOPS)?;
         let stream = Stream::start(&context.output);
         let work = async |stream: &Stream| follow(daemon, stream, &args.id, pause, json).await;
         streaming::until_interrupted(stream, "", work).await

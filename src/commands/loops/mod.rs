@@ -1,5 +1,5 @@
 //! `paseo loop …`: one prompt for a fresh agent again and again, until a check is content. Daemons of 0.1.65 have
-//! loops; a newer one says that it does not know the request, which exits with 14.
+//! loops; a newer one is refused, with exit 14.
 
 mod inspect;
 mod list;
@@ -14,6 +14,9 @@ use crate::client::CallError;
 use crate::commands::failure::Doing;
 use crate::error::CommandError;
 use crate::protocol::loops::{Loop, OneLoop};
+
+/// What a newer daemon lacks.
+const LOOPS: &str = "loops";
 
 /// A command about loops.
 #[derive(Debug, Subcommand)]

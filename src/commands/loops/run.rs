@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::one;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, duration, model, place};
+use crate::commands::{CommandResult, Context, duration, feature, model, place};
 use crate::complete;
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
@@ -73,7 +73,10 @@ pub struct Args {
 /// Starts a loop, and does not wait for it.
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let request = args.request(context)?;
-    let made = context.with_daemon(async |daemon| one(daemon.call(&request).await, DOING))?;
+    let made = context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::LOOPS)?;
+        one(daemon.call(&request).await, DOING)
+    })?;
     let data = json!({ "id": made.id, "status": made.status, "name": made.name, "cwd": made.cwd });
     let cells = vec![
         made.id.as_str().into(),

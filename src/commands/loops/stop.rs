@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{OneArgs, one, round};
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, feature};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::loops::StopLoop;
 
@@ -18,7 +18,10 @@ pub(super) fn run(context: &Context, args: &OneArgs) -> CommandResult {
     let request = StopLoop {
         id: args.id.clone(),
     };
-    let stopped = context.with_daemon(async |daemon| one(daemon.call(&request).await, DOING))?;
+    let stopped = context.with_daemon(async |daemon| {
+        feature::require_old(daemon, super::LOOPS)?;
+        one(daemon.call(&request).await, DOING)
+    })?;
     let round = round(stopped.active_iteration);
     let data = json!({ "id": stopped.id, "status": stopped.status, "activeIteration": round });
     let cells = vec![
