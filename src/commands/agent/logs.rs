@@ -25,9 +25,6 @@ const DOING: Doing = Doing {
 /// How much history `-f` begins with.
 const FOLLOWED: usize = 10;
 
-/// What is printed when there is nothing to print.
-const NOTHING: &str = "No activity to display.\n";
-
 /// Arguments of `paseo logs`
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -143,7 +140,7 @@ impl Logs<'_> {
         }
         printed.print(stream, &Vec::from_iter(open)).await?;
         if !printed.anything && !self.json {
-            stream.text(NOTHING).await?;
+            stream.text(&format!("{}\n", transcript::NOTHING)).await?;
         }
         Ok(())
     }
@@ -153,7 +150,7 @@ impl Logs<'_> {
         let tail = self.tail(daemon, count).await?;
         let anything = self.end(stream, tail, count).await?;
         if !anything && count > 0 && !self.json {
-            stream.text(NOTHING).await?;
+            stream.text(&format!("{}\n", transcript::NOTHING)).await?;
         }
         Ok(())
     }

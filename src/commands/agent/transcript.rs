@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use super::tool_line;
 use crate::protocol::timeline::{TimelineItem, ToolCall};
 
+/// Stands for a transcript without an item; scripts compare it.
+pub(super) const NOTHING: &str = "No activity to display.";
+
 /// Folds items that belong together: the states of a tool call, pieces of one message, neighbouring
 /// reasoning. What the daemon folded already stays as it is.
 pub(super) fn merge(items: impl IntoIterator<Item = TimelineItem>) -> Vec<TimelineItem> {

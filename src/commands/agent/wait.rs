@@ -206,7 +206,10 @@ async fn recent(daemon: &DaemonClient, waited: &Waited) -> Option<String> {
     let items = transcript::merge(items);
     let shown = &items[items.len().saturating_sub(SHOWN)..];
     let text = transcript::render(&messages_first(shown));
-    (!text.is_empty()).then_some(text)
+    Some(match text.is_empty() {
+        true => transcript::NOTHING.to_owned(),
+        false => text,
+    })
 }
 
 /// Moves thoughts behind the messages that follow them, as the official CLI does: this text is part of
