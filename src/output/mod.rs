@@ -14,6 +14,7 @@ mod sanitize;
 mod stream;
 mod table;
 pub mod trace;
+mod yaml;
 
 use std::io::{IsTerminal, Write};
 
@@ -272,11 +273,7 @@ pub fn pretty_json(json: &impl Serialize) -> String {
 
 /// Returns YAML in block style, with a line feed at the end.
 pub fn yaml(json: &impl Serialize) -> String {
-    let mut text = serde_saphyr::to_string(json).expect("a JSON value can be written as YAML");
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text
+    yaml::render(&serde_json::to_value(json).expect("a JSON value can be written"))
 }
 
 /// Returns text in a style, or plain.
