@@ -119,14 +119,13 @@ impl Core {
         Ok(rows as u64)
     }
 
-    /// Makes a child an agent of its own.
+    /// Makes a child an agent of its own. One that is no child stays as it is.
     pub(in crate::daemon) fn detach(&self, id: &str) -> Result<(), AgentError> {
         let mut agents = self.agents();
         let agent = agents.get_mut(id)?;
-        if agent.record.labels.remove(PARENT_LABEL).is_none() {
-            return Err(AgentError::Invalid("Agent is not a subagent".to_owned()));
+        if agent.record.labels.remove(PARENT_LABEL).is_some() {
+            self.touch(agent);
         }
-        self.touch(agent);
         Ok(())
     }
 
