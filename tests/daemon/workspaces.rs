@@ -2,7 +2,7 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -19,6 +19,15 @@ fn git(dir: &Path, args: &[&str]) {
         .output()
         .unwrap();
     assert!(done.status.success(), "{done:?}");
+}
+
+/// Makes a repository with one commit on `main`.
+fn repository(home: &Path) -> PathBuf {
+    let repo = home.join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    git(&repo, &["init", "-b", "main"]);
+    git(&repo, &["commit", "--allow-empty", "-m", "first"]);
+    repo
 }
 
 #[tokio::test]
@@ -92,10 +101,7 @@ async fn projects_are_added_renamed_and_removed() {
 #[tokio::test]
 async fn a_worktree_is_made_whose_client_has_left() {
     let home = tempfile::tempdir().unwrap();
-    let repo = home.path().join("repo");
-    std::fs::create_dir(&repo).unwrap();
-    git(&repo, &["init", "-b", "main"]);
-    git(&repo, &["commit", "--allow-empty", "-m", "first"]);
+    let repo = repository(home.path());
     // It holds git up until the client is gone.
     let (begun, go) = (home.path().join("begun"), home.path().join("go"));
     let hook = repo.join(".git/hooks/post-checkout");
@@ -145,10 +151,7 @@ async fn exists(path: &Path) {
 #[tokio::test]
 async fn worktrees_and_clones_are_made_with_git() {
     let home = tempfile::tempdir().unwrap();
-    let repo = home.path().join("repo");
-    std::fs::create_dir(&repo).unwrap();
-    git(&repo, &["init", "-b", "main"]);
-    git(&repo, &["commit", "--allow-empty", "-m", "first"]);
+    let repo = repository(home.path());
     let daemon = TestDaemon::start(&home.path().join("home")).await;
     let mut client = daemon.client().await;
 
