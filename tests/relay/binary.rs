@@ -96,15 +96,17 @@ impl Running {
 
     /// Returns the next line of its log that holds these words.
     pub(crate) async fn says(&mut self, words: &str) -> String {
-        let find = async {
-            loop {
-                let line = self.log.next_line().await.unwrap();
-                let line = line.unwrap_or_else(|| panic!("it ended without {words:?}"));
-                if line.contains(words) {
-                    return line;
-                }
+        within(words, self.hears(words)).await
+    }
+
+    /// The same, for whoever has a deadline of his own.
+    pub(crate) async fn hears(&mut self, words: &str) -> String {
+        loop {
+            let line = self.log.next_line().await.unwrap();
+            let line = line.unwrap_or_else(|| panic!("it ended without {words:?}"));
+            if line.contains(words) {
+                return line;
             }
-        };
-        within(words, find).await
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::process::Command;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::binary::{Running, json, paseo};
 use crate::robust::{Bystander, CLIENT_GONE, SERVER_GONE, told};
@@ -14,6 +14,9 @@ use crate::support::{Relay, fresh, within};
 
 /// What the relay waits before its ping, and again for the answer.
 const PING: Duration = Duration::from_secs(5);
+
+/// When a daemon has noticed that its relay is silent: 30 s of silence, a ping every 10 s, and a busy machine.
+const DAEMON_NOTICES: Duration = Duration::from_secs(60);
 
 /// An address that no card has: what is sent to it is dropped by whoever gets it.
 const NOBODY: &str = "02:00:00:00:00:01";
@@ -169,6 +172,9 @@ async fn to_a_daemon() {
     beside.goes_on().await;
     // The seat is free again.
     relay.control(&server).await.text().await;
+    // The daemon hears nothing either: it gives the relay up after half a minute, at its next ping, and dials anew.
+    let found = timeout(DAEMON_NOTICES, daemon.hears("the control socket was lost"));
+    assert!(found.await.is_ok(), "the daemon still waits");
 }
 
 #[tokio::test]
