@@ -25,6 +25,10 @@ pub(crate) fn sandbox() -> Sandbox {
 }
 
 #[expect(clippy::print_stdout, reason = "a skip is told")]
+fn skipped(tool: &str) {
+    println!("skipped: {tool} is not installed");
+}
+
 pub(crate) fn is_missing(tool: &str) -> bool {
     let found = Command::new(tool)
         .arg("--version")
@@ -37,7 +41,7 @@ pub(crate) fn is_missing(tool: &str) -> bool {
         !paseo::env::Env::from_process().is_set("CI"),
         "{tool} is missing"
     );
-    println!("skipped: {tool} is not installed");
+    skipped(tool);
     true
 }
 
@@ -151,12 +155,13 @@ fn nushell(sandbox: &Sandbox, nu: &str, config: &str, words: &str) -> String {
 
 #[test]
 fn nushell_completes_and_leaves_other_commands_to_their_completer() {
-    if is_missing("nu") {
-        return;
-    }
     let found = Command::new("sh").args(["-c", "command -v nu"]).output();
     let nu = String::from_utf8(found.unwrap().stdout).unwrap();
     let nu = nu.trim();
+    // The one shell that CI cannot install: Debian has no package of it.
+    if nu.is_empty() {
+        return skipped("nu");
+    }
     let sandbox = sandbox();
     stub(&sandbox, "nushell", "paseo.nu");
     let work = r#"[{"value":"work","description":""}]"#;
