@@ -12,6 +12,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`cli`], [`commands`], [`complete`] | arguments, one file per verb, completion |
+//! | `order` | the sort of lists, compiled once |
 //! | [`output`], [`error`] | everything that is printed |
 //! | [`tty`] | the terminal of an interactive session |
 //! | [`mod@env`], [`files`] | everything that is read from and written to this machine |
@@ -39,6 +40,7 @@ pub mod forward;
 pub mod fuzz;
 pub mod host;
 pub mod listen;
+mod order;
 pub mod output;
 pub mod pairing;
 pub mod protocol;

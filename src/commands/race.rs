@@ -7,6 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
+use crate::order;
 use crate::remote::Via;
 use crate::target::Target;
 
@@ -49,9 +50,9 @@ impl Way {
 }
 
 /// Puts roads in the order in which they start.
-pub(super) fn sort(ways: &mut [Way]) {
+pub(super) fn sort(ways: &mut Vec<Way>) {
     if ways.iter().any(|way| !way.guess) {
-        ways.sort_by_key(|way| way.start(false));
+        order::sort_by_key(ways, |way| way.start(false));
     }
 }
 
@@ -80,7 +81,7 @@ pub(super) async fn race<'a, T, E>(
     loop {
         if running.is_empty() {
             if next == ways.len() {
-                errors.sort_by_key(|(index, _)| *index);
+                order::sort_by_key(&mut errors, |(index, _)| *index);
                 return Err(errors);
             }
             running.push(attempt(next));

@@ -7,6 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::order;
 use crate::spelling::{closest, did_you_mean};
 
 /// Problems shown at once; a file that is no settings file at all has hundreds.
@@ -69,7 +70,7 @@ struct Report {
 impl Invalid {
     /// Takes the problems of a file, at least one, in the order of the file.
     pub(super) fn new(path: &Path, text: &str, mut problems: Vec<Problem>) -> Self {
-        problems.sort_by_key(|problem| problem.span.start);
+        order::sort_by_key(&mut problems, |problem| problem.span.start);
         Self {
             path: path.to_owned(),
             reports: problems.iter().map(|p| Report::new(text, p)).collect(),

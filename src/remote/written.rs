@@ -4,6 +4,7 @@ use toml_edit::{Document, Item, TableLike};
 
 use super::file::{RemotesFile, line_of};
 use super::name::RemoteName;
+use crate::order;
 
 /// A key of the file with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,7 @@ fn keys_of(text: &str, path: &[&str]) -> Vec<Written> {
         }
     }
     collect(text, table, "", &mut found);
-    found.sort_by_key(|written| written.line);
+    order::sort_by_key(&mut found, |written| written.line);
     found
 }
 

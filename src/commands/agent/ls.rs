@@ -11,6 +11,7 @@ use crate::commands::{CommandResult, Context};
 use crate::complete::Kind;
 use crate::env;
 use crate::error::CommandError;
+use crate::order;
 use crate::output::{Cell, Column, Output, Row, Table};
 use crate::protocol::agents::{AgentFilter, AgentSnapshot, FetchAgents};
 
@@ -91,7 +92,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         let mut known = known.iter().map(|(id, title)| (*id, title.as_str()));
         context.remember(Kind::Agents, &mut known);
     }
-    agents.sort_by(|a, b| {
+    order::sort_by(&mut agents, |a, b| {
         status_rank(&a.status)
             .cmp(&status_rank(&b.status))
             .then_with(|| b.created_at.cmp(&a.created_at))

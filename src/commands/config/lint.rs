@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::commands::Context;
+use crate::order;
 use crate::remote::{Address, Remote, RemotesFile, Route, ValueSource};
 use crate::secret::StoreKind;
 
@@ -44,7 +45,7 @@ pub(in crate::commands) fn lint(context: &Context, file: &RemotesFile) -> Vec<Wa
             add(line, format!("`{other}` and `{name}` are the same daemon"));
         }
     }
-    warnings.sort_by_key(|warning| warning.line);
+    order::sort_by_key(&mut warnings, |warning| warning.line);
     warnings
 }
 

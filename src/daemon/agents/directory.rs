@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::Agent;
 use crate::daemon::core::Core;
 use crate::daemon::paging::{self, CursorError};
+use crate::order;
 use crate::protocol::agents::{
     AgentEntry, AgentFilter, AgentPage, FetchAgents, MAX_PAGE, PageInfo, Sort, SortDirection,
 };
@@ -68,7 +69,7 @@ impl Core {
             .filter(|agent| self.matches(agent, request, &workspaces))
             .map(|agent| (place(agent, &sort), agent))
             .collect();
-        found.sort_by(|(a, _), (b, _)| compare(a, b));
+        order::sort_by(&mut found, |(a, _), (b, _)| compare(a, b));
         let start = after.as_ref().map_or(0, |after| {
             found.partition_point(|(place, _)| compare(place, after) != Ordering::Greater)
         });

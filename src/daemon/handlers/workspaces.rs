@@ -9,6 +9,7 @@ use crate::daemon::core::{Core, rank, shown};
 use crate::daemon::dispatch::{Call, Refusal, Serve};
 use crate::daemon::paging;
 use crate::daemon::workspaces::{NewWorktree, WorkspaceError, WorkspaceRecord};
+use crate::order;
 use crate::protocol::agents::{MAX_PAGE, PageInfo, Sort, SortDirection};
 use crate::protocol::workspaces::{
     ArchiveWorkspace, ArchivedWorkspace, CreateWorkspace, CreatedWorkspace, FetchWorkspaces,
@@ -45,7 +46,7 @@ impl Serve for FetchWorkspaces {
         let used: Vec<String> = entries.iter().map(|w| w.project_id.clone()).collect();
         let filter = self.filter.unwrap_or_default();
         entries.retain(|workspace| matches(workspace, &filter));
-        entries.sort_by(|a, b| compare(a, b, &sort));
+        order::sort_by(&mut entries, |a, b| compare(a, b, &sort));
         let total = entries.len();
         let end = total.min(start.saturating_add(limit as usize));
         let entries = entries.drain(start.min(end)..end).collect();

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::now;
 use super::store::Store;
+use crate::order;
 use crate::protocol::schedules::{
     AgentConfigPatch, Cadence, CreateSchedule, Schedule, ScheduleRun, ScheduleTarget,
     UpdateSchedule,
@@ -87,7 +88,7 @@ impl Schedules {
     /// All of them without their runs, oldest first.
     pub(super) fn list(&self) -> Vec<Schedule> {
         let mut all: Vec<_> = self.all.values().map(Kept::summary).collect();
-        all.sort_by(|a, b| {
+        order::sort_by(&mut all, |a, b| {
             a.created_at
                 .cmp(&b.created_at)
                 .then_with(|| a.id.cmp(&b.id))

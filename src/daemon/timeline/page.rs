@@ -1,6 +1,7 @@
 //! One page of a timeline.
 
 use super::{Timeline, project};
+use crate::order;
 use crate::protocol::agents::AgentSnapshot;
 use crate::protocol::timeline::{Cursor, Direction, FetchTimeline, Projection, TimelinePage};
 
@@ -145,9 +146,9 @@ impl Timeline {
                 let newer = groups.len() > query.limit;
                 // A page is what ended first, so that whatever is left ends after its end cursor;
                 // entries overlap when a tool call goes on behind later ones.
-                groups.sort_by_key(project::Group::last);
+                order::sort_by_key(&mut groups, project::Group::last);
                 groups.truncate(query.limit);
-                groups.sort_by_key(project::Group::first);
+                order::sort_by_key(&mut groups, project::Group::first);
                 Cut {
                     groups,
                     older,
