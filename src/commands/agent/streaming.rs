@@ -1,5 +1,9 @@
 //! Commands that print while they run: how they stop.
 
+use std::sync::LazyLock;
+
+use tokio::sync::watch;
+
 use crate::commands::{CommandResult, Outcome};
 use crate::error::{CommandError, Exit};
 use crate::output::{ReaderGone, Stream};
@@ -73,8 +77,21 @@ fn end(result: Result<(), Stop>, written: std::io::Result<()>) -> CommandResult 
     Ok(Outcome::default())
 }
 
-/// Waits for Ctrl-C, or for a request to end.
+/// Whether this process was asked to end. The parts of a command for several daemons hear it from each other: one that
+/// began to listen after the signal would never know.
+static ASKED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+
+/// Waits until this process is asked to end, or was.
 async fn interrupted() {
+    let mut asked = ASKED.subscribe();
+    tokio::select! {
+        () = signalled() => drop(ASKED.send_replace(true)),
+        _ = asked.wait_for(|asked| *asked) => {}
+    }
+}
+
+/// Waits for Ctrl-C, or for a request to end.
+async fn signalled() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
