@@ -13,8 +13,7 @@ use super::Context;
 use super::context::{Road, run_async};
 use super::selection::Resolved;
 use crate::client::{self, Backoff, DaemonClient};
-use crate::error::{CommandError, Exit};
-use crate::output;
+use crate::error::{CommandError, Exit, Hop};
 use crate::protocol::session::Request;
 
 /// How long a connection is missed where nobody sees that it is, and could end it.
@@ -26,11 +25,18 @@ const MAX_DISTRUSTED: u32 = 3;
 
 /// The connection of a command that survives it.
 pub(super) struct Lifeline<'a> {
-    context: &'a Context,
-    resolved: Resolved,
+    dialler: Dialler<'a>,
     road: Road,
     daemon: Rc<DaemonClient>,
+}
+
+/// Makes connections to one daemon, one after the other.
+struct Dialler<'a> {
+    context: &'a Context,
+    resolved: Resolved,
     backoff: Backoff,
+    /// How long a connection may be missed; `None`: for as long as it takes.
+    patience: Option<Duration>,
 }
 
 impl Context {
@@ -74,19 +80,25 @@ impl Context {
 
 impl<'a> Lifeline<'a> {
     /// Holds a connection that was just made.
-    fn new(context: &'a Context, mut resolved: Resolved, road: Road, daemon: DaemonClient) -> Self {
-        road.note_version(&daemon);
-        // From now on this tells of the connection itself.
-        resolved.plan.tells = false;
-        let mut backoff = Backoff::default();
-        backoff.connected();
-        Self {
-            context,
-            resolved,
-            road,
-            daemon: Rc::new(daemon),
-            backoff,
-        }
+    fn new(context: &'a Context, resolved: Resolved, road: Road, daemon: DaemonClient) -> Self {
+        let unattended = !std::io::stderr().is_terminal();
+        let patience = unattended.then_some(PATIENCE_UNATTENDED);
+        Dialler::new(context, resolved, patience).holding((road, daemon))
+    }
+
+    /// Connects for a command that only watches, for as long as that takes. `missed` hears why it is not connected,
+    /// each time that a try failed.
+    pub(super) async fn watching(
+        context: &'a Context,
+        resolved: Resolved,
+        missed: &mut dyn FnMut(&CommandError),
+    ) -> Result<Self, CommandError> {
+        let mut dialler = Dialler::new(context, resolved, None);
+        let made = match dialler.dial().await {
+            Ok(made) => made,
+            Err(error) => dialler.redial(error, missed).await?,
+        };
+        Ok(dialler.holding(made))
     }
 
     /// Returns the session of now.
@@ -100,42 +112,91 @@ impl<'a> Lifeline<'a> {
         if !is_loss(&error) {
             return Err(error);
         }
-        output::note(&lost(&error));
+        self.dialler.context.output.note(&lost(&error));
         let began = Instant::now();
-        self.reconnect(error).await?;
-        output::note(&format!("connected again after {}", seconds(began)));
+        self.reconnect(error, &mut |_| {}).await?;
+        let told = format!("connected again after {}", seconds(began));
+        self.dialler.context.output.note(&told);
         Ok(())
     }
 
-    /// Makes the connection again, and tells nobody. Fails when that cannot succeed any more.
-    pub(super) async fn reconnect(&mut self, error: CommandError) -> Result<(), CommandError> {
+    /// Makes the connection again, and tells only `missed`: why it is not connected, each time that a try failed. Fails
+    /// when that cannot succeed any more.
+    pub(super) async fn reconnect(
+        &mut self,
+        error: CommandError,
+        missed: &mut dyn FnMut(&CommandError),
+    ) -> Result<(), CommandError> {
+        let (road, daemon) = self.dialler.redial(error, missed).await?;
+        self.road = road;
+        self.daemon = Rc::new(daemon);
+        Ok(())
+    }
+}
+
+impl<'a> Dialler<'a> {
+    fn new(context: &'a Context, mut resolved: Resolved, patience: Option<Duration>) -> Self {
+        // From now on this tells of the connection itself.
+        resolved.plan.tells = false;
+        Self {
+            context,
+            resolved,
+            backoff: Backoff::default(),
+            patience,
+        }
+    }
+
+    /// Makes a lifeline of a connection.
+    fn holding(mut self, (road, daemon): (Road, DaemonClient)) -> Lifeline<'a> {
+        road.note_version(&daemon);
+        self.backoff.connected();
+        Lifeline {
+            dialler: self,
+            road,
+            daemon: Rc::new(daemon),
+        }
+    }
+
+    /// Tries once.
+    async fn dial(&self) -> Result<(Road, DaemonClient), CommandError> {
+        let (road, daemon, _) = self.context.connect(&self.resolved, None).await?;
+        Ok((road, daemon))
+    }
+
+    /// Tries until a connection is there, or none will be.
+    async fn redial(
+        &mut self,
+        error: CommandError,
+        missed: &mut dyn FnMut(&CommandError),
+    ) -> Result<(Road, DaemonClient), CommandError> {
         let mut error = error;
         let mut distrusted = 0;
         let began = Instant::now();
         loop {
-            let unattended = !std::io::stderr().is_terminal();
-            if unattended && began.elapsed() >= PATIENCE_UNATTENDED {
+            distrusted += u32::from(error.exit == Exit::Trust);
+            let given_up = self.patience.is_some_and(|most| began.elapsed() >= most);
+            if given_up || is_final(&error) || distrusted == MAX_DISTRUSTED {
                 return Err(error);
             }
+            missed(&error);
             client::rest(self.backoff.wait()).await;
-            match self.context.connect(&self.resolved, None).await {
-                Ok((road, daemon, _)) => {
+            match self.dial().await {
+                Ok(made) => {
                     self.backoff.connected();
-                    self.road = road;
-                    self.daemon = Rc::new(daemon);
-                    return Ok(());
+                    return Ok(made);
                 }
-                Err(failed) => {
-                    tracing::info!(code = %failed.code, why = %failed.message, "not yet");
-                    distrusted += u32::from(failed.exit == Exit::Trust);
-                    if is_final(&failed) || distrusted == MAX_DISTRUSTED {
-                        return Err(failed);
-                    }
-                    error = failed;
-                }
+                Err(failed) => error = failed,
             }
+            tracing::info!(code = %error.code, why = %error.message, "not yet");
         }
     }
+}
+
+/// Returns the error of whoever finds that nothing more comes.
+pub(super) fn ended() -> CommandError {
+    let message = "the connection to the daemon ended";
+    let lost = CommandError::new("CONNECTION_LOST", Exit::DaemonOffline, message);
+    lost.at(Hop::Daemon).retryable()
 }
 
 /// Returns whether an error is the loss of the connection, or what comes of one: a question without an answer.

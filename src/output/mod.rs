@@ -266,6 +266,15 @@ pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", safe_text(text, terminal));
 }
 
+impl Settings {
+    /// The same, behind the label of the part that it is about.
+    pub fn note(&self, text: &str) {
+        let label = self.label.as_ref();
+        let before = label.map(|label| label.before(true, false));
+        note(&(before.unwrap_or_default() + text));
+    }
+}
+
 /// Returns JSON with two spaces of indentation, no line feed at the end.
 pub fn pretty_json(json: &impl Serialize) -> String {
     serde_json::to_string_pretty(json).expect("a JSON value can be written")

@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep_until};
 use super::timeline::{self, Shown};
 use crate::client::{CallError, DaemonClient, Event, Events};
 use crate::commands::failure::Doing;
-use crate::error::{CommandError, Exit, Hop};
+use crate::commands::lifeline;
+use crate::error::CommandError;
 use crate::output;
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::timeline::{AgentStream, StreamEvent, SubscribeTimelines, TimelinePage};
@@ -112,14 +113,7 @@ impl Live {
                 None => None,
             };
             let Some(event) = event else {
-                return Err(CommandError::new(
-                    "CONNECTION_LOST",
-                    Exit::DaemonOffline,
-                    "the connection to the daemon ended",
-                )
-                .at(Hop::Daemon)
-                .retryable()
-                .hint("the agent goes on: attach again"));
+                return Err(lifeline::ended().hint("the agent goes on: attach again"));
             };
             let Event::Message { kind, payload } = event else {
                 continue;

@@ -18,7 +18,7 @@ pub(in crate::commands) enum Stop {
 
 impl Stop {
     /// Returns the error, unless it stopped for another reason.
-    pub(super) fn error(self) -> Result<CommandError, Self> {
+    pub(in crate::commands) fn error(self) -> Result<CommandError, Self> {
         match self {
             Self::Failed(error) => Ok(error),
             Self::ReaderGone => Err(self),

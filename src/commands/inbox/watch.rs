@@ -1,10 +1,11 @@
 //! `paseo inbox --watch`: what begins to wait, as it does.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::notify::Notify;
 use super::waiting::{self, Kind, Waiting};
@@ -12,6 +13,7 @@ use crate::client::{DaemonClient, Event};
 use crate::commands::agent::directory;
 use crate::commands::agent::streaming::{self, Stop};
 use crate::commands::context::run_async;
+use crate::commands::lifeline::{self, Lifeline};
 use crate::commands::selection::Resolved;
 use crate::commands::{CommandResult, Context};
 use crate::error::CommandError;
@@ -22,14 +24,9 @@ use crate::protocol::agents::{FetchAgents, Subscribe};
 const SETTLE: Duration = Duration::from_millis(300);
 /// How often the list is looked at when the daemon says nothing.
 const AT_LEAST: Duration = Duration::from_secs(60);
-/// The first pause before another connection.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest.
-const LAST_PAUSE: Duration = Duration::from_secs(30);
-/// A connection that held for so long was a good one.
-const GOOD: Duration = Duration::from_secs(60);
 
-/// Prints what waits, and then what begins to wait, until it is interrupted. A lost connection is made again.
+/// Prints what waits, and then what begins to wait, until it is interrupted. A lost connection is made again, and one
+/// that cannot be made yet is waited for: a machine that sleeps now may have a question tomorrow.
 pub(super) fn run(context: &Context, notify: &Notify) -> CommandResult {
     let resolved = context.resolve(&context.selection()?)?;
     run_async(async {
@@ -41,7 +38,7 @@ pub(super) fn run(context: &Context, notify: &Notify) -> CommandResult {
                 notify,
                 known: None,
             };
-            watch.over_connections(&resolved).await
+            watch.over_connections(resolved).await
         };
         streaming::until_interrupted(stream, "", work).await
     })
@@ -56,39 +53,25 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    async fn over_connections(&mut self, resolved: &Resolved) -> Result<(), Stop> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let begin = Instant::now();
-            let why = match self.over_one(resolved).await {
-                Err(Stop::Failed(error)) if error.retryable => error.message,
-                Err(other) => return Err(other),
-                Ok(()) => "the connection ended".to_owned(),
-            };
-            if begin.elapsed() > GOOD {
-                pause = FIRST_PAUSE;
+    async fn over_connections(&mut self, resolved: Resolved) -> Result<(), Stop> {
+        let mut first = Some(());
+        let missed = &mut |error: &CommandError| {
+            // Once is enough, however often it is tried.
+            if first.take().is_some() {
+                self.context
+                    .output
+                    .note(&format!("{}; trying again …", error.message));
             }
-            let seconds = pause.as_secs();
-            let line = format!("{why}; trying again in {seconds} s\n");
-            self.stream.warn(&line).await?;
-            sleep(pause).await;
-            pause = (pause * 2).min(LAST_PAUSE);
+        };
+        let mut line = Lifeline::watching(self.context, resolved, missed).await?;
+        loop {
+            let Err(stop) = self.follow(&line.daemon()).await;
+            line.again(stop.error()?).await?;
         }
     }
 
     /// Watches over one connection, until it ends.
-    async fn over_one(&mut self, resolved: &Resolved) -> Result<(), Stop> {
-        let (road, daemon, _) = self.context.connect(resolved, None).await?;
-        let mut stopped = None;
-        let ended = road.finish(daemon, async |daemon| {
-            stopped = self.follow(daemon).await.err();
-            Ok(())
-        });
-        ended.await?;
-        stopped.map_or(Ok(()), Err)
-    }
-
-    async fn follow(&mut self, daemon: &DaemonClient) -> Result<(), Stop> {
+    async fn follow(&mut self, daemon: &DaemonClient) -> Result<Infallible, Stop> {
         let mut events = daemon.events();
         let mut request = FetchAgents {
             subscribe: Some(Subscribe::default()),
@@ -112,7 +95,7 @@ impl Watch<'_> {
                 false
             };
             match timeout(AT_LEAST, changed).await {
-                Ok(false) => return Ok(()),
+                Ok(false) => return Err(lifeline::ended().into()),
                 Ok(true) => sleep(SETTLE).await,
                 Err(_) => {}
             }

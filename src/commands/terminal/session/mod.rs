@@ -107,7 +107,7 @@ pub(super) async fn run(
             view.say(&told(&error, settings.escape)).await;
             let (ending, _) = signals.split();
             let again = async {
-                lifeline.reconnect(error).await?;
+                lifeline.reconnect(error, &mut |_| {}).await?;
                 Connection::open(lifeline, terminal_id).await
             };
             connection = tokio::select! {
