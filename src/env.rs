@@ -92,6 +92,8 @@ pub const NO_COLOR: &str = "NO_COLOR";
 pub const FORCE_COLOR: &str = "FORCE_COLOR";
 /// `dumb` means a terminal without colour or cursor movement.
 pub const TERM: &str = "TERM";
+/// Set by tmux, around the programs in it.
+pub const TMUX: &str = "TMUX";
 /// Width of the terminal in cells, where it cannot be asked.
 pub const COLUMNS: &str = "COLUMNS";
 /// The user's editor for whole screens; comes before `EDITOR`.
@@ -257,6 +259,15 @@ impl Env {
     /// Removes from a child's environment what it may not see.
     pub fn scrub(command: &mut Command) {
         for name in SECRETS {
+            command.env_remove(name);
+        }
+    }
+
+    /// Removes from the environment of a child that is this program, and is told a saved remote, what it does not need:
+    /// all but what opens the secret store and the daemon of this machine.
+    pub fn scrub_for_us(command: &mut Command) {
+        let needed = [PASEO_VAULT_PASSPHRASE, PASEO_PASSWORD];
+        for name in SECRETS.iter().filter(|name| !needed.contains(name)) {
             command.env_remove(name);
         }
     }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Context;
 use crate::client::{self, ConnectError, DaemonClient};
-use crate::env;
+use crate::env::{self, Env};
 use crate::remote::{Options, Remote};
 use crate::target::Target;
 use crate::transport::DialError;
@@ -108,6 +108,7 @@ impl Warm {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        Env::scrub_for_us(&mut command);
         if let Err(error) = command.spawn() {
             tracing::info!(%error, "no holder");
         }

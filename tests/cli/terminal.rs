@@ -17,18 +17,13 @@ pub(crate) struct Terminal {
     input: Box<dyn Write + Send>,
     output: mpsc::Receiver<Vec<u8>>,
     shown: String,
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
 }
 
 impl Terminal {
     /// Starts a program in the environment of the sandbox, except for `without`.
     pub(crate) fn start(sandbox: &Sandbox, program: &str, args: &[&str], without: &str) -> Self {
-        let size = PtySize {
-            rows: 40,
-            cols: 400,
-            ..PtySize::default()
-        };
-        let pty = native_pty_system().openpty(size).unwrap();
+        let pty = native_pty_system().openpty(size(40, 400)).unwrap();
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env_clear();
@@ -54,8 +49,18 @@ impl Terminal {
             input: pty.master.take_writer().unwrap(),
             output,
             shown: String::new(),
-            _master: pty.master,
+            master: pty.master,
         }
+    }
+
+    /// The program itself.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// Makes the window so large, which the program is told.
+    pub(crate) fn resize(&self, rows: u16, cols: u16) {
+        self.master.resize(size(rows, cols)).unwrap();
     }
 
     /// Types a text.
@@ -87,6 +92,14 @@ impl Terminal {
             self.shown.push_str(&String::from_utf8_lossy(&bytes));
         }
         (status.exit_code(), std::mem::take(&mut self.shown))
+    }
+}
+
+fn size(rows: u16, cols: u16) -> PtySize {
+    PtySize {
+        rows,
+        cols,
+        ..PtySize::default()
     }
 }
 

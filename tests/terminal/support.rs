@@ -44,6 +44,8 @@ impl World {
             "127.0.0.1:0",
             "--relay",
             address,
+            "--agent",
+            "mock=mock:",
         ];
         let mut daemon = paseo(dir.path(), &run);
         let (daemon, _) = start(&mut daemon, "connected to the relay");

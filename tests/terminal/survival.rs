@@ -81,3 +81,28 @@ fn a_terminal_that_is_gone_meanwhile_ends_the_session() {
     assert_ne!(status, 0, "{shown}");
     assert!(shown.contains("not found"), "{shown}");
 }
+
+#[test]
+fn top_shows_that_a_remote_is_gone_and_that_it_is_back() {
+    let (world, road) = broken_world();
+    let run = [
+        "-r",
+        "work",
+        "run",
+        "emit 1",
+        "--provider",
+        "mock",
+        "--cwd",
+        "/tmp",
+    ];
+    world.json(&run);
+    let args = ["-r", "far", "top"];
+    let mut person = Person::at(world.dir.path(), env!("CARGO_BIN_EXE_paseo"), &args);
+    person.wait_for("idle       far");
+    road.becomes(Way::Cut);
+    person.wait_for("offline    far");
+    road.becomes(Way::Whole);
+    person.wait_for("idle       far");
+    person.type_in("q");
+    assert_eq!(person.end().0, 0);
+}

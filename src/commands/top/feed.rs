@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::model::{Agent, Link, Remote};
-use crate::client::Backoff;
+use super::rows::{Agent, Link, Remote};
+use crate::client::DaemonClient;
 use crate::commands::Context;
 use crate::commands::agent::directory;
 use crate::commands::context::run_async;
+use crate::commands::lifeline::{self, Lifeline};
 use crate::commands::selection::Resolved;
 use crate::complete::{Cache, Kind};
 use crate::error::CommandError;
@@ -69,7 +70,15 @@ impl Feed {
             };
             // It ends with the process.
             std::thread::Builder::new()
-                .spawn(move || run_async(follow(&context, &resolved, &place)))
+                .spawn(move || {
+                    let followed = run_async(follow(&context, resolved, &place));
+                    place.put(
+                        Link::Gone(match followed {
+                            Err(error) => error.message,
+                        }),
+                        Vec::new(),
+                    );
+                })
                 .map_err(|error| CommandError::internal("a thread cannot start").because(error))?;
         }
         Ok(feed)
@@ -113,42 +122,41 @@ impl Drop for Place {
 }
 
 /// Asks over one connection after the other, until an error comes that time does not heal.
-async fn follow(context: &Context, resolved: &Resolved, place: &Place) -> Result<(), CommandError> {
-    let mut backoff = Backoff::default();
+async fn follow(
+    context: &Context,
+    resolved: Resolved,
+    place: &Place,
+) -> Result<Infallible, CommandError> {
+    let missed =
+        &mut |error: &CommandError| place.put(Link::Gone(error.message.clone()), Vec::new());
+    let mut line = Lifeline::watching(context, resolved, missed).await?;
     loop {
-        let Err(error) = over_one(context, resolved, place, &mut backoff).await;
-        let again = error.retryable;
-        place.put(Link::Gone(error.message), Vec::new());
-        if !again {
-            return Ok(());
+        let Err(error) = ask(context, &line.daemon(), place).await;
+        if !lifeline::is_loss(&error) {
+            return Err(error);
         }
-        sleep(backoff.wait()).await;
+        line.reconnect(error, missed).await?;
     }
 }
 
-async fn over_one(
+/// Asks over one connection, until it ends.
+async fn ask(
     context: &Context,
-    resolved: &Resolved,
+    daemon: &DaemonClient,
     place: &Place,
-    backoff: &mut Backoff,
 ) -> Result<Infallible, CommandError> {
     let request = FetchAgents {
         // As `ls` has it.
         scope: Some("active".to_owned()),
         ..FetchAgents::default()
     };
-    let (road, daemon, _) = context.connect(resolved, None).await?;
-    backoff.connected();
-    road.finish(daemon, async |daemon| {
-        let mut known = Vec::new();
-        loop {
-            let agents = directory::all(daemon, request.clone()).await?;
-            remember(context, &agents, &mut known);
-            place.put(Link::Live, agents.into_iter().map(Agent::from).collect());
-            sleep(EVERY).await;
-        }
-    })
-    .await
+    let mut known = Vec::new();
+    loop {
+        let agents = directory::all(daemon, request.clone()).await?;
+        remember(context, &agents, &mut known);
+        place.put(Link::Live, agents.into_iter().map(Agent::from).collect());
+        sleep(EVERY).await;
+    }
 }
 
 /// Keeps for the next time what has changed.

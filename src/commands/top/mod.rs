@@ -1,23 +1,25 @@
 //! `paseo top`: the agents of all remotes, live, on the whole screen.
 
 mod feed;
+mod keys;
 mod model;
+mod rows;
 mod view;
 
-use std::io::{self, IsTerminal};
-use std::process::Stdio;
+use std::io::{self, IsTerminal, Write};
+use std::process::{Command, Stdio};
 
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use feed::Feed;
-use model::{Action, Model};
+use model::{Action, Model, Target};
 use view::{Screen, View};
 
 use super::context::run_async;
 use super::several::{self, Spread};
 use super::{CommandResult, Context, Outcome};
-use crate::env;
+use crate::env::{self, Env};
 use crate::error::CommandError;
 use crate::output::{self, Format};
 use crate::tty::Characters;
@@ -34,18 +36,9 @@ pub fn run(context: &Context) -> CommandResult {
         let refused = CommandError::usage("TERMINAL_NEEDED", message);
         return Err(refused.hint("paseo -r all ls, or paseo inbox"));
     }
-    if context.global.relay.is_some() || context.global.host.is_some() {
-        // What it starts would need the secret in its arguments or environment.
-        let message = "top shows saved remotes, not an offer or a host of the command line";
-        let refused = CommandError::usage("REMOTE_NEEDED", message);
-        return Err(refused.hint("save it with paseo remote add"));
-    }
     let context = context.about(several::everywhere(context)?);
     let parts = match several::spread(&context, &[])? {
-        Spread::One(context) => {
-            let name = context.global.remote.clone();
-            vec![(name.unwrap_or_default(), Ok(context.unattended()))]
-        }
+        Spread::One(context) => vec![(named(&context)?, Ok(context.unattended()))],
         Spread::Several(branches) => {
             let part = |branch: several::Branch| (branch.label.to_string(), branch.context);
             branches.into_iter().map(part).collect()
@@ -63,6 +56,18 @@ pub fn run(context: &Context) -> CommandResult {
         top.until_left().await.map_err(failed)
     })?;
     Ok(Outcome::default())
+}
+
+/// Returns the name of the only remote. What has none would have to be told to the commands that keys start, with its
+/// secret in their arguments or environment.
+fn named(context: &Context) -> Result<String, CommandError> {
+    let selection = context.selection()?;
+    let name = selection.choice.name().map(str::to_owned);
+    name.ok_or_else(|| {
+        let message = "top shows saved remotes, not an offer or a host";
+        let refused = CommandError::usage("REMOTE_NEEDED", message);
+        refused.hint("save it with paseo remote add")
+    })
 }
 
 /// The signals that mean something here.
@@ -134,35 +139,56 @@ impl Top<'_> {
                 return Ok(());
             }
             let typed = characters.whole(typed);
-            let typed = model::keys(&String::from_utf8_lossy(&typed));
+            let typed = keys::keys(&String::from_utf8_lossy(&typed));
             let action = model.typed(&self.feed.remotes(), &typed);
             match action {
-                Action::Nothing => {}
+                Action::Nothing => continue,
                 Action::Quit => return Ok(()),
-                Action::Run(remote, words) => {
-                    // Whether there is something to read must be found out anew: the other program read it.
-                    drop(stdin);
-                    if self.away(remote, &words).await? == Next::Leave {
-                        return Ok(());
-                    }
-                    stdin = keys()?;
-                }
+                Action::Run(..) | Action::Send(..) => {}
             }
+            // Whether there is something to read must be found out anew: the other program read it.
+            drop(stdin);
+            let next = match action {
+                Action::Send(target, text) => self.send(&target, &text).await?,
+                Action::Run(remote, words) => self.away(remote, &words).await?,
+                Action::Nothing | Action::Quit => Next::Stay,
+            };
+            if next == Next::Leave {
+                return Ok(());
+            }
+            stdin = keys()?;
         }
+    }
+
+    /// Gives an agent a message. It goes by a private file: arguments can be read by every user.
+    async fn send(&mut self, target: &Target, text: &str) -> io::Result<Next> {
+        let mut file = tempfile::Builder::new().prefix("paseo-").tempfile()?;
+        file.write_all(text.as_bytes())?;
+        let path = file.path().display().to_string();
+        let words = [
+            "send",
+            "--no-wait",
+            "--prompt-file",
+            &path,
+            "--",
+            &target.agent,
+        ];
+        let words: Vec<_> = words.map(str::to_owned).into();
+        self.away(target.remote, &words).await
     }
 
     /// Runs a command of this program on the terminal, with all its guards and prompts, and comes back.
     async fn away(&mut self, remote: usize, words: &[String]) -> io::Result<Next> {
-        let mut command = tokio::process::Command::new(std::env::current_exe()?);
         let name = self
             .feed
             .remotes()
             .get(remote)
             .map(|remote| remote.name.clone());
-        if let Some(name) = name.filter(|name| !name.is_empty()) {
-            command.args(["-r", &name]);
-        }
+        let mut command = Command::new(std::env::current_exe()?);
+        Env::scrub_for_us(&mut command);
+        command.args(["-r", &name.unwrap_or_default()]);
         command.args(self.flags()).args(words);
+        let mut command = tokio::process::Command::from(command);
         command.stdin(Stdio::inherit()).kill_on_drop(true);
         self.screen.leave();
         let Signals {

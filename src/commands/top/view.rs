@@ -7,7 +7,8 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::model::{Agent, Link, Mode, Model, Remote, Row, rows};
+use super::model::{Mode, Model};
+use super::rows::{Agent, Link, Remote, Row, rows};
 use crate::commands::agent::ls::{age, below_home, short_id};
 use crate::output::{safe_line, styled, write_stdout};
 use crate::tty::{Raw, size};
