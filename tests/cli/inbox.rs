@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::Value;
 
 use crate::built_in::BuiltIn;
+use crate::completion::is_missing;
 use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
 
@@ -166,4 +167,43 @@ fn a_watch_tells_what_begins_to_wait_and_a_program_of_it() {
     );
     // Its environment has no secret.
     assert!(!told.contains("hunter2"), "{told}");
+}
+
+/// A server of tmux, which ends with the test.
+struct Tmux<'a>(&'a Sandbox, String);
+
+impl Drop for Tmux<'_> {
+    fn drop(&mut self) {
+        let mut kill = self.0.command("tmux".as_ref());
+        let _ = kill.args(["-S", &self.1, "kill-server"]).status();
+    }
+}
+
+#[test]
+fn tmux_hands_a_notification_on() {
+    if is_missing_tmux() {
+        return;
+    }
+    let (mut sandbox, _daemon) = world();
+    sandbox.set("TERM", "xterm-256color");
+    sandbox.set("PATH", "/usr/bin:/bin");
+    sandbox.write("tmux.conf", "set -g allow-passthrough on\n");
+    let path = |name: &str| sandbox.path(name).display().to_string();
+    let (socket, conf) = (path("tmux"), path("tmux.conf"));
+    let watch = format!("{} -r work inbox --watch --notify osc9", binary().display());
+    let args = ["-u", "-S", &socket, "-f", &conf, "new-session", &watch];
+    let _tmux = Tmux(&sandbox, socket.clone());
+    let mut outside = Terminal::start(&sandbox, "/usr/bin/tmux", &args, "PASEO_BATCH");
+    let before = ask(&sandbox, "ask");
+    outside.wait_for(&before);
+    let agent = ask(&sandbox, "ask");
+    let sequence = format!("\u{1b}]9;paseo work: {agent}");
+    outside.wait_for(&sequence);
+    outside.wait_for("\u{7}");
+}
+
+/// It knows no `--version`.
+fn is_missing_tmux() -> bool {
+    let found = std::path::Path::new("/usr/bin/tmux").exists();
+    !found && is_missing("tmux")
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Args;
 use crate::commands::Context;
-use crate::env::Env;
+use crate::env::{self, Env};
 use crate::output::{self, ReaderGone, Stream};
 use crate::spelling::{closest, did_you_mean};
 
@@ -58,9 +58,16 @@ impl Signal {
     }
 }
 
+/// Returns a sequence that tmux hands to the terminal around it, where `allow-passthrough` is on (tmux(1)).
+fn through_tmux(sequence: &str) -> String {
+    let doubled = sequence.replace('\u{1b}', "\u{1b}\u{1b}");
+    format!("\u{1b}Ptmux;{doubled}\u{1b}\\")
+}
+
 /// What is done beside printing.
 pub(super) struct Notify {
     signal: Option<Signal>,
+    in_tmux: bool,
     program: Option<PathBuf>,
     title: String,
 }
@@ -71,6 +78,7 @@ impl Notify {
         let remote = context.global.remote.as_deref();
         Self {
             signal: args.notify.filter(|_| std::io::stdout().is_terminal()),
+            in_tmux: context.env.is_set(env::TMUX),
             program: args.notify_command.clone(),
             title: remote.map_or("paseo".to_owned(), |remote| format!("paseo {remote}")),
         }
@@ -83,7 +91,11 @@ impl Notify {
             .take(MAX_CHARS)
             .collect();
         if let Some(signal) = self.signal {
-            let bytes = signal.bytes(&self.title, &text);
+            let mut bytes = signal.bytes(&self.title, &text);
+            // It knows a bell, and shows it itself.
+            if self.in_tmux && signal != Signal::Bell {
+                bytes = through_tmux(&bytes);
+            }
             stream.raw(bytes.into_bytes()).await?;
         }
         if let Some(program) = &self.program {
