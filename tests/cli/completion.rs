@@ -84,6 +84,13 @@ fn bash_completes_commands_options_and_remotes() {
     stub(&sandbox, "bash", "stub");
     assert_eq!(bash(&sandbox, "paseo -r ''"), ["lab", "work", "local"]);
     assert_eq!(bash(&sandbox, "paseo --remote l"), ["lab", "local"]);
+    assert_eq!(
+        sandbox.run(&["remote", "set", "lab", "tags=prod"]).status,
+        0
+    );
+    assert_eq!(bash(&sandbox, "paseo -r @"), ["@prod"]);
+    assert_eq!(bash(&sandbox, "paseo -r work,@p"), ["work,@prod"]);
+    assert_eq!(bash(&sandbox, "paseo -r al"), ["all"]);
     assert_eq!(bash(&sandbox, "paseo remote show w"), ["work"]);
     assert_eq!(bash(&sandbox, "paseo -r work remote sh"), ["show"]);
     assert_eq!(bash(&sandbox, "paseo ls -o y"), ["yaml"]);

@@ -15,10 +15,15 @@ pub(crate) struct FakeDaemon {
 }
 
 /// The payload of the reply to a request; null refuses it.
-type Answer = fn(&Value) -> Value;
+type Answer = dyn Fn(&Value) -> Value + Send + Sync;
 
 impl FakeDaemon {
-    pub(crate) fn start(server_id: &str, features: &[&str], answer: Answer) -> Self {
+    pub(crate) fn start(
+        server_id: &str,
+        features: &[&str],
+        answer: impl Fn(&Value) -> Value + Send + Sync + 'static,
+    ) -> Self {
+        let answer: Arc<Answer> = Arc::new(answer);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -34,8 +39,8 @@ impl FakeDaemon {
         let seen = requests.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (info, seen) = (info.clone(), seen.clone());
-                std::thread::spawn(move || serve(stream.unwrap(), &info, &seen, answer));
+                let (info, seen, answer) = (info.clone(), seen.clone(), Arc::clone(&answer));
+                std::thread::spawn(move || serve(stream.unwrap(), &info, &seen, &*answer));
             }
         });
         Self { address, requests }
@@ -47,7 +52,7 @@ impl FakeDaemon {
     }
 }
 
-fn serve(stream: TcpStream, info: &Value, seen: &Mutex<Vec<Value>>, answer: Answer) {
+fn serve(stream: TcpStream, info: &Value, seen: &Mutex<Vec<Value>>, answer: &Answer) {
     #[expect(clippy::result_large_err, reason = "the type is the library's")]
     let echo_protocol = |request: &Request, mut response: Response| {
         if let Some(protocol) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {

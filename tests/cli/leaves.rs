@@ -1,6 +1,7 @@
 //! Every command that talks to a daemon, really run: against nobody, and against a daemon that refuses
 //! everything.
 
+use paseo::cli::Cli;
 use paseo::commands::effect::{EFFECTS, Effect};
 use serde_json::Value;
 
@@ -152,5 +153,56 @@ fn a_refusal_is_an_error_with_a_code_and_nothing_on_stdout() {
                 assert_eq!(error["error"]["exit"], ran.status, "{words}");
             }
         }
+    });
+}
+
+/// Commands that need something, of which nothing is named by an id of the daemon: what they are given is new, or a
+/// place.
+const NAME_NOTHING: &[&str] = &[
+    "run",
+    "import",
+    "clone",
+    "chat create",
+    "loop run",
+    "project create",
+    "workspace create",
+    "worktree create",
+    "worktree ls",
+    "terminal ls",
+    "terminal create",
+    "script ls",
+    "schedule create",
+    "heartbeat create",
+    "daemon stop",
+    "daemon restart",
+    "restart",
+];
+
+#[test]
+fn what_a_list_of_several_remotes_prints_every_command_takes() {
+    let sandbox = sandbox();
+    let daemon = FakeDaemon::start("srv_1", &["workspaceScriptManagement"], |_| Value::Null);
+    let config = format!("[remotes.far]\nurl = 'tcp://{}'\n", daemon.address);
+    sandbox.write("home/.config/paseo/remotes.toml", &config);
+    each(|words, args| {
+        let at = words.split(' ').count();
+        let argv = [&["paseo"], &args[..]].concat();
+        let argv: Vec<_> = argv.iter().map(std::ffi::OsString::from).collect();
+        let names = !Cli::parse_words(&argv).unwrap().references.is_empty();
+        let own = words.strip_prefix("agent ").unwrap_or(words);
+        let expected = args.len() > at && !NAME_NOTHING.contains(&own);
+        assert_eq!(names, expected, "{words}");
+        if !names {
+            return;
+        }
+        let bare = args[at];
+        let full = format!("far:{bare}");
+        let args: Vec<&str> = [&args[..at], &[&*full], &args[at + 1..]].concat();
+        let before = daemon.requests().len();
+        let ran = sandbox.run(&args);
+        let asked = &daemon.requests()[before..];
+        assert!(!asked.is_empty(), "{words} goes to its remote: {ran:?}");
+        let asked = Value::from(asked).to_string();
+        assert!(!asked.contains("far:"), "{words}: {asked}");
     });
 }

@@ -10,7 +10,7 @@ use super::room::missing;
 use crate::client::DaemonClient;
 use crate::commands::agent::directory;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, duration, feature};
+use crate::commands::{CommandResult, Context, Reference, duration, feature};
 use crate::env;
 use crate::error::CommandError;
 use crate::output::Output;
@@ -30,7 +30,7 @@ const MARGIN: Duration = Duration::from_secs(5);
 pub struct PostArgs {
     /// Name or id of the room
     #[arg(value_name = "name-or-id")]
-    pub room: String,
+    pub room: Reference,
 
     /// The text; @ and an agent's id tells that agent
     #[arg(value_name = "message")]
@@ -46,7 +46,7 @@ pub struct PostArgs {
 pub struct ReadArgs {
     /// Name or id of the room
     #[arg(value_name = "name-or-id")]
-    pub room: String,
+    pub room: Reference,
 
     /// The newest so many
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
@@ -66,7 +66,7 @@ pub struct ReadArgs {
 pub struct WaitArgs {
     /// Name or id of the room
     #[arg(value_name = "name-or-id")]
-    pub room: String,
+    pub room: Reference,
 
     /// Longest time to wait, such as 30s [default: no limit]
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
@@ -84,7 +84,7 @@ pub(super) fn post(context: &Context, args: &PostArgs) -> CommandResult {
         .text(env::PASEO_AGENT_ID)
         .map_or(NO_AGENT, str::trim);
     let request = PostMessage {
-        room: args.room.clone(),
+        room: args.room.on(context).to_owned(),
         body: args.message.clone(),
         author_agent_id: Some(author.to_owned()),
         reply_to_message_id: args.reply_to.clone(),
@@ -111,7 +111,7 @@ pub(super) fn read(context: &Context, args: &ReadArgs) -> CommandResult {
         what: "Failed to read chat messages",
     };
     let request = ReadMessages {
-        room: args.room.clone(),
+        room: args.room.on(context).to_owned(),
         limit: args.limit.as_deref().map(limit).transpose()?,
         since: args.since.as_deref().map(since).transpose()?,
         author_agent_id: args.agent.clone(),
@@ -139,7 +139,7 @@ pub(super) fn wait(context: &Context, args: &WaitArgs) -> CommandResult {
     };
     let timeout = timeout.map(duration::parse).transpose().map_err(invalid)?;
     let newest = ReadMessages {
-        room: args.room.clone(),
+        room: args.room.on(context).to_owned(),
         limit: Some(1),
         ..ReadMessages::default()
     };
@@ -150,7 +150,7 @@ pub(super) fn wait(context: &Context, args: &WaitArgs) -> CommandResult {
             .await
             .map_err(|error| doing.error(error))?;
         let request = WaitForMessages {
-            room: args.room.clone(),
+            room: args.room.on(context).to_owned(),
             after_message_id: newest.messages.into_iter().next().map(|message| message.id),
             timeout_ms: timeout.map(|limit| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)),
         };

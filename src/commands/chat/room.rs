@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::client::CallError;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, feature};
+use crate::commands::{CommandResult, Context, Reference, feature};
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::chat::{CreateRoom, DeleteRoom, InspectRoom, ListRooms, OneRoom, Room};
@@ -30,7 +30,7 @@ pub struct LsArgs {}
 pub struct OneArgs {
     /// Name or id of the room
     #[arg(value_name = "name-or-id")]
-    pub room: String,
+    pub room: Reference,
 }
 
 /// Opens a room.
@@ -73,7 +73,7 @@ pub(super) fn inspect(context: &Context, args: &OneArgs) -> CommandResult {
         code: "CHAT_INSPECT_FAILED",
         what: "Failed to inspect chat room",
     };
-    let room = args.room.clone();
+    let room = args.room.on(context).to_owned();
     context.with_daemon(async |daemon| {
         feature::require_old(daemon, super::ROOMS)?;
         one(daemon.call(&InspectRoom { room }).await, doing)
@@ -86,7 +86,7 @@ pub(super) fn delete(context: &Context, args: &OneArgs) -> CommandResult {
         code: "CHAT_DELETE_FAILED",
         what: "Failed to delete chat room",
     };
-    let room = args.room.clone();
+    let room = args.room.on(context).to_owned();
     context.with_daemon(async |daemon| {
         feature::require_old(daemon, super::ROOMS)?;
         one(daemon.call(&DeleteRoom { room }).await, doing)

@@ -15,7 +15,7 @@ const DOING: Doing = Doing {
 /// Shows all about a loop.
 pub(super) fn run(context: &Context, args: &OneArgs) -> CommandResult {
     let request = InspectLoop {
-        id: args.id.clone(),
+        id: args.id.on(context).to_owned(),
     };
     let shown = context.with_daemon(async |daemon| {
         feature::require_old(daemon, super::LOOPS)?;

@@ -6,7 +6,7 @@ use super::missing;
 use crate::client::DaemonClient;
 use crate::commands::agent::streaming::{self, Stop};
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, feature};
+use crate::commands::{CommandResult, Context, Reference, feature};
 use crate::error::CommandError;
 use crate::output::{Format, Stream};
 use crate::protocol::loops::{LoopLog, LoopLogs};
@@ -20,7 +20,7 @@ const DOING: Doing = Doing {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Id of the loop
-    pub id: String,
+    pub id: Reference,
 
     /// How often to ask for more, in milliseconds
     #[arg(
@@ -46,7 +46,8 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     context.with_daemon(async |daemon| {
         feature::require_old(daemon, super::LOOPS)?;
         let stream = Stream::start(&context.output);
-        let work = async |stream: &Stream| follow(daemon, stream, &args.id, pause, json).await;
+        let id = args.id.on(context);
+        let work = async |stream: &Stream| follow(daemon, stream, id, pause, json).await;
         streaming::until_interrupted(stream, "", work).await
     })
 }

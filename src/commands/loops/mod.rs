@@ -9,7 +9,7 @@ mod stop;
 
 use clap::Subcommand;
 
-use super::{CommandResult, Context};
+use super::{CommandResult, Context, Reference};
 use crate::client::CallError;
 use crate::commands::failure::Doing;
 use crate::error::CommandError;
@@ -37,7 +37,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct OneArgs {
     /// Id of the loop
-    pub id: String,
+    pub id: Reference,
 }
 
 pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {

@@ -16,7 +16,7 @@ const DOING: Doing = Doing {
 /// Stops a loop, and the agents of its round.
 pub(super) fn run(context: &Context, args: &OneArgs) -> CommandResult {
     let request = StopLoop {
-        id: args.id.clone(),
+        id: args.id.on(context).to_owned(),
     };
     let stopped = context.with_daemon(async |daemon| {
         feature::require_old(daemon, super::LOOPS)?;

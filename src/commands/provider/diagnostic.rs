@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::output::Output;
 use crate::protocol::providers::DiagnoseProvider;
@@ -17,13 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub struct Args {
     /// The provider
     #[arg(add = complete::providers())]
-    pub provider: String,
+    pub provider: Reference,
 }
 
 /// Shows what the daemon finds out about a provider.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let request = DiagnoseProvider {
-        provider: args.provider.clone(),
+        provider: args.provider.on(context).to_owned(),
     };
     let found = context
         .with_daemon(async |daemon| Ok(daemon.call_within(&request, Some(PATIENCE)).await?))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::commands::{CommandResult, Context};
+use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::error::{CommandError, Exit, Hop};
 use crate::output::{Column, Output, Row, Table};
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub struct Args {
     /// The provider
     #[arg(add = complete::providers())]
-    pub provider: String,
+    pub provider: Reference,
 
     /// Show how hard each model may think
     #[arg(long)]
@@ -27,15 +27,16 @@ pub struct Args {
 
 /// Lists the models of a provider.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let provider = args.provider.on(context);
     let request = ListModels {
-        provider: args.provider.to_lowercase(),
+        provider: provider.to_lowercase(),
         cwd: None,
     };
     let reply = context
         .with_daemon(async |daemon| Ok(daemon.call_within(&request, Some(PATIENCE)).await?))
         .map_err(|error| error.or_code("PROVIDER_ERROR"))?;
     if let Some(error) = reply.error {
-        let message = format!("no models of {}: {error}", args.provider);
+        let message = format!("no models of {provider}: {error}");
         let unknown = error.starts_with("Unknown provider");
         let exit = if unknown {
             Exit::NotFound

@@ -13,7 +13,7 @@ pub fn run(context: &Context, args: &workspace::Named) -> CommandResult {
         .with_daemon(async |daemon| {
             let request = StopScript {
                 workspace_id: wanted.id(daemon).await?,
-                script_name: args.name.clone(),
+                script_name: args.name.on(context).to_owned(),
             };
             Ok(daemon.call(&request).await?)
         })

@@ -2,7 +2,7 @@
 
 use crate::client::DaemonClient;
 use crate::commands::workspace::ls;
-use crate::commands::{Context, feature, place};
+use crate::commands::{Context, Reference, feature, place};
 use crate::error::{CommandError, Exit};
 use crate::protocol::workspaces::Workspace;
 
@@ -10,7 +10,7 @@ use crate::protocol::workspaces::Workspace;
 #[derive(Debug, clap::Args)]
 pub struct Named {
     /// Its name in paseo.json
-    pub name: String,
+    pub name: Reference,
 
     /// Which workspace
     #[command(flatten)]

@@ -32,6 +32,8 @@ pub(in crate::commands) struct Branch {
     pub(in crate::commands) context: Result<Context, CommandError>,
     /// Whether it may be given up for being much slower than the others.
     pub(super) may_be_left: bool,
+    /// Whether what it is about is looked for on every daemon, and need not be on this one.
+    pub(super) searches: bool,
 }
 
 /// What tells a part from the others.
@@ -90,6 +92,8 @@ impl Part {
 struct Goal {
     selection: Selection,
     id: Option<Reference>,
+    /// Whether the id says nothing of where that is, and is only read.
+    searches: bool,
 }
 
 /// Finds the daemons of a command: those of `-r` and the like, and those that stand before the ids.
@@ -113,11 +117,13 @@ pub(in crate::commands) fn spread(
             None => selected.clone(),
             Some(name) => vec![named(context, name, &selected)?],
         };
-        goals.extend(
-            found
-                .into_iter()
-                .map(|selection| (selection, Some(id.clone()))),
-        );
+        let reads = context.effect == Effect::Reads;
+        let searches = reads && before.is_none() && found.len() > 1;
+        goals.extend(found.into_iter().map(|selection| Goal {
+            selection,
+            id: Some(id.clone()),
+            searches,
+        }));
     }
     if breadth.is_none() && references.len() <= 1 {
         let id = references.first().cloned();
@@ -129,12 +135,12 @@ pub(in crate::commands) fn spread(
         return Ok(Spread::One(Box::new(about.with_part(part))));
     }
     if references.is_empty() {
-        goals.extend(selected.into_iter().map(|selection| (selection, None)));
+        goals.extend(selected.into_iter().map(|selection| Goal {
+            selection,
+            id: None,
+            searches: false,
+        }));
     }
-    let goals: Vec<_> = goals
-        .into_iter()
-        .map(|(selection, id)| Goal { selection, id })
-        .collect();
     let breadth = match all_told {
         // Who names what it is about names where that is.
         true => Some(Breadth::Named),
@@ -185,7 +191,11 @@ fn branches(context: &Context, goals: Vec<Goal>, breadth: Option<Breadth>) -> Ve
     let droppable = breadth == Some(Breadth::Broad) && context.effect == Effect::Reads;
     let branch = |goal: Goal| {
         let name = name(&goal);
-        let Goal { selection, id } = goal;
+        let Goal {
+            selection,
+            id,
+            searches,
+        } = goal;
         let about = context.about(name.as_deref());
         let label = Label {
             remote: name.filter(|_| remotes),
@@ -201,6 +211,7 @@ fn branches(context: &Context, goals: Vec<Goal>, breadth: Option<Breadth>) -> Ve
         };
         Branch {
             label,
+            searches,
             may_be_left: droppable && !resolved.as_ref().is_ok_and(patient),
             context: resolved.map(|mut resolved| {
                 resolved.plan.waits = false;

@@ -75,7 +75,20 @@ pub(in crate::commands) fn run(
 struct Branching {
     label: Label,
     may_be_left: bool,
+    searches: bool,
     state: State,
+}
+
+impl Branching {
+    /// The error, if it looked for something where that is not.
+    fn missed(&self) -> Option<&CommandError> {
+        match &self.state {
+            State::Ended(Err(error)) if self.searches => {
+                (error.exit == Exit::NotFound).then_some(error)
+            }
+            _ => None,
+        }
+    }
 }
 
 enum State {
@@ -106,6 +119,7 @@ impl<'a> Fan<'a> {
         let part = |branch: Branch| Branching {
             label: branch.label,
             may_be_left: branch.may_be_left,
+            searches: branch.searches,
             state: match branch.context {
                 Ok(context) => State::Waiting(Box::new(context)),
                 Err(error) => State::Ended(Err(error)),
@@ -243,29 +257,39 @@ impl<'a> Fan<'a> {
     }
 
     fn tell_soon(&self, part: &Branching) {
+        // Whether something is nowhere is known at the end.
         if let State::Ended(Err(error)) = &part.state
             && self.tells_soon()
+            && part.missed().is_none()
         {
             let line = merge::failure(&part.label, error, self.settings);
             output::write_stderr(&format!("{line}\n"));
         }
     }
 
+    /// Returns whether another part found what this one looked for in vain: then that is no failure.
+    fn is_elsewhere(&self, part: &Branching) -> bool {
+        let found = |other: &Branching| {
+            let ok = matches!(other.state, State::Ended(Ok(_)));
+            ok && other.searches && other.label.id == part.label.id
+        };
+        part.missed().is_some() && self.parts.iter().any(found)
+    }
+
     fn outcome(self) -> Outcome {
         let output = merge::merge(self.told(), self.settings);
         let (mut exits, mut failures) = (Vec::new(), Vec::new());
-        for part in &self.parts {
+        for part in self.parts.iter().filter(|part| !self.is_elsewhere(part)) {
             match &part.state {
                 State::Ended(Ok(outcome)) => exits.push(outcome.exit),
                 State::Ended(Err(error)) => {
                     exits.push(error.exit);
-                    failures.push(merge::failure(&part.label, error, self.settings));
+                    if !self.tells_soon() || part.missed().is_some() {
+                        failures.push(merge::failure(&part.label, error, self.settings));
+                    }
                 }
                 _ => {}
             }
-        }
-        if self.tells_soon() {
-            failures.clear();
         }
         Outcome {
             output,

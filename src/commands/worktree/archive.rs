@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::ls;
-use crate::commands::{CommandResult, Context, failure, place};
+use crate::commands::{CommandResult, Context, Reference, failure, place};
 use crate::error::{CommandError, Exit};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::workspaces::{ArchiveWorktree, ListWorktrees};
@@ -13,7 +13,7 @@ use crate::protocol::workspaces::{ArchiveWorktree, ListWorktrees};
 pub struct Args {
     /// Its directory's name, or its branch
     #[arg(value_name = "name")]
-    pub name: String,
+    pub name: Reference,
 
     /// A directory in the repository; the current one when absent
     #[arg(long, value_name = "DIR")]
@@ -24,11 +24,12 @@ const CODE: &str = "WORKTREE_ARCHIVE_FAILED";
 
 /// Archives all workspaces in a worktree, and removes its directory.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    if args.name.trim().is_empty() {
+    if args.name.is_blank() {
         let message = "Worktree name is required";
         return Err(CommandError::usage("MISSING_WORKTREE_NAME", message)
             .hint("paseo worktree ls shows the names"));
     }
+    let wanted = args.name.on(context);
     let cwd = place::named(context, args.cwd.as_deref(), "worktree archive …", "--cwd")?;
     let list = ListWorktrees {
         cwd: Some(cwd),
@@ -44,11 +45,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
                 .worktrees
                 .into_iter()
                 .find(|worktree| {
-                    super::name(&worktree.worktree_path) == args.name
-                        || worktree.branch_name.as_deref() == Some(args.name.as_str())
+                    super::name(&worktree.worktree_path) == wanted
+                        || worktree.branch_name.as_deref() == Some(wanted)
                 })
                 .map(|worktree| worktree.worktree_path)
-                .ok_or_else(|| unknown(&args.name))?;
+                .ok_or_else(|| unknown(wanted))?;
             let request = ArchiveWorktree {
                 worktree_path: Some(path.clone()),
                 scope: Some("worktree".to_owned()),
