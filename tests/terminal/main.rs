@@ -13,6 +13,7 @@ mod replay;
 #[path = "../support/road.rs"]
 mod road;
 mod session;
+mod shared;
 mod support;
 mod survival;
 mod volume;

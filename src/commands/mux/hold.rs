@@ -23,6 +23,10 @@ use crate::remote::Choice;
 /// How often it looks whether it is still wanted.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// One that was replaced because it answered too late, and has gone on, ends when nobody has used it for so long: who
+/// does loses nothing.
+const REPLACED: Duration = Duration::from_secs(1);
+
 /// Arguments of `paseo mux hold`
 #[derive(Debug, clap::Args)]
 pub struct Args {}
@@ -58,7 +62,8 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
             () = listener.run(serving, open) => {}
             error = service.fill() => return Err(error.into()),
             () = service.idle_for(warm.time) => {}
-            () = unwanted(context, &warm) => {}
+            () = changed(context, &warm) => {}
+            () = replaced(&warm) => service.idle_for(REPLACED).await,
             () = stop => {}
         }
         Ok(Output::Nothing.into())
@@ -95,14 +100,18 @@ fn keep_secrets_in() -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Returns once the remote is not what it was, or another process listens on the socket.
-async fn unwanted(context: &Context, warm: &Warm) {
-    let ours = inode(&warm.socket);
-    loop {
+/// Returns once the remote is not what it was.
+async fn changed(context: &Context, warm: &Warm) {
+    while is_same(context, warm) {
         tokio::time::sleep(LOOK_EVERY).await;
-        if ours.is_none() || inode(&warm.socket) != ours || !is_same(context, warm) {
-            return;
-        }
+    }
+}
+
+/// Returns once another process listens on the socket, or none.
+async fn replaced(warm: &Warm) {
+    let ours = inode(&warm.socket);
+    while ours.is_some() && inode(&warm.socket) == ours {
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 

@@ -25,7 +25,7 @@ use super::store::lock;
 use crate::protocol::terminals::{CreateTerminal, Size, Terminal};
 
 /// Terminals at once.
-const MAX_TERMINALS: usize = 64;
+const MAX_TERMINALS: usize = 128;
 /// The size of a terminal that nobody has given one.
 const USUAL: Size = Size { rows: 24, cols: 80 };
 
