@@ -35,6 +35,8 @@ pub(crate) enum Way {
     Damages(usize),
     /// Accepts connections, and then says nothing.
     Mute,
+    /// With a close frame of this code instead of the next frame.
+    Closes(u16),
 }
 
 struct State {
@@ -181,6 +183,11 @@ impl State {
                     for piece in whole.concat().chunks(size) {
                         to.write_all(piece)?;
                     }
+                }
+                Way::Closes(code) => {
+                    let [high, low] = code.to_be_bytes();
+                    to.write_all(&[0x88, 2, high, low])?;
+                    return Ok(());
                 }
                 way => to.write_all(&frames.changed(way, whole).concat())?,
             }

@@ -13,13 +13,15 @@ use crate::watcher::{Watcher, told};
 use crate::world::{World, until};
 
 /// What happens while the agent works.
-enum Fault {
+pub(crate) enum Fault {
     /// The connection is reset so many times.
     Drops(usize),
     /// The road is like this for so many milliseconds.
     Becomes(Way, u64),
     /// The same, and then its connections end.
     BecomesAndEnds(Way, u64),
+    /// So many of a hundred packets are lost, for so many milliseconds.
+    LosesPackets(u32, u64),
     /// This process stands still for so many milliseconds, and the road changes meanwhile.
     Sleeps(u64, Way),
     RelayRestarts,
@@ -32,23 +34,34 @@ fn count() -> usize {
 }
 
 /// Runs a script of faults against a command while an agent works; compares with the daemon's timeline.
-fn survives(name: &str, command: &[&str], faults: &[Fault]) {
-    let mut world = World::new();
+pub(crate) fn survives(name: &str, command: &[&str], faults: &[Fault]) {
+    survives_in(&mut World::new(), name, &["-r", "work"], command, faults);
+}
+
+/// The same in a world, where `reach` are the words that lead to the daemon.
+pub(crate) fn survives_in(
+    world: &mut World,
+    name: &str,
+    reach: &[&str],
+    command: &[&str],
+    faults: &[Fault],
+) {
     let count = count();
     // So that it takes three seconds at least.
     let every = 3000usize.div_ceil(count).max(1);
     let agent = world.agent(&format!("every {every} items {count}"));
     let args = [
-        &["-r", "work", command[0], agent.as_str()],
+        reach,
+        &[command[0], agent.as_str()],
         &command[1..],
         &["--json"],
     ]
     .concat();
-    let watcher = Watcher::start(&world, &args);
+    let watcher = Watcher::start(world, &args);
     until("it watches", || watcher.has("item 20"));
     let mut last = "Done.";
     for fault in faults {
-        happens(&mut world, &watcher, fault);
+        happens(world, &watcher, fault);
         if matches!(fault, Fault::DaemonRestarts) {
             // The turn has ended with the daemon.
             world.json(&[
@@ -111,6 +124,7 @@ fn ends_connections(fault: &Fault) -> bool {
                 | Way::Swaps(_),
             _
         ) | Fault::Sleeps(_, Way::Whole)
+            | Fault::LosesPackets(..)
     )
 }
 
@@ -127,6 +141,11 @@ fn happens(world: &mut World, watcher: &Watcher, fault: &Fault) {
             world.road.becomes(*way);
             pause(*millis);
             world.road.becomes(Way::Whole);
+        }
+        Fault::LosesPackets(percent, millis) => {
+            let losing = crate::loss::Losing::at(world.road.port, *percent);
+            pause(*millis);
+            drop(losing);
         }
         Fault::BecomesAndEnds(way, millis) => {
             world.road.becomes(*way);
@@ -188,6 +207,8 @@ scripts! {
     frames_come_twice: ATTACH, [Becomes(Way::Doubles(7), 500)];
     frames_change_places: ATTACH, [Becomes(Way::Swaps(3), 1500)];
     frames_are_damaged: ATTACH, [Becomes(Way::Damages(9), 500)];
+    closed_with_1008: ATTACH, [Becomes(Way::Closes(1008), 300)];
+    closed_with_1012_again_and_again: ATTACH, [Becomes(Way::Closes(1012), 1500)];
     everything_at_once: ATTACH, [Drops(2), Becomes(Way::Swaps(4), 300), RelayRestarts, Becomes(Way::Loses(6), 300), Drops(1)];
     logs_over_a_drop: LOGS, [Drops(2)];
     logs_over_a_restart: LOGS, [RelayRestarts];

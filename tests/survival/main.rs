@@ -4,10 +4,17 @@
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    reason = "a test stops at the first surprise, and has a long form"
+    clippy::print_stdout,
+    reason = "a test stops at the first surprise, has a long form, and tells what it skips"
 )]
 
 mod attach;
+#[path = "../support/delay.rs"]
+mod delay;
+mod distance;
+mod forward;
+mod inbox;
+mod loss;
 mod mux;
 #[path = "../support/process_memory.rs"]
 mod process_memory;

@@ -61,6 +61,17 @@ impl Watcher {
         items(&self.lines.lock().unwrap())
     }
 
+    /// How many lines are so.
+    pub(crate) fn count(&self, is_so: impl Fn(&Value) -> bool) -> usize {
+        let lines = self.lines.lock().unwrap();
+        lines.iter().filter(|line| is_so(line)).count()
+    }
+
+    /// Whether the agent has said its last word.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has("Done.")
+    }
+
     pub(crate) fn has(&self, text: &str) -> bool {
         self.items().iter().any(|(_, item)| item == text)
     }

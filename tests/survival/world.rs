@@ -16,6 +16,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// A server of ours that ends with the test.
 pub(crate) struct Server(Child);
 
+impl Server {
+    pub(crate) fn of(child: Child) -> Self {
+        Self(child)
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -30,6 +36,8 @@ pub(crate) struct World {
     /// … and the daemon's own road to the relay, where it has one.
     pub(crate) backbone: Option<Road>,
     pub(crate) relay_at: SocketAddr,
+    /// Where the daemon finds the relay.
+    near_daemon: SocketAddr,
     relay: Option<Server>,
     daemon: Option<Server>,
 }
@@ -43,22 +51,37 @@ impl Drop for World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::start(|_| None)
+        Self::start(|relay_at| relay_at, |_| None)
     }
 
     /// Makes one whose daemon reaches the relay over a road, too.
     pub(crate) fn with_backbone() -> Self {
-        Self::start(|relay_at| Some(Road::to(relay_at)))
+        Self::start(|relay_at| relay_at, |relay_at| Some(Road::to(relay_at)))
     }
 
-    fn start(backbone: impl Fn(SocketAddr) -> Option<Road>) -> Self {
+    /// Makes one with something between client and relay, and between relay and daemon: it is given an address, and
+    /// returns another one that leads there.
+    pub(crate) fn apart(between: impl Fn(SocketAddr) -> SocketAddr) -> Self {
+        Self::start(between, |_| None)
+    }
+
+    fn start(
+        between: impl Fn(SocketAddr) -> SocketAddr,
+        backbone: impl Fn(SocketAddr) -> Option<Road>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (relay, relay_at) = relay(&dir, "127.0.0.1:0");
+        let backbone = backbone(relay_at);
+        let near_daemon = match &backbone {
+            Some(road) => SocketAddr::from(([127, 0, 0, 1], road.port)),
+            None => between(relay_at),
+        };
         let mut world = Self {
-            road: Road::to(relay_at),
-            backbone: backbone(relay_at),
+            road: Road::to(between(relay_at)),
+            backbone,
             dir,
             relay_at,
+            near_daemon,
             relay: Some(relay),
             daemon: None,
         };
@@ -80,10 +103,7 @@ impl World {
     }
 
     pub(crate) fn start_daemon(&mut self) {
-        let relay = match &self.backbone {
-            Some(road) => format!("127.0.0.1:{}", road.port),
-            None => self.relay_at.to_string(),
-        };
+        let relay = self.near_daemon.to_string();
         let args = [
             "daemon",
             "run",
