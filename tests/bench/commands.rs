@@ -12,8 +12,10 @@
     reason = "a bench stops at the first surprise, prints, and is told by variables what is there"
 )]
 
+mod world;
+
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,6 +23,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+
+use crate::world::{World, link, paseo, succeed, succeed_official};
 
 /// Ten remotes, none of which needs a secret to be listed.
 fn write_remotes(dir: &Path) {
@@ -30,76 +34,6 @@ fn write_remotes(dir: &Path) {
             &format!("\n[remotes.box{n}]\nurl = \"tcp://10.0.0.{n}:6767\"\ntags = [\"prod\"]\n");
     }
     std::fs::write(dir.join("remotes.toml"), text).unwrap();
-}
-
-fn paseo(home: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_paseo"));
-    command
-        .args(args)
-        .env_clear()
-        .env("HOME", home)
-        .env("PASEO_CONFIG_DIR", home)
-        .stdin(Stdio::null());
-    command
-}
-
-fn succeed(mut command: Command) -> String {
-    let output = command.output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{told}");
-    told
-}
-
-/// A relay and a daemon of ours, for as long as the bench runs, and the relay's address.
-struct World(Vec<Child>, String);
-
-impl World {
-    /// Starts both; the daemon's offer is in `offer.json` below `home`.
-    fn start(home: &Path) -> Self {
-        let mut world = Self(Vec::new(), String::new());
-        let relay = ["relay", "serve", "--listen", "127.0.0.1:0"];
-        let listening = world.serve(paseo(home, &relay), "listening");
-        let address = listening.split("address=").nth(1).unwrap();
-        let address = address.split_whitespace().next().unwrap();
-        world.1 = address.to_owned();
-        let daemon = [
-            "daemon",
-            "run",
-            "--listen",
-            "127.0.0.1:0",
-            "--relay",
-            address,
-        ];
-        let mut daemon = paseo(home, &daemon);
-        daemon
-            .arg("--agent")
-            .arg(format!("pipe=cat {}/pipe", home.display()));
-        world.serve(daemon, "connected to the relay");
-        let offer = home.join("offer.json");
-        let pair = ["daemon", "pair", "--save", offer.to_str().unwrap()];
-        succeed(paseo(home, &pair));
-        world
-    }
-
-    /// Waits for the line of a server's log that holds a word.
-    fn serve(&mut self, mut command: Command, word: &str) -> String {
-        let piped = command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = piped.env("NO_COLOR", "1").spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        self.0.push(child);
-        let line = lines.find_map(|line| line.ok().filter(|line| line.contains(word)));
-        std::thread::spawn(move || lines.for_each(drop)); // a full pipe would stop the server
-        line.expect("the server says that it is ready")
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
 }
 
 /// Passes bytes on between clients and the relay, and knows when the last ones came to a client.
@@ -251,7 +185,8 @@ fn commands(c: &mut Criterion) {
     let (offer, world) = match std::env::var("PASEO_BENCH_OFFER") {
         Ok(offer) => (offer, None),
         Err(_) => {
-            let world = World::start(home.path());
+            let agent = format!("pipe=cat {}/pipe", home.path().display());
+            let world = World::start(home.path(), &agent, |relay| relay);
             (own.to_str().unwrap().to_owned(), Some(world))
         }
     };
@@ -259,7 +194,8 @@ fn commands(c: &mut Criterion) {
     group.bench_function("ls through a relay", |b| {
         b.iter(|| succeed(paseo(home.path(), &ls)))
     });
-    if let Some(World(_, relay)) = &world {
+    if let Some(world) = &world {
+        let relay = &world.relay.to_string();
         let mut watched = Watched::start(home.path(), &offer, relay);
         let mut bytes = (b'a'..=b'z').cycle();
         let mut said = |count: u64| -> Vec<(Duration, Duration)> {
@@ -284,21 +220,11 @@ fn commands(c: &mut Criterion) {
         group.sample_size(10);
         let version = || succeed_official(&official, home.path(), &["--version"]);
         group.bench_function("official --version", |b| b.iter(version));
-        let link = std::fs::read_to_string(&offer).unwrap();
-        let ls = || succeed_official(&official, home.path(), &["ls", "--host", link.trim()]);
+        let link = link(&std::fs::read_to_string(&offer).unwrap());
+        let ls = || succeed_official(&official, home.path(), &["ls", "--host", &link]);
         group.bench_function("official ls through a relay", |b| b.iter(ls));
     }
     group.finish();
-}
-
-fn succeed_official(program: &str, home: &Path, args: &[&str]) -> String {
-    let mut command = Command::new(program);
-    command
-        .args(args)
-        .env("HOME", home)
-        .env("PASEO_HOME", home)
-        .stdin(Stdio::null());
-    succeed(command)
 }
 
 criterion_group!(benches, commands);

@@ -1,7 +1,7 @@
 //! `inbox --watch` goes on over connections that break, and tells each thing once.
 
-use crate::watcher::Watcher;
 use crate::road::Way;
+use crate::watcher::Watcher;
 use crate::world::{World, until};
 
 const WATCH: &[&str] = &["-r", "work", "inbox", "--watch", "--json"];
