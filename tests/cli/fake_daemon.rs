@@ -14,6 +14,9 @@ pub(crate) struct FakeDaemon {
     requests: Arc<Mutex<Vec<Value>>>,
 }
 
+/// What an answer is when there is none: the connection ends.
+pub(crate) const HANG_UP: &str = "hang up";
+
 /// The payload of the reply to a request; null refuses it.
 type Answer = dyn Fn(&Value) -> Value + Send + Sync;
 
@@ -78,6 +81,9 @@ fn serve(stream: TcpStream, info: &Value, seen: &Mutex<Vec<Value>>, answer: &Ans
         };
         seen.lock().unwrap().push(request.clone());
         let mut payload = answer(request);
+        if payload == HANG_UP {
+            return;
+        }
         if payload.is_null() {
             let refusal = json!({ "requestId": request["requestId"], "requestType": kind,
                 "error": "refused by the test", "code": "handler_error" });

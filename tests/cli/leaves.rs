@@ -5,7 +5,7 @@ use paseo::cli::Cli;
 use paseo::commands::effect::{EFFECTS, Effect};
 use serde_json::Value;
 
-use crate::fake_daemon::FakeDaemon;
+use crate::fake_daemon::{FakeDaemon, HANG_UP};
 use crate::sandbox::Sandbox;
 
 /// What a command needs beside its words. Commands that are not here need nothing.
@@ -205,4 +205,32 @@ fn what_a_list_of_several_remotes_prints_every_command_takes() {
         let asked = Value::from(asked).to_string();
         assert!(!asked.contains("far:"), "{words}: {asked}");
     });
+}
+
+/// The connection ends at the first request. When that was a change, nobody knows whether it happened.
+#[test]
+fn a_change_without_an_answer_is_not_made_again_and_says_that_it_may_have_happened() {
+    let sandbox = sandbox();
+    let daemon = FakeDaemon::start("srv_1", &["daemonStatusRpc"], |_| HANG_UP.into());
+    let mut unknown = 0;
+    each(|words, args| {
+        if !EFFECTS.contains(&(words, Effect::Changes)) {
+            return;
+        }
+        let before = daemon.requests().len();
+        let target = ["--host", &*daemon.address, "--json"];
+        let ran = sandbox.run(&[&args[..], &target].concat());
+        let asked = &daemon.requests()[before..];
+        assert!(asked.len() <= 1, "{words}: {asked:?}");
+        // Some have to read something before, and some are not for such a daemon.
+        assert!(matches!(ran.status, 7 | 8 | 14), "{words}: {ran:?}");
+        if ran.status == 8 {
+            assert!(
+                ran.stderr.contains("may have been applied"),
+                "{words}: {ran:?}"
+            );
+            unknown += 1;
+        }
+    });
+    assert!(unknown >= 15, "only {unknown}");
 }
