@@ -104,7 +104,7 @@ fn agents_are_shown_answered_and_the_terminal_comes_back() {
     let (sandbox, _relay, _daemon) = world();
     let mut session = Session::of(&sandbox);
     session.top.wait_for("waits      work");
-    session.top.wait_for("offline    gone");
+    session.top.wait_for("\u{1b}[90m  offline    gone");
     session.press("a");
     session.says_and_comes_back("allowed");
     session.top.wait_for("idle       work");

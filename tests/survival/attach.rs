@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
 use crate::road::Way;
 use crate::watcher::{Watcher, told};
-use crate::world::{World, until};
+use crate::world::{PATIENCE, World, until, until_within};
 
 /// What happens while the agent works.
 pub(crate) enum Fault {
@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     BecomesAndEnds(Way, u64),
     /// So many of a hundred packets are lost, for so many milliseconds.
     LosesPackets(u32, u64),
+    /// The road ends without a word, and the clock goes so far forward.
+    SleepsByTheClock(Duration),
     /// This process stands still for so many milliseconds, and the road changes meanwhile.
     Sleeps(u64, Way),
     RelayRestarts,
@@ -81,13 +83,16 @@ pub(crate) fn survives_in(
             .collect();
         joined.ends_with(last)
     };
-    until(
-        &format!("{name}: it sees the end; {}", watcher.said()),
-        finished,
-    );
+    // The long form may take longer, too.
+    let patience = PATIENCE.max(Duration::from_millis(100) * count as u32);
+    let missed = || {
+        let seen = watcher.items().len();
+        format!("{name}: it sees the end; {seen} items; {}", watcher.said())
+    };
+    until_within(patience, missed, finished);
     // The truth, row by row: items do not fold.
     let is_item = |(_, text): &(String, String)| text.starts_with("item ");
-    let truth: Vec<_> = told(&world, &agent).into_iter().filter(is_item).collect();
+    let truth: Vec<_> = told(world, &agent).into_iter().filter(is_item).collect();
     let seen: Vec<_> = watcher.items().into_iter().filter(is_item).collect();
     let mut times = BTreeMap::new();
     for item in &seen {
@@ -142,8 +147,22 @@ fn happens(world: &mut World, watcher: &Watcher, fault: &Fault) {
             pause(*millis);
             world.road.becomes(Way::Whole);
         }
+        Fault::SleepsByTheClock(time) => {
+            let uptime = crate::alone::Uptime::take_over();
+            // The watcher looks once a second.
+            pause(2000);
+            world.road.becomes(Way::Dead);
+            uptime.jump(*time);
+            let asleep = Instant::now();
+            until("it notices", || watcher.said().contains("lost"));
+            // Without the sleep it would have waited for twenty seconds.
+            let noticed = asleep.elapsed();
+            assert!(noticed < Duration::from_secs(15), "{noticed:?}");
+            world.road.cut();
+            world.road.becomes(Way::Whole);
+        }
         Fault::LosesPackets(percent, millis) => {
-            let losing = crate::loss::Losing::at(world.road.port, *percent);
+            let losing = crate::alone::Losing::at(world.road.port, *percent);
             pause(*millis);
             drop(losing);
         }

@@ -8,13 +8,13 @@
     reason = "a test stops at the first surprise, has a long form, and tells what it skips"
 )]
 
+mod alone;
 mod attach;
 #[path = "../support/delay.rs"]
 mod delay;
 mod distance;
 mod forward;
 mod inbox;
-mod loss;
 mod mux;
 #[path = "../support/process_memory.rs"]
 mod process_memory;

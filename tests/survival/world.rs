@@ -201,10 +201,19 @@ fn start(mut command: Command, word: &str) -> (Server, String) {
 }
 
 /// Waits until something is so.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) fn until(what: &str, is_so: impl FnMut() -> bool) {
+    until_within(PATIENCE, || what.to_owned(), is_so);
+}
+
+/// The same for so long; `what` is asked when it has not happened.
+pub(crate) fn until_within(
+    patience: Duration,
+    what: impl Fn() -> String,
+    mut is_so: impl FnMut() -> bool,
+) {
+    let deadline = Instant::now() + patience;
     while !is_so() {
-        assert!(Instant::now() < deadline, "{what}");
+        assert!(Instant::now() < deadline, "{}", what());
         std::thread::sleep(Duration::from_millis(20));
     }
 }
