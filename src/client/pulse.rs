@@ -64,9 +64,15 @@ impl Pulse {
         let mut limit = SILENCE_LIMIT;
         let mut heard = Instant::now();
         let (mut received, mut sent) = (self.traffic.received(), self.traffic.sent());
+        let mut awake_at_last = false;
         loop {
             sleep(TICK).await;
             let now = self.traffic.received();
+            if std::mem::take(&mut awake_at_last) {
+                // It came before the sleep, and says nothing of now. What answers the next ping does.
+                received = now;
+                self.ping_now.notify_one();
+            }
             let quiet = now == received
                 && self.open.load(Ordering::Relaxed)
                 && !self.busy.load(Ordering::Relaxed);
@@ -76,8 +82,8 @@ impl Pulse {
             }
             if wake.slept() {
                 tracing::info!("asleep until now, probing the connection");
-                // What came meanwhile is not read yet.
                 (heard, limit) = (Instant::now(), PROBE_LIMIT);
+                awake_at_last = true;
                 self.ping_now.notify_one();
             }
             let on_its_way = self.traffic.sent().saturating_sub(sent) / SLOWEST;
@@ -138,6 +144,30 @@ mod tests {
             () = async { pulse.ping_now.notified().await; std::future::pending().await } => {}
         }
         assert_eq!(start.elapsed().as_secs(), 2 + PROBE_LIMIT.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_before_the_sleep_is_no_sign_of_life() {
+        let (start, pulse) = (Instant::now(), pulse());
+        let mut lost = Box::pin(pulse.lost_by(Wake::by(clock)));
+        let after = async |lost: &mut _, millis| {
+            let wait = tokio::time::timeout(Duration::from_millis(millis), lost).await;
+            wait.is_ok()
+        };
+        assert!(!after(&mut lost, 1500).await);
+        fall_asleep(Duration::from_secs(30 * 60));
+        assert!(!after(&mut lost, 1000).await);
+        // It is read only now.
+        pulse.traffic.note_received(1);
+        assert!(after(&mut lost, 10_000).await);
+        assert_eq!(start.elapsed().as_secs(), 2 + PROBE_LIMIT.as_secs());
+
+        let mut lost = Box::pin(pulse.lost_by(Wake::by(clock)));
+        fall_asleep(Duration::from_secs(30 * 60));
+        // The answer to the second ping.
+        assert!(!after(&mut lost, 2500).await);
+        pulse.traffic.note_received(1);
+        assert!(!after(&mut lost, 10_000).await);
     }
 
     #[tokio::test(start_paused = true)]

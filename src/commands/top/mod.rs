@@ -121,7 +121,11 @@ impl Top<'_> {
         let mut characters = Characters::default();
         let mut stdin = keys()?;
         loop {
-            view.paint(&model, &self.feed.remotes())?;
+            {
+                let remotes = self.feed.remotes();
+                model.settle(&remotes);
+                view.paint(&model, &remotes)?;
+            }
             let Signals {
                 interrupt,
                 terminate,

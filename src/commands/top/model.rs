@@ -39,6 +39,8 @@ pub(super) struct Model {
     chosen: Option<Target>,
     /// Where the cursor was last.
     place: usize,
+    /// The request of that agent that was shown: only this one is answered.
+    shown: Option<String>,
 }
 
 /// Longest message, in bytes.
@@ -50,7 +52,20 @@ impl Model {
             mode: Mode::List,
             chosen: None,
             place: 0,
+            shown: None,
         }
+    }
+
+    /// Takes note of what is about to be shown. From then on the cursor is at the agent that it is shown at, whatever
+    /// comes in between: keys are about what somebody has seen.
+    pub(super) fn settle(&mut self, remotes: &[Remote]) {
+        let rows = rows(remotes);
+        let at = self.cursor(&rows);
+        self.go(&rows, at);
+        self.shown = match rows.get(at) {
+            Some(Row::Agent(_, agent)) => agent.asks.as_ref().map(|asks| asks.id.clone()),
+            _ => None,
+        };
     }
 
     /// Returns the line of the cursor. One whose agent is gone stays where it was.
@@ -103,7 +118,9 @@ impl Model {
             remote,
             agent: agent.id.clone(),
         };
-        match (key, &agent.asks) {
+        let seen = agent.asks.as_ref();
+        let seen = seen.filter(|asks| self.shown.as_ref() == Some(&asks.id));
+        match (key, seen) {
             (Key::Enter, _) => run(&target, &["attach"], &[]),
             // Its answers are more than yes and no.
             (Key::Char('a'), Some(asks)) if asks.question => run(&target, &["attach"], &[]),
@@ -182,7 +199,10 @@ mod tests {
     fn keys_become_commands_about_the_chosen_agent() {
         let world = world();
         let mut model = Model::new();
-        let mut press = |key| model.typed(&world, &[key]);
+        let mut press = |key| {
+            model.settle(&world);
+            model.typed(&world, &[key])
+        };
         let asks = ["permit", "allow", "--", "asks", "r"];
         assert_eq!(press(Key::Char('a')), words(2, &asks));
         let denied = ["permit", "deny", "--", "asks", "r"];
@@ -229,10 +249,31 @@ mod tests {
         model.typed(&world, &[Key::Down]);
         world[2].agents[0].asks = None;
         world[1].agents[1].asks = agent("", "", Some(true)).asks;
+        model.settle(&world);
         assert_eq!(model.cursor(&rows(&world)), 0);
         let question = model.typed(&world, &[Key::Char('a')]);
         assert_eq!(question, words(1, &["attach", "--", "works"]));
+        // One that is gone leaves it where it was shown last.
         world[1].agents.clear();
-        assert_eq!(model.cursor(&rows(&world)), 1);
+        assert_eq!(model.cursor(&rows(&world)), 0);
+    }
+
+    #[test]
+    fn what_was_not_shown_is_not_answered() {
+        let mut world = world();
+        let mut model = Model::new();
+        model.settle(&world);
+        // A newer one comes first now; the key is about the old one.
+        let mut newer = agent("newer", "running", Some(false));
+        newer.created_at = "2026".to_owned();
+        world[2].agents.push(newer);
+        let asks = ["permit", "allow", "--", "asks", "r"];
+        assert_eq!(model.typed(&world, &[Key::Char('a')]), words(2, &asks));
+        // Its request is another one now, which nobody has seen.
+        world[2].agents[0].asks.as_mut().unwrap().id = "other".to_owned();
+        assert_eq!(model.typed(&world, &[Key::Char('a')]), Action::Nothing);
+        model.settle(&world);
+        let asks = ["permit", "allow", "--", "asks", "other"];
+        assert_eq!(model.typed(&world, &[Key::Char('a')]), words(2, &asks));
     }
 }
