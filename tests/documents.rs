@@ -18,10 +18,15 @@ fn tests(dir: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-/// A test is a function whose attributes, which stand right above it, say so.
+/// A test is a function whose attributes, which stand right above it, say so; or a line of `scripts!`, with its name
+/// before a colon.
 fn tests_of(text: &str, found: &mut BTreeSet<String>) {
-    let mut is_test = false;
+    let (mut is_test, mut scripts) = (false, false);
     for line in text.lines().map(str::trim) {
+        if scripts && let Some((name, _)) = line.split_once(": ") {
+            found.insert(name.to_owned());
+        }
+        scripts = line == "scripts! {" || (scripts && line != "}");
         if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
             is_test = true;
         } else if let Some(rest) = line.strip_prefix("async fn ").or(line.strip_prefix("fn ")) {

@@ -53,9 +53,9 @@ fn a_fifth_of_the_packets_is_lost() {
 fn without_a_fifth() {
     succeed("ip", &["link", "set", "lo", "up"]);
     let faults = [
-        Fault::LosesPackets(20, 3000),
-        Fault::LosesPackets(20, 1000),
+        Fault::LosesPackets(20, 1500),
         Fault::Drops(1),
+        Fault::LosesPackets(20, 1000),
     ];
     survives("a fifth of the packets lost", &["attach"], &faults);
     let faults = [
