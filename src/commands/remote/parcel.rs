@@ -123,7 +123,9 @@ fn wrapped(text: &str) -> Option<Vec<Named>> {
         Some((name, link)) if !name.contains(BARE_LINK) => (Some(name.parse().ok()?), link),
         _ => (None, text),
     };
-    Some(vec![(name, Source::Offer(Offer::parse(link).ok()?))])
+    // Joined, because words behind an offer would be taken for a remark: here they are another line of a list.
+    let link: String = link.split_whitespace().collect();
+    Some(vec![(name, Source::Offer(Offer::parse(&link).ok()?))])
 }
 
 /// Reads lines of a name and a link or address, or of a link alone.
