@@ -15,11 +15,12 @@ use sha2::{Digest, Sha256};
 use tracing::debug;
 
 use super::budget::Budget;
+use super::event::{Effect, Event, PipeId, Place, SocketId};
 use super::frame::Frame;
 use super::metrics::{Gauges, Metrics};
 use super::outbox::Outbox;
 use super::pipe::{Hold, Pipe};
-use super::registry::{Effect, Event, PipeId, Place, Registry, SocketId, slim};
+use super::registry::{Registry, slim};
 use crate::protocol::relay::{
     Close, ConnectQuery, ConnectionId, PRESENCE_OFFLINE, PRESENCE_ONLINE, Role, Seat, ServerId,
 };

@@ -13,6 +13,7 @@ mod config;
 mod connection;
 mod decode;
 mod drain;
+mod event;
 mod frame;
 #[cfg(any(test, fuzzing))]
 mod fuzz;

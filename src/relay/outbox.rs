@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::budget::{Account, Budget};
+use super::event::SocketId;
 use super::frame::Frame;
-use super::registry::SocketId;
 use super::wire::Sent;
 use crate::protocol::relay::{Close, RelayToDaemon};
 

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::budget::Budget;
+use super::event::SocketId;
 use super::frame::Frame;
 use super::outbox::Outbox;
-use super::registry::SocketId;
 use crate::protocol::relay::Role;
 
 /// What became of a frame.

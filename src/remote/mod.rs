@@ -20,6 +20,7 @@ mod setting;
 mod several;
 #[cfg(test)]
 mod tests;
+mod value;
 mod via;
 mod written;
 

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use toml_edit::TableLike;
 
 use super::name::RemoteName;
@@ -14,6 +13,7 @@ use super::profile::{
     DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef,
 };
 use super::reader::{Problems, Reader};
+use super::value::{duration, end_of, persist, required, timestamp};
 use crate::e2ee::Fingerprint;
 use crate::protocol::relay::Endpoint;
 use crate::secret::CommandSpec;
@@ -21,8 +21,6 @@ use crate::spelling::{closest, did_you_mean};
 
 /// The version of the file that this program writes; it reads newer ones as far as it knows them.
 pub(super) const VERSION: i64 = 1;
-/// Longest time that a setting may name.
-const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 const ROOT: &[&str] = &[
     "version",
@@ -304,13 +302,6 @@ fn route(table: &Reader<'_>, newer: bool) -> Option<Route> {
     }
 }
 
-fn required<T>(table: &Reader<'_>, key: &str, value: Option<T>) -> Option<T> {
-    if value.is_none() && !table.has(key) {
-        table.reject_table(format!("`{key}` is missing"));
-    }
-    value
-}
-
 fn secret_ref(table: &Reader<'_>) -> Option<SecretRef> {
     let (store, id) = (table.parsed("store"), table.parsed("id"));
     Some(SecretRef {
@@ -363,54 +354,4 @@ fn dir_mapping(table: &Reader<'_>) -> Option<DirMapping> {
         local: required(table, "local", local)?.to_owned(),
         remote: required(table, "remote", remote)?.to_owned(),
     })
-}
-
-/// Reads how long warm connections are kept; 0 is not at all.
-fn persist(table: &Reader<'_>) -> Option<Duration> {
-    match table.text("persist") {
-        Some("0" | "0s") => Some(Duration::ZERO),
-        _ => duration(table, "persist"),
-    }
-}
-
-fn duration(table: &Reader<'_>, key: &str) -> Option<Duration> {
-    let text = table.text(key)?;
-    match humantime::parse_duration(text) {
-        Ok(duration) if !duration.is_zero() && duration <= MAX_DURATION => Some(duration),
-        _ => {
-            table.reject(key, "must be a duration such as \"10s\", at most a day");
-            None
-        }
-    }
-}
-
-/// Reads a moment; a date is its end, in UTC.
-fn end_of(table: &Reader<'_>, key: &str) -> Option<Timestamp> {
-    let text = table.moment(key)?;
-    let end_of_day = |date: jiff::civil::Date| {
-        let next = date.tomorrow().ok()?;
-        Some(next.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
-    };
-    let moment = text.parse().ok();
-    let is_date = !text.contains([':', ' ']);
-    let moment = moment.or_else(|| end_of_day(text.parse().ok().filter(|_| is_date)?));
-    if moment.is_none() {
-        table.reject(
-            key,
-            "must be a date, or a time with a zone: 2026-12-01, 2026-12-01T12:00:00Z",
-        );
-    }
-    moment
-}
-
-fn timestamp(table: &Reader<'_>, key: &str) -> Option<Timestamp> {
-    let parsed = table.moment(key)?.parse();
-    parsed
-        .map_err(|_| {
-            table.reject(
-                key,
-                "must be a time with a zone, such as 2026-11-22T13:30:00Z",
-            )
-        })
-        .ok()
 }

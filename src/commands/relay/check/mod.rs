@@ -1,5 +1,8 @@
 //! `paseo relay check`.
 
+mod echo;
+mod fault;
+
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -8,27 +11,24 @@ use bytes::Bytes;
 use bytesize::ByteSize;
 use clap::Args as ClapArgs;
 use serde::Serialize;
-use tokio::time::timeout;
 
+use self::echo::{both_ways, close, told};
+use self::fault::{refusal, step};
 use crate::commands::context::run_async;
 use crate::commands::relay_token::TokenSource;
 use crate::commands::{CommandResult, Context, Outcome};
 use crate::error::{CommandError, Exit};
 use crate::output::{Cell, Column, Output, Row, Table};
 use crate::protocol::relay::{
-    Close, ConnectQuery, ConnectionId, Endpoint, PATH, RelayToDaemon, Seat, ServerId,
+    ConnectQuery, ConnectionId, Endpoint, PATH, RelayToDaemon, Seat, ServerId,
 };
 use crate::secret::{RelayToken, Secret};
 use crate::transport::{
-    self, Address, Closed, Dial, DialError, Dialed, Frame, Greeting, Network, Step, Stopwatch,
-    Transport, TransportError,
+    self, Address, Dial, Dialed, Frame, Greeting, Network, Step, Stopwatch, Transport,
 };
 
 /// Limit for each answer of the relay, and for opening each socket.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Limit for the close frame of a side whose peer has lost it already.
-const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Check a relay from here
 ///
@@ -267,103 +267,6 @@ impl Check {
             detail,
         });
     }
-}
-
-/// Returns the next message on a control socket.
-async fn told(control: &mut Transport) -> Checked<RelayToDaemon> {
-    match next(control).await? {
-        Frame::Text(text) => Ok(RelayToDaemon::parse(&text)),
-        Frame::Binary(_) => Err("a binary frame on the control socket".to_owned()),
-    }
-}
-
-async fn next(from: &mut Transport) -> Checked<Frame> {
-    match timeout(PATIENCE, from.receiver.recv()).await {
-        Ok(received) => received.map_err(|error| causes(&error)),
-        Err(_) => Err("nothing came in time".to_owned()),
-    }
-}
-
-/// Sends a frame from the client to the daemon and back.
-async fn both_ways(client: &mut Transport, data: &mut Transport, frame: Frame) -> Checked<()> {
-    one_way(client, data, &frame).await?;
-    one_way(data, client, &frame).await
-}
-
-async fn one_way(from: &mut Transport, to: &mut Transport, frame: &Frame) -> Checked<()> {
-    let sending = async {
-        let sent = from.sender.send(frame.clone()).await;
-        sent.map_err(|error| causes(&error))
-    };
-    // At once, because a large frame leaves only while it is read.
-    let arrived = match tokio::try_join!(sending, next(to)) {
-        Ok(((), arrived)) => arrived,
-        // What the receiver is told ("Client disconnected") only follows from what the sender is.
-        Err(why) => return Err(closed_for(from).await.unwrap_or(why)),
-    };
-    match arrived == *frame {
-        true => Ok(()),
-        false => Err("it arrived changed".to_owned()),
-    }
-}
-
-/// Returns why the relay closed this side, if it did.
-async fn closed_for(side: &mut Transport) -> Option<String> {
-    match timeout(LAST_WORDS, side.receiver.recv()).await {
-        Ok(Err(error @ TransportError::Closed(Closed { code: Some(_), .. }))) => {
-            Some(causes(&error))
-        }
-        _ => None,
-    }
-}
-
-/// Closes the client; the daemon's side must be told with the right code.
-async fn close(mut client: Transport, data: &mut Transport) -> Checked<()> {
-    let bye = Closed::new(1000, "");
-    client.sender.close(bye).await;
-    drop(client);
-    let wanted = Close::ClientGone;
-    match timeout(PATIENCE, data.receiver.recv()).await {
-        Ok(Err(TransportError::Closed(closed))) if closed.code == Some(wanted.code()) => Ok(()),
-        Ok(Err(error)) => Err(causes(&error)),
-        Ok(Ok(_)) => Err("a frame came instead of the close".to_owned()),
-        Err(_) => Err("the data socket is not closed in time".to_owned()),
-    }
-}
-
-fn step(error: &DialError) -> Step {
-    match error {
-        DialError::Resolve { .. } | DialError::NoAddress { .. } => Step::Dns,
-        DialError::Proxy { .. } => Step::Proxy,
-        DialError::Connect { .. } => Step::Connect,
-        DialError::TlsSetup(_)
-        | DialError::NotTls { .. }
-        | DialError::Certificate { .. }
-        | DialError::Tls { .. } => Step::Tls,
-        DialError::Timeout { step, .. } => *step,
-        _ => Step::Upgrade,
-    }
-}
-
-/// Returns why there is no connection, in the relay's own words where it has some.
-fn refusal(error: &DialError) -> String {
-    match error {
-        DialError::Refused {
-            said: Some(said), ..
-        } => format!("{error}: {said}"),
-        _ => causes(error),
-    }
-}
-
-/// Returns what an error says, with its causes.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 fn report(lines: &[Line]) -> Output {

@@ -1,0 +1,204 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const KEY: &str = "fh1V4oOfytbm1vXyc29bUj+dQDpoSE6nzzsYNkgZ4SY=";
+
+fn official() -> String {
+    format!(
+        r#"{{"v":2,"serverId":"srv_Kz0tUmle4OGX","daemonPublicKeyB64":"{KEY}","relay":{{"endpoint":"127.0.0.1:8787","useTls":false}}}}"#
+    )
+}
+
+#[test]
+fn reads_what_the_daemon_printed() {
+    let link = Offer::parse(&official())
+        .unwrap()
+        .to_link("https://app.example");
+    let printed = json!({ "relayEnabled": true, "url": link.expose(), "qr": "…" }).to_string();
+    let words = format!(
+        "Pairing link:\n{}\n\nFingerprint:\nSHA256:abc\n",
+        link.expose()
+    );
+    for text in [printed, words] {
+        let offer = Offer::parse(&text).unwrap();
+        assert_eq!(offer.server_id.expose(), "srv_Kz0tUmle4OGX");
+    }
+}
+
+#[test]
+fn every_form_parses() {
+    let json = official();
+    let url_safe = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&json);
+    let standard = base64_simd::STANDARD.encode_to_string(&json);
+    let (head, tail) = url_safe.split_at(76);
+    for form in [
+        json.clone(),
+        format!("\n {json}\n"),
+        url_safe.clone(),
+        standard.clone(),
+        format!("https://app.paseo.sh/#offer={url_safe}\n"),
+        format!("#offer={standard}"),
+        format!("see https://my.app/x?y#offer= {url_safe}"),
+        format!("https://app.paseo.sh/#offer={head}\r\n  {tail}"),
+    ] {
+        let offer = Offer::parse(&form).unwrap();
+        assert_eq!(offer.to_json().expose(), &json, "{form}");
+        assert_eq!(
+            offer.to_link("https://app.paseo.sh/").expose(),
+            &format!("https://app.paseo.sh/#offer={url_safe}")
+        );
+    }
+}
+
+#[test]
+fn offers_of_0_1_65_have_no_use_tls() {
+    let json = official().replace(r#","useTls":false"#, "");
+    let offer = Offer::parse(&json).unwrap();
+    assert_eq!((offer.use_tls, offer.uses_tls()), (None, false));
+    assert_eq!(offer.to_json().expose(), &json);
+}
+
+#[test]
+fn the_token_of_a_private_relay_survives() {
+    let json = official().replace("false}", r#"false,"token":"t0k"}"#);
+    let offer = Offer::parse(&json).unwrap();
+    assert_eq!(offer.relay_token.as_ref().map(|t| t.expose()), Some("t0k"));
+    assert_eq!(offer.to_json().expose(), &json);
+    assert!(!format!("{offer:?}").contains("t0k"));
+}
+
+#[test]
+fn each_fault_is_named() {
+    let without = |part: &str| official().replace(part, "");
+    let with = |part: &str, other: &str| official().replace(part, other);
+    let cases = [
+        (String::new(), OfferError::Empty),
+        ("https://app.paseo.sh/#offer= ".into(), OfferError::Empty),
+        ("x".repeat(MAX_OFFER_BYTES + 1), OfferError::TooLarge),
+        ("!".into(), OfferError::NotBase64),
+        ("#offer=eyJ2I,".into(), OfferError::NotBase64),
+        ("eyJ2Ijoy".into(), OfferError::NotJson),
+        ("{".into(), OfferError::NotJson),
+        ("W10".into(), OfferError::NotJson),
+        ("//79".into(), OfferError::NotJson),
+        (without(r#""v":2,"#), OfferError::Missing("v")),
+        (with(r#""v":2"#, r#""v":3"#), OfferError::Version),
+        (with(r#""v":2"#, r#""v":"2""#), OfferError::Version),
+        (
+            without(r#""serverId":"srv_Kz0tUmle4OGX","#),
+            OfferError::Missing("serverId"),
+        ),
+        (
+            with("srv_Kz0tUmle4OGX", ""),
+            OfferError::WrongType("serverId", "a text that is not empty"),
+        ),
+        (
+            with("srv_Kz0tUmle4OGX", &"s".repeat(257)),
+            OfferError::ServerIdTooLong,
+        ),
+        (
+            without(&format!(r#""daemonPublicKeyB64":"{KEY}","#)),
+            OfferError::Missing("daemonPublicKeyB64"),
+        ),
+        (with(KEY, "!"), OfferError::Key(KeyError::NotBase64)),
+        (
+            with(KEY, "c2hvcnQ="),
+            OfferError::Key(KeyError::WrongLength(5)),
+        ),
+        (
+            with(KEY, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+            OfferError::Key(KeyError::LowOrder),
+        ),
+        (
+            without(r#","relay":{"endpoint":"127.0.0.1:8787","useTls":false}"#),
+            OfferError::Missing("relay"),
+        ),
+        (
+            with(r#"{"endpoint":"127.0.0.1:8787","useTls":false}"#, "1"),
+            OfferError::WrongType("relay", "an object"),
+        ),
+        (
+            without(r#""endpoint":"127.0.0.1:8787","#),
+            OfferError::Missing("relay.endpoint"),
+        ),
+        (
+            with("127.0.0.1:8787", "wss://relay"),
+            OfferError::Endpoint(EndpointError),
+        ),
+        (
+            with(r#""useTls":false"#, r#""useTls":null"#),
+            OfferError::WrongType("relay.useTls", "true or false"),
+        ),
+        (
+            with(r#""useTls":false"#, r#""token":1"#),
+            OfferError::WrongType("relay.token", "a text"),
+        ),
+        (
+            with(r#""useTls":false"#, r#""token":"""#),
+            OfferError::Token(RelayTokenError::Empty),
+        ),
+    ];
+    for (input, expected) in cases {
+        let error = Offer::parse(&input).unwrap_err();
+        assert_eq!(error, expected, "{input}");
+        assert!(!error.to_string().contains("srv_"));
+    }
+}
+
+#[test]
+fn debug_shows_fingerprint_and_relay_only() {
+    let offer = Offer::parse(&official()).unwrap();
+    let shown = format!("{offer:?}");
+    assert!(shown.contains(&offer.daemon_key.fingerprint().to_string()));
+    assert!(shown.contains("127.0.0.1:8787"));
+    assert!(!shown.contains("srv_") && !shown.contains(KEY));
+}
+
+fn unknown() -> impl Strategy<Value = Map<String, Value>> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+    ];
+    let value = leaf.prop_recursive(3, 16, 4, |inner| {
+        prop::collection::vec(inner, 0..4).prop_map(Value::from)
+    });
+    prop::collection::btree_map("x[a-z]{0,8}", value, 0..4)
+        .prop_map(|fields| fields.into_iter().collect())
+}
+
+proptest! {
+    #[test]
+    fn parse_never_panics(text in ".{0,300}", base64 in "[A-Za-z0-9_-]{0,300}") {
+        let _ = Offer::parse(&text);
+        let _ = Offer::parse(&base64);
+        let _ = Offer::parse(&format!("#offer={text}"));
+    }
+
+    #[test]
+    fn mangled_json_never_panics(at: prop::sample::Index, byte in " -~") {
+        let mut json = official();
+        let at = at.index(json.len());
+        json.replace_range(at..=at, &byte);
+        if let Ok(offer) = Offer::parse(&json) {
+            let again = Offer::parse(offer.to_json().expose()).unwrap();
+            prop_assert!(again.to_json().expose() == offer.to_json().expose());
+        }
+    }
+
+    #[test]
+    fn unknown_fields_survive(server_id in "[^\\x00-\\x1f]{1,60}", use_tls: Option<bool>, top in unknown(), relay in unknown()) {
+        let endpoint = "relay.example.org:443".parse().unwrap();
+        let key = PublicKey::from_base64(KEY).unwrap();
+        let mut offer = Offer::new(Secret::new(server_id.clone()), key, endpoint, use_tls);
+        offer.unknown = top.clone();
+        offer.relay_unknown = relay.clone();
+        let read = Offer::parse(offer.to_link("https://app.paseo.sh").expose()).unwrap();
+        prop_assert_eq!(read.server_id.expose(), &server_id);
+        prop_assert_eq!((read.daemon_key, read.use_tls), (key, use_tls));
+        prop_assert_eq!((&read.unknown, &read.relay_unknown), (&top, &relay));
+        prop_assert!(read.to_json().expose() == offer.to_json().expose());
+    }
+}
