@@ -269,6 +269,9 @@ fn files_stay_small() {
 #[test]
 fn secrets_are_compared_in_constant_time() {
     for path in sources() {
+        if path.to_string_lossy().ends_with("tests.rs") {
+            continue;
+        }
         let text = fs::read_to_string(&path).unwrap();
         let production = text.split("#[cfg(test)]\nmod tests {").next();
         let words = production.unwrap_or_default().split_whitespace();
