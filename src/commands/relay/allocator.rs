@@ -1,16 +1,16 @@
 //! How glibc's allocator is to behave in a relay: what a storm of connections took goes back to the system when they
 //! have gone.
 //!
-//! By default it does not. Each thread keeps freed pieces for itself, and each has a heap of its own; a few kept
-//! pieces at the end of a heap hold all of it. With one heap and nothing kept, resident memory is back where it was
-//! (docs/performance.md), and what that costs is measured there, too. glibc reads these settings only when a program
-//! starts, so the relay starts once more, in the same process: id, sockets and signals stay as they are.
+//! By default it does not. Each thread keeps freed pieces for itself and has a heap of its own, and each heap keeps the
+//! small ones apart; a few kept pieces at the end of a heap hold all of it. With one heap and nothing kept, resident
+//! memory is back where it was (docs/performance.md, with what it costs). glibc reads these settings only when a
+//! program starts, so the relay starts once more, in the same process: id, sockets and signals stay as they are.
 
 use crate::commands::Context;
 
 /// The settings, in the syntax of `GLIBC_TUNABLES` (glibc manual, "Memory Allocation Tunables").
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const TUNABLES: &str = "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0";
+const TUNABLES: &str = "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0";
 
 /// Starts the program anew with the settings, unless the environment has some of its own. Returns when it already
 /// runs with them, and also when it cannot be started anew: it then works all the same.

@@ -84,13 +84,17 @@ impl Server {
         Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? * 1024)
     }
 
-    /// Waits until it has no connection any more, and some time for what it does then.
+    /// Waits until it has no connection any more, and some time for what it does then. Tokio keeps the last 15 sockets
+    /// in memory until others end, so a few come and go.
     pub(crate) async fn settled(&self) {
         let Some(child) = &self.child else { return };
         let files = format!("/proc/{}/fd", child.id());
         // Standard streams, listener, and what a runtime has.
         while std::fs::read_dir(&files).unwrap().count() > 20 {
             tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        for _ in 0..32 {
+            drop(tokio::net::TcpStream::connect(self.address).await.unwrap());
         }
         tokio::time::sleep(Duration::from_secs(3)).await;
     }
