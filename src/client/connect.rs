@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::absent::arrival;
-use super::session::{DaemonClient, EarlyReply, Opening, encode};
+use super::address::dial_for;
+use super::envelope::encode;
+use super::session::{DaemonClient, EarlyReply, Opening};
 use crate::e2ee::{self, PublicKey};
 use crate::protocol::relay::Endpoint;
 use crate::protocol::session::{
@@ -16,8 +18,7 @@ use crate::protocol::session::{
 use crate::secret::Secret;
 use crate::target::Target;
 use crate::transport::{
-    Address, Closed, Dial, DialError, Frame, Greeting, Network, Stopwatch, Traffic, Transport,
-    TransportError, dial,
+    Closed, DialError, Frame, Network, Stopwatch, Traffic, Transport, TransportError, dial,
 };
 
 /// Capabilities of our hello: what this client understands, and
@@ -382,76 +383,4 @@ pub(super) fn hello(settings: &Settings) -> String {
         app_version: Some(APP_VERSION.to_owned()),
     };
     serde_json::to_string(&hello).expect("a hello is a struct with string keys")
-}
-
-fn dial_for(target: &Target, settings: &Settings) -> Dial {
-    let (address, path, greeting) = match target {
-        Target::Relay {
-            relay,
-            tls,
-            server_id,
-            token,
-            ..
-        } => (
-            Address::Tcp {
-                endpoint: relay.clone(),
-                tls: *tls,
-            },
-            relay_path(server_id),
-            Greeting::Relay {
-                token: token.clone(),
-                ask_presence: true,
-            },
-        ),
-        Target::Tcp {
-            endpoint,
-            tls,
-            password,
-        } => (
-            Address::Tcp {
-                endpoint: endpoint.clone(),
-                tls: *tls,
-            },
-            Secret::from("/ws"),
-            Greeting::Daemon {
-                password: password.clone(),
-            },
-        ),
-        Target::Unix { path, password } => (
-            Address::Unix(path.clone()),
-            Secret::from("/ws"),
-            Greeting::Daemon {
-                password: password.clone(),
-            },
-        ),
-        Target::Ssh { host, password } => (
-            Address::Ssh(host.clone()),
-            Secret::from("/ws"),
-            Greeting::Daemon {
-                password: password.clone(),
-            },
-        ),
-    };
-    Dial {
-        address,
-        path,
-        greeting,
-        timeout: settings.connect_timeout,
-        network: settings.network.clone(),
-        watch: settings.watch.clone(),
-    }
-}
-
-fn relay_path(server_id: &Secret<String>) -> Secret<String> {
-    let mut path = String::from("/ws?serverId=");
-    for byte in server_id.expose().bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                path.push(byte.into())
-            }
-            other => path.push_str(&format!("%{other:02X}")),
-        }
-    }
-    path.push_str("&role=client&v=2");
-    Secret::new(path)
 }

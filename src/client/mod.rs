@@ -5,8 +5,10 @@
 //! decided in `connect` and unknown everywhere else.
 
 mod absent;
+mod address;
 mod backoff;
 mod connect;
+mod envelope;
 mod events;
 mod pulse;
 mod raw;

@@ -157,3 +157,19 @@ impl Reader {
 fn is_binary_opcode(byte: u8) -> bool {
     matches!(byte, 0x01..=0x05 | 0x10..=0x12)
 }
+
+/// Expects the reply to a request: the receiver gets it, or why there will be none.
+pub(super) fn expect(shared: &Mutex<Shared>, id: &str) -> oneshot::Receiver<RawReply> {
+    let (sender, receiver) = oneshot::channel();
+    let mut shared = lock(shared);
+    match &shared.ended {
+        Some(source) => {
+            let _ = sender.send(Err(CallError::Lost {
+                source: Arc::clone(source),
+                mutates: false, // whoever receives it knows
+            }));
+        }
+        None => drop(shared.pending.insert(id.to_owned(), sender)),
+    }
+    receiver
+}

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::task::AbortHandle;
 
+use super::envelope::{Session, encode, encode_as, unreadable};
 use super::events::{self, Events};
 use super::pulse::Pulse;
-use super::reader::{RawReply, Reader, Sender, Shared, lock};
+use super::reader::{RawReply, Reader, Sender, Shared, expect, lock};
 use crate::protocol::session::{Notice, Request, RpcError, ServerInfo};
 use crate::protocol::size::json_length;
 use crate::transport::{Closed, Frame, Traffic, Transport, TransportError};
@@ -389,64 +389,4 @@ impl DaemonClient {
                 }
             })
     }
-}
-
-/// Writes a request: its id, and the text of its frame.
-pub(super) fn encode<R: Request>(request: &R) -> Result<(String, String), CallError> {
-    let id = uuid::Uuid::new_v4().to_string();
-    let text = encode_as(&id, request)?;
-    Ok((id, text))
-}
-
-fn encode_as<R: Request>(id: &str, request: &R) -> Result<String, CallError> {
-    serde_json::to_string(&Session::of(R::TYPE, Some(id), request)).map_err(unreadable)
-}
-
-/// Requests are structs with string keys: only a picture that is a file can fail.
-fn unreadable(error: serde_json::Error) -> CallError {
-    CallError::Unreadable(Arc::new(error))
-}
-
-/// The frame of a request or, without an id, of a notice.
-#[derive(Serialize)]
-struct Session<'a, R> {
-    r#type: &'static str,
-    message: Outgoing<'a, R>,
-}
-
-#[derive(Serialize)]
-struct Outgoing<'a, R> {
-    r#type: &'static str,
-    #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    #[serde(flatten)]
-    content: &'a R,
-}
-
-impl<'a, R> Session<'a, R> {
-    fn of(kind: &'static str, request_id: Option<&'a str>, content: &'a R) -> Self {
-        Self {
-            r#type: "session",
-            message: Outgoing {
-                r#type: kind,
-                request_id,
-                content,
-            },
-        }
-    }
-}
-
-fn expect(shared: &Mutex<Shared>, id: &str) -> oneshot::Receiver<RawReply> {
-    let (sender, receiver) = oneshot::channel();
-    let mut shared = lock(shared);
-    match &shared.ended {
-        Some(source) => {
-            let _ = sender.send(Err(CallError::Lost {
-                source: Arc::clone(source),
-                mutates: false, // whoever receives it knows
-            }));
-        }
-        None => drop(shared.pending.insert(id.to_owned(), sender)),
-    }
-    receiver
 }
