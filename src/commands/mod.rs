@@ -40,6 +40,7 @@ pub mod relay;
 pub mod relay_token;
 pub mod remote;
 mod rename;
+mod report;
 pub mod schedule;
 pub mod script;
 mod selection;

@@ -6,8 +6,8 @@ use std::path::Path;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::Report;
 use crate::commands::Context;
+use crate::commands::report::Report;
 use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::files;
@@ -57,7 +57,7 @@ fn text(context: &Context, report: &Report) -> String {
         "machine": std::env::consts::ARCH,
         "variables": context.env.names_of_ours(),
         "remotes": remotes,
-        "checks": report.0,
+        "checks": report,
     });
     let text = output::pretty_json(&bundle) + "\n";
     match context

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::{Report, Verdict};
 use crate::commands::Context;
+use crate::commands::report::{Report, Verdict};
 use crate::files;
 use crate::remote::{RemotesFile, SecretRef};
 use crate::secret::StoreKind;

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Report, Verdict, leftovers};
+use super::leftovers;
 use crate::commands::Context;
 use crate::commands::config::lint::lint;
+use crate::commands::report::{Report, Verdict};
 use crate::error::CommandError;
 use crate::remote::FILE_NAME;
 

@@ -1,10 +1,10 @@
 //! The checks of the way to a daemon: its secret, then every hop of one connection.
 
 use super::local::proxy_words;
-use super::{Report, Verdict};
 use crate::client::DaemonClient;
 use crate::commands::Context;
 use crate::commands::context::run_async;
+use crate::commands::report::{Report, Verdict};
 use crate::commands::selection::Resolved;
 use crate::error::{CommandError, Hop};
 use crate::protocol::session::{Ping, Pong};

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit};
 use tokio::sync::watch;
 
 use crate::commands::context::{Road, run_async};
@@ -33,7 +32,8 @@ pub struct Args {}
 
 /// Keeps connections ready.
 pub fn run(context: &Context, _args: &Args) -> CommandResult {
-    keep_secrets_in()?;
+    // It outlives the terminal. A person who runs it by hand has it in a group of its own already, and can end it.
+    let _ = rustix::process::setsid();
     let resolved = context.resolve(&context.selection()?)?;
     let Some(warm) = resolved.plan.warm.clone() else {
         let message = "connections are kept ready for saved remotes, with --persist";
@@ -80,24 +80,6 @@ fn not_ours(dir: &Path) -> CommandError {
 fn not_listening(error: std::io::Error) -> CommandError {
     let message = "no socket for warm connections can be opened";
     CommandError::new("LISTEN_FAILED", Exit::Failed, message).because(error)
-}
-
-/// Leaves the terminal, and lets nobody look into the memory of this process: no debugger, no core file.
-fn keep_secrets_in() -> Result<(), CommandError> {
-    let failed = |error: rustix::io::Errno| {
-        CommandError::internal("the process cannot be protected")
-            .because(std::io::Error::from(error))
-    };
-    // A person who runs it by hand has it in a group of its own already, and can end it.
-    let _ = rustix::process::setsid();
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    rustix::process::setrlimit(Resource::Core, none).map_err(failed)?;
-    #[cfg(target_os = "linux")]
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(failed)?;
-    Ok(())
 }
 
 /// Returns once the remote is not what it was.

@@ -51,6 +51,7 @@ fn read_file(path: &Path) -> Result<Parcel, CommandError> {
     let missing = || {
         let message = format!("there is no file {}", path.display());
         CommandError::usage("FILE_MISSING", message)
+            .hint("give a file that paseo remote export or paseo daemon pair --save wrote, or - for stdin")
     };
     let bytes = files::read(path, MAX_BYTES)?.ok_or_else(missing)?;
     // A file with one offer is named after it, if it has a name that a remote may have.

@@ -6,19 +6,17 @@ mod fault;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use anstyle::AnsiColor;
 use bytes::Bytes;
 use bytesize::ByteSize;
 use clap::Args as ClapArgs;
-use serde::Serialize;
 
 use self::echo::{both_ways, close, told};
 use self::fault::{refusal, step};
 use crate::commands::context::run_async;
 use crate::commands::relay_token::TokenSource;
-use crate::commands::{CommandResult, Context, Outcome};
-use crate::error::{CommandError, Exit};
-use crate::output::{Cell, Column, Output, Row, Table};
+use crate::commands::report::{Report, Verdict};
+use crate::commands::{CommandResult, Context};
+use crate::error::CommandError;
 use crate::protocol::relay::{
     ConnectQuery, ConnectionId, Endpoint, PATH, RelayToDaemon, Seat, ServerId,
 };
@@ -60,22 +58,6 @@ pub struct Relay {
     tls: bool,
 }
 
-/// A line of the report.
-#[derive(Debug, Serialize)]
-struct Line {
-    check: &'static str,
-    result: Verdict,
-    detail: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Pass,
-    Warn,
-    Fail,
-}
-
 /// What is wrong, in words; the report goes on where it makes sense.
 type Checked<T> = Result<T, String>;
 
@@ -84,7 +66,7 @@ struct Check {
     token: Option<RelayToken>,
     network: Network,
     server: ServerId,
-    lines: Vec<Line>,
+    report: Report,
 }
 
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
@@ -94,19 +76,14 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
         token: context.relay_token(args.relay_token.as_ref())?,
         network: context.network(&args.relay.endpoint, args.relay.tls)?,
         server: ServerId::new(&id).expect("it is short and not empty"),
-        lines: Vec::new(),
+        report: Report::default(),
     };
     run_async(async {
         // What is wrong stands in the lines.
         let _ = check.everything(args).await;
         Ok::<_, CommandError>(())
     })?;
-    let failed = check.lines.iter().any(|line| line.result == Verdict::Fail);
-    Ok(Outcome {
-        output: report(&check.lines),
-        exit: if failed { Exit::Failed } else { Exit::Ok },
-        ..Outcome::default()
-    })
+    Ok(check.report.outcome())
 }
 
 impl Check {
@@ -260,33 +237,9 @@ impl Check {
 
     fn add(&mut self, check: &'static str, result: Verdict, detail: String) {
         // The later word on a check replaces the earlier one.
-        self.lines.retain(|line| line.check != check);
-        self.lines.push(Line {
-            check,
-            result,
-            detail,
-        });
+        self.report.retract(check);
+        self.report.add(check, result, detail);
     }
-}
-
-fn report(lines: &[Line]) -> Output {
-    let row = |line: &Line| {
-        let (word, color) = match line.result {
-            Verdict::Pass => ("pass", AnsiColor::Green),
-            Verdict::Warn => ("warn", AnsiColor::Yellow),
-            Verdict::Fail => ("fail", AnsiColor::Red),
-        };
-        let cells = vec![
-            line.check.into(),
-            Cell::colored(word, color),
-            line.detail.clone().into(),
-        ];
-        Row::new(line.check, cells, line)
-    };
-    Output::List(Table {
-        columns: vec![Column("CHECK", 0), Column("RESULT", 0), Column("DETAIL", 0)],
-        rows: lines.iter().map(row).collect(),
-    })
 }
 
 fn parse(text: &str) -> Result<Relay, String> {
