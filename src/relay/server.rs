@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::cluster::{Cluster, ClusterError};
@@ -34,6 +34,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How often the files are looked at. A certificate is renewed days before it ends.
 const RELOAD_EVERY: Duration = Duration::from_secs(60);
+
+/// How long after a connection has ended the relay wakes once more. Tokio frees what it kept of ended sockets when it
+/// waits for events anew; until then such a piece at the end of the heap can hold all of a storm (docs/architecture.md).
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// Why a relay cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +127,7 @@ impl Server {
         let mut reload = self.reload();
         let mut reload_time = interval(RELOAD_EVERY);
         reload_time.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut settle = None;
         let room = Arc::new(Semaphore::new(self.relay.hub.limits.sockets));
         // It ends with this future.
         let mut node = JoinSet::new();
@@ -140,9 +145,13 @@ impl Server {
                         sleep(ACCEPT_PAUSE).await;
                     }
                 },
-                Some(ended) = connections.join_next() => if let Err(error) = ended {
-                    warn!(%error, "a connection's task failed");
+                Some(ended) = connections.join_next() => {
+                    if let Err(error) = ended {
+                        warn!(%error, "a connection's task failed");
+                    }
+                    settle.get_or_insert_with(|| Instant::now() + SETTLE);
                 },
+                () = sleep_until(settle.unwrap_or_else(Instant::now)), if settle.is_some() => settle = None,
                 _ = reload_time.tick() => reload.if_changed(),
             }
         }

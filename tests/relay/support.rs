@@ -131,6 +131,20 @@ impl Relay {
         kib * 1024
     }
 
+    /// Returns the resident memory once it is no more than this, or as it is after five seconds. The relay counts a
+    /// socket out before all of it is freed, and frees the last ones a second later.
+    #[cfg(target_os = "linux")]
+    pub(crate) async fn settled_bytes(&self, wanted: usize) -> usize {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        loop {
+            let resident = self.resident_bytes();
+            if resident <= wanted || tokio::time::Instant::now() >= deadline {
+                return resident;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Lets time jump where everybody waits; only our relay shares this clock.
     pub(crate) fn fast_clock(&self) {
         if self.own.is_some() {
