@@ -80,6 +80,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "daemon",
             "e2ee",
             "files",
+            "forward",
             "output",
             "pairing",
             "relay",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::client::{CallError, ConnectError};
 use crate::e2ee;
+use crate::forward::ForwardError;
 use crate::transport::{CertificateFault, DialError, ProxyError, Step, TransportError};
 
 use super::{CommandError, Exit, Hop};
@@ -217,6 +218,21 @@ impl From<ConnectError> for CommandError {
                 .hint("check that this host and port belong to a paseo daemon"),
             ConnectError::Ended(source) => {
                 CommandError::new(NOT_RUNNING, Exit::DaemonOffline, message)
+                    .at(Hop::Daemon)
+                    .because(source)
+                    .retryable()
+            }
+        }
+    }
+}
+
+impl From<ForwardError> for CommandError {
+    fn from(error: ForwardError) -> Self {
+        let message = error.to_string();
+        match error {
+            ForwardError::Connect(error) => error.into(),
+            ForwardError::Lost(source) => {
+                Self::new("CONNECTION_LOST", Exit::DaemonOffline, message)
                     .at(Hop::Daemon)
                     .because(source)
                     .retryable()

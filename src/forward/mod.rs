@@ -17,10 +17,10 @@ use tokio::task::JoinSet;
 
 use self::splice::splice;
 pub use self::warm::Warm;
-use crate::client::{self, Settings};
+use crate::client::{self, ConnectError, Settings};
 use crate::listen::Service;
 use crate::target::Target;
-use crate::transport::{Closed, Transport};
+use crate::transport::{Closed, Transport, TransportError};
 
 /// Close code for a client whose daemon cannot be reached (the registry of RFC 6455 section 7.4.1).
 const TRY_AGAIN: u16 = 1013;
@@ -28,12 +28,24 @@ const TRY_AGAIN: u16 = 1013;
 /// Most bytes of a close frame's text (RFC 6455 section 5.5).
 const MAX_REASON: usize = 123;
 
+/// Why the connection of a client ended that did not end it.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwardError {
+    /// None could be made to the daemon.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The one to the daemon broke.
+    #[error("the connection to the daemon was lost")]
+    Lost(#[source] TransportError),
+}
+
 /// The way to a daemon, open to whoever is let in. Dropping it ends all connections.
 #[derive(Debug)]
 pub struct Forward {
     target: Arc<Target>,
     settings: Arc<Settings>,
     tasks: Mutex<JoinSet<()>>,
+    failure: Arc<Mutex<Option<ForwardError>>>,
 }
 
 impl Forward {
@@ -43,7 +55,14 @@ impl Forward {
             target: Arc::new(target),
             settings: Arc::new(settings),
             tasks: Mutex::default(),
+            failure: Arc::default(),
         }
+    }
+
+    /// Takes why the last connection that failed did so. With one connection, this is how it ended.
+    pub fn take_failure(&self) -> Option<ForwardError> {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.take()
     }
 }
 
@@ -60,17 +79,28 @@ impl Service for Forward {
 
     fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
         let (target, settings) = (Arc::clone(&self.target), Arc::clone(&self.settings));
-        Box::pin(async move { forward(&target, &settings, transport).await })
+        let failure = Arc::clone(&self.failure);
+        Box::pin(async move {
+            if let Err(error) = forward(&target, &settings, transport).await {
+                *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+        })
     }
 }
 
-async fn forward(target: &Target, settings: &Settings, mut client: Transport) {
+async fn forward(
+    target: &Target,
+    settings: &Settings,
+    mut client: Transport,
+) -> Result<(), ForwardError> {
     tracing::info!("a client is here");
-    let daemon = match client::connect_channel(target, settings).await {
-        Ok(daemon) => daemon,
-        Err(error) => return refuse(&mut client, &error.to_string()).await,
-    };
-    splice(client, daemon).await;
+    match client::connect_channel(target, settings).await {
+        Ok(daemon) => splice(client, daemon).await.map_err(ForwardError::Lost),
+        Err(error) => {
+            refuse(&mut client, &error.to_string()).await;
+            Err(error.into())
+        }
+    }
 }
 
 /// Tells a client why there is no connection for it.

@@ -2,13 +2,15 @@
 
 use crate::transport::{Closed, FrameReceiver, FrameSender, Transport, TransportError};
 
-/// Close codes for a client whose connection to the daemon broke, and whose frame is too large for the way there
-/// (RFC 6455 section 7.4.1 and its registry).
+/// Close codes of an ordinary end, for a client whose connection to the daemon broke, and whose frame is too large for
+/// the way there (RFC 6455 section 7.4.1 and its registry).
+const ORDINARY: u16 = 1000;
 const LOST: u16 = 1012;
 const TOO_LARGE: u16 = 1009;
 
-/// Carries frames until one side ends, and tells the other one.
-pub(super) async fn splice(client: Transport, daemon: Transport) {
+/// Carries frames until one side ends, and tells the other one. Fails when the connection to the daemon ended, and not
+/// by an ordinary close.
+pub(super) async fn splice(client: Transport, daemon: Transport) -> Result<(), TransportError> {
     let (mut to_daemon, mut from_daemon) = (daemon.sender, daemon.receiver);
     let (mut to_client, mut from_client) = (client.sender, client.receiver);
     let end = tokio::select! {
@@ -24,19 +26,22 @@ pub(super) async fn splice(client: Transport, daemon: Transport) {
             tracing::info!(%error, "a client has left");
             let closed = match error {
                 TransportError::Closed(closed) if closed.code.is_some() => closed,
-                _ => Closed::new(1000, ""),
+                _ => Closed::new(ORDINARY, ""),
             };
             to_daemon.close(closed).await;
+            Ok(())
         }
         End::Sink(error) => {
             tracing::warn!(%error, "the connection of a client ended");
-            let closed = match error {
-                TransportError::Closed(closed) if closed.code.is_some() => closed,
+            let closed = match &error {
+                TransportError::Closed(closed) if closed.code.is_some() => closed.clone(),
                 TransportError::TooLarge { .. } => Closed::new(TOO_LARGE, "frame too large"),
                 _ => Closed::new(LOST, "connection to the daemon lost"),
             };
+            let ordinary = closed.code == Some(ORDINARY);
             to_client.close(closed).await;
-            to_daemon.close(Closed::new(1000, "")).await;
+            to_daemon.close(Closed::new(ORDINARY, "")).await;
+            if ordinary { Ok(()) } else { Err(error) }
         }
     }
 }

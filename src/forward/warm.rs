@@ -103,7 +103,8 @@ impl Shared {
         };
         let introduction = Frame::Text(daemon.introduction);
         if client.sender.send(introduction).await.is_ok() {
-            splice(client, daemon.transport).await;
+            // The client, a command of ours, reports it by itself.
+            let _ = splice(client, daemon.transport).await;
         }
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::attach::{Fault, survives_in};
 use crate::road::Way;
-use crate::world::{Server, World, until};
+use crate::server::Server;
+use crate::world::{World, until};
 
 #[test]
 fn who_watches_through_it_loses_nothing() {
@@ -15,7 +16,7 @@ fn who_watches_through_it_loses_nothing() {
     let listen = format!("unix:{socket}");
     let mut forward = world.command(&["-r", "work", "forward", "--listen", &listen]);
     forward.stdout(Stdio::null()).stderr(Stdio::null());
-    let forward = Server::of(forward.spawn().unwrap());
+    let forward = Server(forward.spawn().unwrap());
     until("it listens", || std::fs::exists(&socket).unwrap());
     let host = format!("unix://{socket}");
     let faults = [
@@ -39,6 +40,7 @@ fn one_on_standard_input_and_output_ends_with_its_connection() {
     let world = World::new();
     let mut forward = world.command(&["-r", "work", "forward", "--stdio"]);
     forward.stdin(Stdio::piped()).stdout(Stdio::piped());
+    forward.stderr(Stdio::piped());
     let before = world.road.accepted();
     let mut forward = forward.spawn().unwrap();
     let upgrade = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -61,6 +63,17 @@ fn one_on_standard_input_and_output_ends_with_its_connection() {
     // What used it sees the end, as of ssh -W; standard input is still open.
     let mut rest = Vec::new();
     stdout.read_to_end(&mut rest).unwrap();
-    until("it ends", || forward.try_wait().unwrap().is_some());
+    let mut status = None;
+    until("it ends", || {
+        status = forward.try_wait().unwrap();
+        status.is_some()
+    });
     drop(stdin);
+    let output = forward.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("the connection to the daemon was lost"),
+        "{told}"
+    );
+    assert_eq!(output.status.code(), Some(7), "{told}");
 }

@@ -63,8 +63,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             } = road;
             let service = Arc::new(Forward::new(target, settings));
             let (stream, written) = stdio::open();
-            listen::serve_stream(stream, service).await;
+            let own: Arc<dyn listen::Service> = service.clone();
+            listen::serve_stream(stream, own).await;
             let _ = tokio::task::spawn_blocking(|| written.join()).await;
+            if let Some(failure) = service.take_failure() {
+                return Err(failure.into());
+            }
         } else {
             listen(context, args, road, &name).await?;
         }
