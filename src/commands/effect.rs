@@ -136,6 +136,7 @@ pub const EFFECTS: &[(&str, Effect)] = &[
     ("remote edit", Local),
     ("keystore status", Local),
     ("keystore migrate", Local),
+    ("keystore prune", Local),
     ("keystore passwd", Local),
     ("keystore rekey", Local),
     ("remote check", Reads),

@@ -21,6 +21,14 @@ impl FileStore {
         Self { dir }
     }
 
+    /// Returns the ids of its items.
+    pub fn ids(&self) -> Vec<SecretId> {
+        let entries = std::fs::read_dir(&self.dir).ok();
+        let names = entries.into_iter().flatten().flatten();
+        let ids = names.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.collect()
+    }
+
     fn path(&self, id: &SecretId) -> PathBuf {
         self.dir.join(id.as_str())
     }

@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::store::{SecretStore, StoreError, StoreKind};
-use super::{CommandSpec, CommandStore, FileStore, KeyringStore, Nobody, Passphrase, VaultStore};
+use super::{
+    CommandSpec, CommandStore, FileStore, KeyringStore, Nobody, Passphrase, SecretId, VaultStore,
+};
 
 /// Opens stores. Making one touches nothing.
 pub struct Stores {
@@ -82,6 +84,24 @@ impl Stores {
         Ok(self.vault.get_or_init(new).clone())
     }
 
+    /// Returns the ids of all items of a store, as far as they can be known: keyrings and programs cannot be listed.
+    /// Needs no passphrase.
+    pub fn ids(&self, kind: StoreKind) -> Vec<SecretId> {
+        match kind {
+            StoreKind::File => self.files().map(|files| files.ids()).unwrap_or_default(),
+            StoreKind::Vault => {
+                let ids = self.vault().and_then(|vault| vault.ids());
+                ids.unwrap_or_default()
+            }
+            StoreKind::Keyring | StoreKind::Command => Vec::new(),
+        }
+    }
+
+    fn files(&self) -> Result<FileStore, StoreError> {
+        let dir = self.place(StoreKind::File)?;
+        Ok(FileStore::new(dir.join("secrets")))
+    }
+
     fn place(&self, store: StoreKind) -> Result<&PathBuf, StoreError> {
         self.data_dir
             .as_ref()
@@ -107,7 +127,7 @@ impl Stores {
                     reason,
                 }),
             },
-            StoreKind::File => Ok(Arc::new(FileStore::new(self.place(kind)?.join("secrets")))),
+            StoreKind::File => Ok(Arc::new(self.files()?)),
         }
     }
 }

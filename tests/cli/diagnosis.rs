@@ -194,6 +194,19 @@ fn doctor_names_what_was_left_behind_and_who_can_read() {
             .unwrap()
             .contains("r_00000000deadbeef")
     );
+    // It goes when somebody says so, and what is used stays.
+    sandbox
+        .run(&["keystore", "prune"])
+        .failed(2, "r_00000000deadbeef (file)");
+    let pruned = sandbox
+        .run(&["keystore", "prune", "--yes", "--json"])
+        .json();
+    let wanted =
+        serde_json::json!([{ "id": "r_00000000deadbeef", "store": "file", "result": "deleted" }]);
+    assert_eq!(pruned, wanted);
+    let checks = doctor(&sandbox, &["lab"], 1);
+    assert_eq!(checks["leftovers"]["result"], "pass", "{checks}");
+    assert_eq!(checks["secret"]["result"], "pass", "{checks}");
 }
 
 #[test]

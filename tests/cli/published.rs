@@ -98,6 +98,7 @@ const COMMANDS: &[&str] = &[
     "keystore migrate --to vault",
     "keystore migrate --to file",
     "keystore rekey",
+    "keystore prune --yes",
     "remote qr work",
     "-r work ls -vvv",
     "-r straight ls",

@@ -6,7 +6,6 @@ use crate::commands::Context;
 use crate::commands::report::{Report, Verdict};
 use crate::files;
 use crate::remote::{RemotesFile, SecretRef};
-use crate::secret::StoreKind;
 
 /// Looks at the notes of changes, at the stores that can be listed, and at the directories that are
 /// written to. Needs no passphrase.
@@ -16,8 +15,7 @@ pub(super) fn check(context: &Context, report: &mut Report) {
         return report.add("leftovers", Verdict::Skip, detail);
     };
     let noted = context.keeper().unfinished(&file);
-    let mut unused = stored(context);
-    unused.retain(|secret| !noted.contains(secret) && !file.uses(secret));
+    let unused = context.keeper().unused(&file);
     let staged = staged(context, &file);
 
     let mut found = Vec::new();
@@ -32,32 +30,12 @@ pub(super) fn check(context: &Context, report: &mut Report) {
     }
     let fix = match unused.is_empty() {
         true => "the next `paseo remote add` or `rm` deletes them",
-        false => "delete the secrets, unless other settings use them",
+        false => "paseo keystore prune, unless other settings use them",
     };
     match found.is_empty() {
         true => report.add("leftovers", Verdict::Pass, "no change was cut short"),
         false => report.advise("leftovers", Verdict::Warn, found.join("; "), fix),
     }
-}
-
-/// Returns the secrets in files and in the vault. Keyrings and programs cannot be listed.
-fn stored(context: &Context) -> Vec<SecretRef> {
-    let Some(dir) = context.env.data_dir() else {
-        return Vec::new();
-    };
-    let entries = std::fs::read_dir(dir.join("secrets")).ok();
-    let names = entries.into_iter().flatten().flatten();
-    let plain = names.filter_map(|entry| {
-        let id = entry.file_name().to_str()?.parse().ok()?;
-        let store = StoreKind::File;
-        Some(SecretRef { store, id })
-    });
-    let vault = context.stores.vault().and_then(|vault| vault.ids());
-    let store = StoreKind::Vault;
-    let sealed = vault.unwrap_or_default().into_iter();
-    plain
-        .chain(sealed.map(|id| SecretRef { store, id }))
-        .collect()
 }
 
 /// Returns the files that writers have not brought to their end, wherever secrets may be in them.

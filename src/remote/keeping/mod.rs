@@ -20,6 +20,9 @@ use crate::secret::{Secret, SecretId, StoreError, StoreKind, Stores, probe};
 /// What a store keeps for a [`SecretRef`].
 type Item = Secret<Vec<u8>>;
 
+/// A secret that was to be deleted, and what came of it.
+pub type Pruned = (SecretRef, Result<(), StoreError>);
+
 /// Directory of the notes, below the state directory. Each is named by an id and holds its store.
 const NOTES: &str = "unfinished";
 /// Largest note in bytes.
@@ -286,6 +289,31 @@ impl<'a> Keeper<'a> {
     pub fn unfinished(&self, file: &RemotesFile) -> Vec<SecretRef> {
         let noted = self.noted().into_iter();
         noted.filter(|secret| !file.uses(secret)).collect()
+    }
+
+    /// Returns the other secrets that no remote of this file uses, of the stores that can be listed. Those of another
+    /// file may be among them.
+    pub fn unused(&self, file: &RemotesFile) -> Vec<SecretRef> {
+        let noted = self.noted();
+        let stores = [StoreKind::File, StoreKind::Vault].into_iter();
+        let stored = stores.flat_map(|store| {
+            let ids = self.stores.ids(store).into_iter();
+            ids.map(move |id| SecretRef { store, id })
+        });
+        let unused = stored.filter(|secret| !noted.contains(secret) && !file.uses(secret));
+        unused.collect()
+    }
+
+    /// Deletes secrets, unless a remote uses them by now. Returns what came of each.
+    pub fn prune(&self, unused: Vec<SecretRef>) -> Result<Vec<Pruned>, ConfigError> {
+        let edit = self.edit()?;
+        let unused = unused.into_iter();
+        let unused = unused.filter(|secret| !edit.file().uses(secret));
+        let pruned = unused.map(|secret| {
+            let deleted = self.discard(&secret);
+            (secret, deleted)
+        });
+        Ok(pruned.collect())
     }
 
     /// Returns where the notes are.

@@ -1,0 +1,64 @@
+//! `paseo keystore prune`: what no remote uses goes.
+
+use serde::Serialize;
+
+use crate::commands::{CommandResult, Context, Outcome};
+use crate::error::{CommandError, Exit};
+use crate::output::{self, Column, Output, Row, Table};
+use crate::remote::SecretRef;
+
+/// Arguments of `paseo keystore prune`
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+#[derive(Debug, Serialize)]
+struct Pruned<'a> {
+    id: &'a str,
+    store: &'static str,
+    result: String,
+}
+
+/// Deletes the secrets in files and in the vault that no remote uses, after asking: they cannot be told from those of
+/// another `remotes.toml`.
+pub fn run(context: &Context, _: &Args) -> CommandResult {
+    let unused = context.keeper().unused(&context.remotes()?);
+    if !unused.is_empty() {
+        confirm(context, &unused)?;
+    }
+    // Also without any: what earlier changes left is deleted on the way.
+    let pruned = context.keeper().prune(unused)?;
+    let failed = pruned.iter().any(|(_, deleted)| deleted.is_err());
+    let rows = pruned.iter().map(|(secret, deleted)| {
+        let row = Pruned {
+            id: secret.id.as_str(),
+            store: secret.store.as_str(),
+            result: match deleted {
+                Ok(()) => "deleted".to_owned(),
+                Err(error) => error.to_string(),
+            },
+        };
+        let cells = [row.id, row.store, &row.result];
+        Row::new(row.id.to_owned(), cells.map(Into::into).to_vec(), &row)
+    });
+    let columns = ["ID", "STORE", "RESULT"];
+    let columns = columns.map(|name| Column(name, 0)).to_vec();
+    let rows = rows.collect();
+    Ok(Outcome {
+        output: Output::List(Table { columns, rows }),
+        exit: if failed { Exit::Partial } else { Exit::Ok },
+        ..Outcome::default()
+    })
+}
+
+fn confirm(context: &Context, unused: &[SecretRef]) -> Result<(), CommandError> {
+    let secrets = unused.iter();
+    let secrets = secrets.map(|secret| format!("{} ({})", secret.id, secret.store));
+    let secrets = secrets.collect::<Vec<_>>().join(", ");
+    let question = format!("Nothing in remotes.toml uses {secrets}. Delete for good?");
+    if context.global.yes || (!context.is_batch() && output::ask_yes(&question).unwrap_or(false)) {
+        return Ok(());
+    }
+    let message = format!("nothing was deleted; no remote uses {secrets}");
+    Err(CommandError::usage("CONFIRMATION_REQUIRED", message)
+        .hint("say --yes, if no other remotes.toml uses them either"))
+}
