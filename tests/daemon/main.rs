@@ -13,6 +13,8 @@ mod kill;
 mod restart;
 mod schedules;
 mod scripts;
+#[path = "../support/server.rs"]
+mod server;
 mod settings;
 mod support;
 mod timeline;

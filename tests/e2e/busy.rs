@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use crate::world::{Server, World};
+use crate::server::Server;
+use crate::world::World;
 
 /// Between clients and the relay: counts the bytes that come to the clients.
 struct Meter {

@@ -9,6 +9,8 @@
 
 mod busy;
 mod commands;
+#[path = "../support/server.rs"]
+mod server;
 mod volume;
 mod way;
 #[path = "../support/world.rs"]

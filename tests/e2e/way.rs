@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::world::{Server, World, paseo};
+use crate::server::Server;
+use crate::world::{World, paseo};
 
 const AGENTS: [&str; 3] = ["upper=tr a-z A-Z", "fails=false", "asks=mock:"];
 

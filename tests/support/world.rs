@@ -2,37 +2,13 @@
 
 #![allow(dead_code, reason = "each binary of tests uses some of it")]
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A server of ours that ends with the test.
-pub(crate) struct Server(pub(crate) Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Server {
-    /// As `kill -9` does.
-    pub(crate) fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    /// As `kill` does; waits for its end.
-    pub(crate) fn stop(mut self) {
-        let pid = rustix::process::Pid::from_child(&self.0);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        assert!(self.0.wait().unwrap().success());
-    }
-}
+use crate::server::Server;
 
 pub(crate) struct World {
     dir: TempDir,
@@ -57,10 +33,9 @@ impl World {
     pub(crate) fn start(agents: &[impl AsRef<str>]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut relay = paseo(dir.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
-        let (server, line) = start(&mut relay, "listening");
-        let address = line.split("address=").nth(1).unwrap();
+        let (server, address) = Server::relay(&mut relay);
         let mut world = Self {
-            address: address.split_whitespace().next().unwrap().to_owned(),
+            address,
             env: Vec::new(),
             agents: agents
                 .iter()
@@ -86,7 +61,7 @@ impl World {
         for agent in &self.agents {
             daemon.args(["--agent", agent]);
         }
-        self.daemon = Some(start(&mut daemon, "connected to the relay").0);
+        self.daemon = Some(Server::start(&mut daemon, "connected to the relay").0);
     }
 
     pub(crate) fn dir(&self) -> &Path {
@@ -154,22 +129,4 @@ pub(crate) fn paseo(dir: &Path, args: &[&str]) -> Command {
         .env("PASEO_HOME", dir.join("daemon"))
         .env("PATH", path);
     command
-}
-
-/// Starts a server and waits for the line of its log that holds a word.
-fn start(command: &mut Command, word: &str) -> (Server, String) {
-    let mut child = command
-        .env("NO_COLOR", "1")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stderr = child.stderr.take().unwrap();
-    let server = Server(child);
-    let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
-    let line = lines.find(|line| line.contains(word));
-    let line = line.expect("the server says that it is ready");
-    // Keep reading: a full pipe would stop the server.
-    std::thread::spawn(move || lines.for_each(drop));
-    (server, line)
 }

@@ -20,6 +20,8 @@ mod mux;
 mod process_memory;
 #[path = "../support/road.rs"]
 mod road;
+#[path = "../support/server.rs"]
+mod server;
 mod soak;
 mod wait;
 mod watcher;

@@ -1,33 +1,17 @@
 //! A relay, a daemon, and a client that reaches them over a [`Road`].
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::road::Road;
+use crate::server::Server;
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A server of ours that ends with the test.
-pub(crate) struct Server(Child);
-
-impl Server {
-    pub(crate) fn of(child: Child) -> Self {
-        Self(child)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// The daemon is saved as the remote `work`, on the other side of the road.
 pub(crate) struct World {
@@ -114,7 +98,7 @@ impl World {
             "--relay",
             &relay,
         ];
-        let (daemon, _) = start(self.command(&args), "connected to the relay");
+        let (daemon, _) = Server::start(&mut self.command(&args), "connected to the relay");
         self.daemon = Some(daemon);
     }
 
@@ -181,23 +165,8 @@ fn paseo(dir: &TempDir, args: &[&str]) -> Command {
 
 fn relay(dir: &TempDir, listen: &str) -> (Server, SocketAddr) {
     let args = ["relay", "serve", "--listen", listen];
-    let (relay, line) = start(paseo(dir, &args), "listening");
-    let address = line.split("address=").nth(1).unwrap();
-    let address = address.split_whitespace().next().unwrap();
+    let (relay, address) = Server::relay(&mut paseo(dir, &args));
     (relay, address.parse().unwrap())
-}
-
-/// Starts a server and waits for the line of its log that holds a word.
-fn start(mut command: Command, word: &str) -> (Server, String) {
-    let command = command.env("NO_COLOR", "1").stdout(Stdio::null());
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let stderr = child.stderr.take().unwrap();
-    let server = Server(child);
-    let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
-    let line = lines.find(|line| line.contains(word)).expect("it is ready");
-    // Keep reading: a full pipe would stop the server.
-    std::thread::spawn(move || lines.for_each(drop));
-    (server, line)
 }
 
 /// Waits until something is so.

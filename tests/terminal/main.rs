@@ -12,6 +12,8 @@ mod recorded;
 mod replay;
 #[path = "../support/road.rs"]
 mod road;
+#[path = "../support/server.rs"]
+mod server;
 mod session;
 mod shared;
 mod support;

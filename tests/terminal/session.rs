@@ -197,8 +197,14 @@ fn it_works_inside_tmux() {
 /// However the daemon ends, nothing of its terminals goes on.
 #[test]
 fn programs_end_with_the_daemon() {
-    for kind in [Signal::TERM, Signal::KILL] {
-        let mut world = World::new();
+    // Under nohup SIGHUP is ignored, and by default also by what the daemon starts.
+    let ways: [(&[&str], Signal); 3] = [
+        (&[], Signal::TERM),
+        (&[], Signal::KILL),
+        (&["nohup"], Signal::KILL),
+    ];
+    for (words, kind) in ways {
+        let mut world = World::started_by(words);
         let mut person = world.shell();
         person.type_in("sh -c 'echo p\"\"id=$$; exec sleep 1000'\r");
         person.wait_for("pid=");

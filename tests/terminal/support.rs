@@ -1,8 +1,8 @@
 //! Two machines, a relay between them, and somebody at a terminal.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -10,18 +10,10 @@ use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::server::Server;
+
 /// How long anything may take to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A server of ours that ends with the test.
-pub(crate) struct Server(pub(crate) Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// Two machines and a relay between them. The daemon is saved as the remote `work`.
 pub(crate) struct World {
@@ -32,23 +24,28 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::started_by(&[])
+    }
+
+    /// Makes one whose daemon is started by other words than its own, `nohup` for example.
+    pub(crate) fn started_by(words: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut relay = paseo(dir.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
-        let (relay, line) = start(&mut relay, "listening");
-        let address = line.split("address=").nth(1).unwrap();
-        let address = address.split_whitespace().next().unwrap();
+        let (relay, address) = Server::relay(&mut relay);
         let run = [
+            env!("CARGO_BIN_EXE_paseo"),
             "daemon",
             "run",
             "--listen",
             "127.0.0.1:0",
             "--relay",
-            address,
+            &address,
             "--agent",
             "mock=mock:",
         ];
-        let mut daemon = paseo(dir.path(), &run);
-        let (daemon, _) = start(&mut daemon, "connected to the relay");
+        let line = [words, &run].concat();
+        let mut daemon = program(dir.path(), line[0], &line[1..]);
+        let (daemon, _) = Server::start(&mut daemon, "connected to the relay");
         let world = Self { dir, relay, daemon };
         world.json(&["daemon", "pair", "--save", "offer.json"]);
         world.json(&["remote", "add", "work", "offer.json", "--store", "file"]);
@@ -108,23 +105,14 @@ pub(crate) fn env(dir: &Path) -> Vec<(&'static str, String)> {
 }
 
 pub(crate) fn paseo(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_paseo"));
+    program(dir, env!("CARGO_BIN_EXE_paseo"), args)
+}
+
+fn program(dir: &Path, program: &str, args: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(args).env_clear().envs(env(dir));
     command.current_dir(dir).stdin(Stdio::null());
     command
-}
-
-/// Starts a server and waits for the line of its log that holds a word.
-fn start(command: &mut Command, word: &str) -> (Server, String) {
-    let command = command.env("NO_COLOR", "1").stdout(Stdio::null());
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let stderr = child.stderr.take().unwrap();
-    let server = Server(child);
-    let mut lines = BufReader::new(stderr).lines().map(Result::unwrap);
-    let line = lines.find(|line| line.contains(word)).expect("it is ready");
-    // Keep reading: a full pipe would stop the server.
-    std::thread::spawn(move || lines.for_each(drop));
-    (server, line)
 }
 
 /// Somebody at a terminal, in which a program runs. It is killed when this is dropped.

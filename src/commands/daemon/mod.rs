@@ -2,6 +2,7 @@
 
 mod far;
 pub mod guard;
+mod ignored;
 mod local;
 pub mod pair;
 mod process;

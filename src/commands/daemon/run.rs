@@ -59,6 +59,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     runtime.block_on(async {
         // Caught from here on, so that a stop during the start removes what the start has made.
         let stop = stop_signal()?;
+        super::ignored::catch();
         let daemon = Daemon::start(config).await?;
         daemon.run(stop).await;
         Ok(Output::Nothing.into())
