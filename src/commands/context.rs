@@ -118,6 +118,11 @@ impl Context {
         is_batch(&self.env, &self.global)
     }
 
+    /// Returns whether a change is meant: said with `--yes`, or now. Where nobody is there it is not.
+    pub(super) fn agrees(&self, question: &str) -> bool {
+        self.global.yes || (!self.is_batch() && output::ask_yes(question).unwrap_or(false))
+    }
+
     /// Returns whether somebody sees what is waited for, and can end it.
     fn may_wait(&self) -> bool {
         !self.is_batch() && std::io::stderr().is_terminal()

@@ -1,5 +1,6 @@
 //! A saved remote.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -98,6 +99,12 @@ pub struct SecretRef {
     pub store: StoreKind,
     /// The item in it.
     pub id: SecretId,
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.id, self.store)
+    }
 }
 
 /// What a remote may be used for, and until when.

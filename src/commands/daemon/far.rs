@@ -137,12 +137,11 @@ async fn end(mut events: client::Events) {
 
 /// Refuses, unless it was said on the command line or is said now.
 fn confirm(context: &Context, question: &str) -> Result<(), CommandError> {
-    if context.global.yes || (!context.is_batch() && output::ask_yes(question).unwrap_or(false)) {
+    if context.agrees(question) {
         return Ok(());
     }
     let message = "this daemon is not the one of this machine";
-    Err(CommandError::usage("CONFIRMATION_REQUIRED", message)
-        .hint("say --yes to do it all the same"))
+    Err(CommandError::usage("CONFIRMATION_NEEDED", message).hint("say --yes to do it all the same"))
 }
 
 fn road(context: &Context) -> Result<Road, CommandError> {

@@ -51,7 +51,6 @@ fn staged(context: &Context, file: &RemotesFile) -> Vec<String> {
 }
 
 fn list(secrets: &[SecretRef]) -> String {
-    let words = secrets.iter();
-    let words = words.map(|secret| format!("{} ({})", secret.id, secret.store));
+    let words = secrets.iter().map(SecretRef::to_string);
     words.collect::<Vec<_>>().join(", ")
 }

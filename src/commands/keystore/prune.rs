@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::commands::{CommandResult, Context, Outcome};
 use crate::error::{CommandError, Exit};
-use crate::output::{self, Column, Output, Row, Table};
+use crate::output::{Column, Output, Row, Table};
 use crate::remote::SecretRef;
 
 /// Arguments of `paseo keystore prune`
@@ -51,14 +51,13 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
 }
 
 fn confirm(context: &Context, unused: &[SecretRef]) -> Result<(), CommandError> {
-    let secrets = unused.iter();
-    let secrets = secrets.map(|secret| format!("{} ({})", secret.id, secret.store));
+    let secrets = unused.iter().map(SecretRef::to_string);
     let secrets = secrets.collect::<Vec<_>>().join(", ");
     let question = format!("Nothing in remotes.toml uses {secrets}. Delete for good?");
-    if context.global.yes || (!context.is_batch() && output::ask_yes(&question).unwrap_or(false)) {
+    if context.agrees(&question) {
         return Ok(());
     }
     let message = format!("nothing was deleted; no remote uses {secrets}");
-    Err(CommandError::usage("CONFIRMATION_REQUIRED", message)
+    Err(CommandError::usage("CONFIRMATION_NEEDED", message)
         .hint("say --yes, if no other remotes.toml uses them either"))
 }
