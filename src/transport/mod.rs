@@ -6,6 +6,7 @@
 pub mod dial;
 mod greeting;
 mod network;
+pub mod peer;
 mod presence;
 mod proxy;
 mod ssh;
