@@ -53,7 +53,6 @@ fn a_stopped_daemon_is_no_failure_and_has_the_official_fields() {
     assert_eq!(
         keys(&status),
         [
-            "serverId",
             "localDaemon",
             "connectedDaemon",
             "home",
@@ -106,7 +105,7 @@ fn what_the_daemon_says_beats_the_files() {
         "{table}"
     );
     let quiet = sandbox.run(&["status", "-q"]).stdout;
-    assert!(quiet.starts_with("Server ID\nLocal Daemon\n"), "{quiet}");
+    assert!(quiet.starts_with("Local Daemon\n"), "{quiet}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `paseo daemon status`, `paseo status`: how a daemon is.
+//! `paseo daemon status`, `paseo status`: how a daemon is. The server id is not part of it: it is half of what lets a
+//! client connect, and what a direct route of a paired remote is known by.
 
 mod near;
 mod programs;
@@ -43,7 +44,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     Ok(status.output().into())
 }
 
-/// Asks the selected daemon. Its server id is not shown: it is half of what lets somebody connect.
+/// Asks the selected daemon.
 fn far(context: &Context) -> Result<Status, CommandError> {
     let name = match context.selection()?.choice {
         Choice::Remote(remote) => Some(remote.name.to_string()),

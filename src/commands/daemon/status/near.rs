@@ -139,8 +139,6 @@ fn from_files(local: &Local) -> Result<Status, CommandError> {
     };
     Ok(Status {
         near: Some(Near {
-            // Scripts of the official CLI read it; whoever sees the home knows it anyway.
-            server_id: local.home.server_id(None)?.expose().clone(),
             local_daemon,
             home: home.display().to_string(),
             owner: pid.map(|pid| {

@@ -30,7 +30,6 @@ pub(super) struct Status {
 /// What can only be said of the daemon of this machine.
 #[derive(Debug)]
 pub(super) struct Near {
-    pub(super) server_id: String,
     pub(super) local_daemon: &'static str,
     pub(super) home: String,
     pub(super) owner: Option<String>,
@@ -76,7 +75,6 @@ impl Status {
             put("remote", json!(remote));
         }
         if let Some(near) = &self.near {
-            put("serverId", json!(near.server_id));
             put("localDaemon", json!(near.local_daemon));
         }
         put("connectedDaemon", json!(self.connected_daemon));
@@ -116,7 +114,6 @@ impl Status {
             row("Remote", remote.as_str().into());
         }
         if let Some(near) = &self.near {
-            row("Server ID", near.server_id.as_str().into());
             let color = match near.local_daemon {
                 "running" => AnsiColor::Green,
                 "unresponsive" => AnsiColor::Yellow,
