@@ -12,6 +12,7 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`cli`], [`commands`], [`complete`] | arguments, one file per verb, completion |
+//! | `backoff` | the waits between tries |
 //! | `order` | the sort of lists, compiled once |
 //! | [`output`], [`error`] | everything that is printed |
 //! | [`tty`] | the terminal of an interactive session |
@@ -26,6 +27,7 @@
 //!
 //! `docs/architecture.md` has the table of who may import whom; `tests/layering.rs` holds it.
 
+mod backoff;
 pub mod cli;
 pub mod client;
 pub mod commands;
@@ -128,13 +130,27 @@ fn keep_memory_private() {
 }
 
 fn print(outcome: Outcome, context: &Context) -> Result<(Exit, Option<u8>), CommandError> {
-    output::print(&outcome.output, &context.output).map_err(|error| {
-        CommandError::new("OUTPUT_FAILED", Exit::Failed, "stdout cannot be written").because(error)
-    })?;
+    output::print(&outcome.output, &context.output).map_err(not_printed)?;
     for line in &outcome.failures {
         output::write_stderr(&format!("{line}\n"));
     }
     Ok((outcome.exit, outcome.status))
+}
+
+fn not_printed(error: std::io::Error) -> CommandError {
+    CommandError::new("OUTPUT_FAILED", Exit::Failed, "stdout cannot be written").because(error)
+}
+
+/// Prints text that is no command's.
+fn show(text: &str) -> ExitCode {
+    match output::write_stdout(text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let settings = output::Settings::default();
+            output::write_stderr(&error::render(&not_printed(error), &settings, false));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The bare version, as the official CLI prints it; in full also what it was built from.
@@ -151,10 +167,7 @@ fn print_version(in_full: bool) -> ExitCode {
             "commit {commit}\nfor {arch}-{os}\nfollows the official {official}\n"
         ));
     }
-    match output::write_stdout(&text) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
+    show(&text)
 }
 
 /// Prints clap's answer to a wrong command line, or the help that was asked for.
@@ -164,10 +177,7 @@ fn explain(error: &clap::Error, argv: &[OsString], official: bool) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
     if asked {
-        return match output::write_stdout(&error.render().to_string()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        };
+        return show(&error.render().to_string());
     }
     let argv: Vec<String> = argv
         .iter()

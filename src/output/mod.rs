@@ -11,6 +11,7 @@ mod prompt;
 pub mod qr;
 mod region;
 mod sanitize;
+mod stdout;
 mod stream;
 mod table;
 pub mod trace;
@@ -245,7 +246,10 @@ fn terminal_size() -> Option<(usize, usize)> {
 
 /// Writes text to stdout at once. A closed pipe is no error.
 pub fn write_stdout(text: &str) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut stdout = stdout::stdout()?.lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())

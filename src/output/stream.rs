@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+use super::stdout::stdout;
 use super::{Label, Settings, safe_text};
 
 /// How many pieces wait for the writer.
@@ -124,7 +125,7 @@ impl Stream {
 
 /// Writes pieces until there are no more or one cannot be written. Flushes whenever nothing waits.
 fn write(mut pieces: mpsc::Receiver<Piece>) -> io::Result<()> {
-    let mut stdout = io::BufWriter::new(io::stdout());
+    let mut stdout = io::BufWriter::new(stdout()?);
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
             Piece::Out(bytes) | Piece::Raw(bytes) => stdout.write_all(&bytes)?,
@@ -148,7 +149,7 @@ fn write_lines(pieces: mpsc::Receiver<Piece>, before: &str) -> io::Result<()> {
         .enable_time()
         .build()?;
     runtime.block_on(label_lines(pieces, before, &mut |line| {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = stdout()?.lock();
         stdout.write_all(line)?;
         stdout.flush()
     }))

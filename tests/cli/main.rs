@@ -5,6 +5,7 @@
 mod agents;
 mod agents_terminal;
 mod built_in;
+mod closed;
 mod completion;
 mod completion_live;
 mod crash;
@@ -24,6 +25,7 @@ mod man;
 mod memory;
 mod offline;
 #[cfg(target_os = "linux")]
+mod other_port;
 mod other_user;
 mod preview;
 #[cfg(target_os = "linux")]
