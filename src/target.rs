@@ -52,6 +52,18 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// Returns whether a password is shown to the daemon.
+    pub fn has_password(&self) -> bool {
+        match self {
+            Self::Tcp { password, .. }
+            | Self::Unix { password, .. }
+            | Self::Ssh { password, .. } => password.is_some(),
+            Self::Relay { .. } => false,
+        }
+    }
+}
+
 /// Names the target without any secret.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

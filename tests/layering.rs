@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Module → what it may import of ours. `main` and `lib` may import anything.
 const TABLE: &[(&str, &[&str])] = &[
+    ("backoff", &[]),
     ("env", &[]),
     ("files", &[]),
     ("protocol", &[]),
@@ -42,7 +43,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ),
     ("complete", &["env", "files", "output", "remote", "secret"]),
     ("listen", &["protocol", "secret", "transport"]),
-    ("forward", &["client", "listen", "target", "transport"]),
+    (
+        "forward",
+        &["backoff", "client", "listen", "target", "transport"],
+    ),
     (
         "fuzz",
         &[
@@ -57,8 +61,11 @@ const TABLE: &[(&str, &[&str])] = &[
             "tty",
         ],
     ),
-    ("relay", &["protocol"]),
-    ("host", &["e2ee", "protocol", "secret", "transport"]),
+    ("relay", &["backoff", "protocol"]),
+    (
+        "host",
+        &["backoff", "e2ee", "protocol", "secret", "transport"],
+    ),
     (
         "daemon",
         &[
@@ -92,6 +99,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
+            "backoff",
             "cli",
             "complete",
             "client",

@@ -2,7 +2,8 @@
 
 use tokio::time::{Instant, timeout_at};
 
-use super::connect::{ConnectError, Settings};
+use super::error::ConnectError;
+use super::settings::Settings;
 use crate::protocol::relay::Endpoint;
 use crate::transport::{Dialed, Transport, TransportError};
 

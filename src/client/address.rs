@@ -1,6 +1,6 @@
 //! Where a target is, and what its upgrade says.
 
-use super::connect::Settings;
+use super::settings::Settings;
 use crate::secret::Secret;
 use crate::target::Target;
 use crate::transport::{Address, Dial, Greeting};
@@ -61,6 +61,7 @@ pub(super) fn dial_for(target: &Target, settings: &Settings) -> Dial {
         timeout: settings.connect_timeout,
         network: settings.network.clone(),
         watch: settings.watch.clone(),
+        on_unknown_owner: settings.on_unknown_owner,
     }
 }
 

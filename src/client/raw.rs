@@ -1,11 +1,15 @@
 //! A session whose frames are for somebody else to read.
 
-use tokio::time::{Instant, timeout_at};
+use std::sync::Arc;
 
-use super::connect::{ConnectError, Settings, connect_channel, hello};
-use crate::protocol::session::{Correlation, Envelope, Message};
+use tokio::time::timeout_at;
+
+use super::error::ConnectError;
+use super::introduction::is_introduction;
+use super::open::open;
+use super::settings::Settings;
 use crate::target::Target;
-use crate::transport::{Frame, Transport};
+use crate::transport::{Frame, Transport, TransportError};
 
 /// An open session: the daemon has introduced itself.
 #[derive(Debug)]
@@ -18,49 +22,38 @@ pub struct RawSession {
 
 /// Connects and says hello. What the daemon sends before its introduction is for nobody.
 pub async fn connect_raw(target: &Target, settings: &Settings) -> Result<RawSession, ConnectError> {
-    let mut transport = connect_channel(target, settings).await?;
-    let deadline = Instant::now() + settings.handshake_timeout;
-    let introduced = async {
-        transport.sender.send(Frame::Text(hello(settings))).await?;
-        loop {
-            match transport.receiver.recv().await? {
-                Frame::Text(text) if is_introduction(&text) => return Ok(text),
-                _ => {}
-            }
-        }
-    };
-    match timeout_at(deadline, introduced).await {
+    let opened = open(target, settings, &[]).await?;
+    let (mut transport, peer) = (opened.transport, opened.peer);
+    match timeout_at(peer.deadline, introduced(&mut transport, settings)).await {
         Ok(Ok(introduction)) => Ok(RawSession {
             transport,
             introduction,
         }),
-        Ok(Err(error)) => {
-            let error: crate::transport::TransportError = error;
-            Err(ConnectError::Ended(error.into()))
-        }
-        Err(_) => Err(ConnectError::Silent {
-            limit: settings.handshake_timeout,
-        }),
+        Ok(Err(error)) => Err(peer.ended(Arc::new(error))),
+        Err(_) => Err(peer.late()),
     }
 }
 
-/// Returns whether a frame is the daemon's `server_info`.
-pub fn is_introduction(text: &str) -> bool {
-    let Ok(Envelope {
-        message: Some(message),
-        ..
-    }) = serde_json::from_str(text)
-    else {
-        return false;
-    };
-    let Ok(Message {
-        kind,
-        payload: Some(payload),
-    }) = serde_json::from_str(message.get())
-    else {
-        return false;
-    };
-    kind == "status"
-        && serde_json::from_str::<Correlation<'_>>(payload.get())
-            .is_ok_and(|payload| payload.status.as_deref() == Some("server_info"))
+async fn introduced(
+    transport: &mut Transport,
+    settings: &Settings,
+) -> Result<String, TransportError> {
+    // When sending fails, the close frame that tells why is still to be read.
+    let _ = transport.sender.send(Frame::Text(settings.hello())).await;
+    loop {
+        match transport.receiver.recv().await? {
+            Frame::Text(text) if is_introduction(&text) => return Ok(text),
+            _ => {}
+        }
+    }
+}
+
+/// Opens the way to a daemon and nothing on it: whoever uses the frames sends the session hello, too. Through
+/// a relay they are encrypted for the daemon's key; elsewhere none but the hello passes before the daemon has named
+/// the id that the settings want.
+pub async fn connect_channel(
+    target: &Target,
+    settings: &Settings,
+) -> Result<Transport, ConnectError> {
+    Ok(open(target, settings, &[]).await?.transport)
 }

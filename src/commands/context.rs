@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
@@ -22,6 +22,8 @@ use crate::protocol::session::Request;
 use crate::secret::Stores;
 use crate::state::{ClientId, DaemonState};
 use crate::target::Target;
+use crate::transport::DialError;
+use crate::transport::peer::Unknown;
 
 /// Limit for everything up to an open WebSocket.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -259,6 +261,7 @@ impl Context {
                 true => (plan.waits && self.may_wait()).then_some(tell_absence),
                 false => plan.waits.then_some(|_, _| {}),
             },
+            on_unknown_owner: Some(tell_unknown_owner),
             read_only: plan.read_only,
             pipelined: matches!(target, Target::Relay { .. }) && state.pipelines(),
         };
@@ -287,6 +290,8 @@ type Taking<'a> =
 fn sort_out(error: ConnectError, guess: bool) -> Failed<ConnectError> {
     match error {
         ConnectError::NotProven { .. } | ConnectError::Channel(_) => Failed::All(error),
+        // Of several addresses of this machine's daemon, the one that somebody has taken is worth telling.
+        ConnectError::Dial(DialError::OtherUser { .. }) if guess => Failed::All(error),
         ConnectError::Dial(_) => Failed::Here(error),
         _ if guess => Failed::All(error),
         _ => Failed::Here(error),
@@ -331,6 +336,16 @@ fn tell_absence(relay: &Endpoint, patience: Duration) {
     output::note(&format!(
         "the daemon is not connected to the relay {relay}; waiting for it, at most {patience} …"
     ));
+}
+
+/// Says once in a command that a password goes where nobody knows who listens.
+fn tell_unknown_owner(address: &str, why: Unknown) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        output::note(&format!(
+            "cannot check which user listens at {address} ({why}); sending the password anyway"
+        ));
+    });
 }
 
 /// Tells a person who waits what for.

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::Context;
 use super::context::{Road, run_async};
 use super::selection::Resolved;
-use crate::client::{self, Backoff, DaemonClient};
+use crate::backoff::Backoff;
+use crate::client::{self, DaemonClient};
 use crate::error::{CommandError, Exit, Hop};
 use crate::protocol::session::Request;
 

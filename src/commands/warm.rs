@@ -79,7 +79,6 @@ impl Warm {
         let settings = client::Settings {
             connect_timeout: ANSWER_LIMIT,
             handshake_timeout: SESSION_LIMIT,
-            server_id: None,
             ..settings.clone()
         };
         match client::connect(&target, &settings).await {

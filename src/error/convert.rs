@@ -106,14 +106,41 @@ impl From<DialError> for CommandError {
                 "ask who runs the relay for its token, and give it with --relay-token: to paseo remote \
                  add or set, or to paseo daemon run",
             ),
-            DialError::Refused { status: 403, .. } => unreachable(Hop::Relay)
-                .hint("the relay may serve certain daemons only: ask who runs it"),
-            DialError::Refused { status: 429, .. } => unreachable(Hop::Relay)
-                .retryable()
-                .hint("the relay has too many connections of this daemon or this address"),
-            DialError::Refused { status: 503, .. } => unreachable(Hop::Relay).retryable(),
-            DialError::Refused { .. } => unreachable(Hop::Relay)
-                .hint("check that this host and port belong to a paseo relay or daemon"),
+            DialError::OtherUser { .. } => {
+                CommandError::new("OTHER_USER", Exit::Trust, error.to_string())
+                    .at(Hop::Tcp)
+                    .hint(
+                        "no password was sent: check where your daemon listens with paseo daemon status; \
+                         if that user runs it for you, use --host ssh://USER@localhost",
+                    )
+            }
+            DialError::HostName { host, .. } => {
+                CommandError::new("HOST_NOT_ALLOWED", Exit::Unreachable, error.to_string())
+                    .at(Hop::Daemon)
+                    .hint(format!(
+                        "use the daemon's IP address instead of its name; or allow the name where the \
+                         daemon runs, with PASEO_HOSTNAMES={host}, and restart it"
+                    ))
+            }
+            DialError::Refused { status, relay, .. } => {
+                let made = unreachable(match relay {
+                    true => Hop::Relay,
+                    false => Hop::Daemon,
+                });
+                match (status, relay) {
+                    (403, true) => {
+                        made.hint("the relay may serve certain daemons only: ask who runs it")
+                    }
+                    (403, false) => made.hint(
+                        "the daemon, or a proxy in front of it, does not let this client in: ask who runs it",
+                    ),
+                    (429, true) => made.retryable().hint(
+                        "the relay has too many connections of this daemon or this address",
+                    ),
+                    (429 | 503, _) => made.retryable(),
+                    _ => made.hint("check that this host and port belong to a paseo relay or daemon"),
+                }
+            }
             DialError::Dropped { .. } => unreachable(Hop::Relay)
                 .retryable()
                 .hint("if it speaks TLS, set tls = true (for --host: tcp://host:port?ssl=true)"),

@@ -1,8 +1,9 @@
 //! A remote daemon as a listener on this machine: programs that know nothing of relays and keys talk to it as if
 //! the daemon were here.
 //!
-//! Each WebSocket of theirs gets a connection of its own to the daemon, with an encrypted channel of its own. The
-//! session inside is theirs: no frame is read or changed here.
+//! Each WebSocket of theirs gets a connection of its own to the daemon, with an encrypted channel of its own, or on a
+//! direct route of a paired remote with a daemon that must name its id first. The session inside is theirs: no frame is
+//! changed here.
 
 mod pool;
 mod spare;
@@ -95,7 +96,13 @@ async fn forward(
 ) -> Result<(), ForwardError> {
     tracing::info!("a client is here");
     match client::connect_channel(target, settings).await {
-        Ok(daemon) => splice(client, daemon).await.map_err(ForwardError::Lost),
+        Ok(daemon) => match splice(client, daemon).await {
+            Err(TransportError::OtherPeer) => {
+                let address = target.to_string();
+                Err(ConnectError::OtherDaemon { address }.into())
+            }
+            ended => ended.map_err(ForwardError::Lost),
+        },
         Err(error) => {
             refuse(&mut client, &error.to_string()).await;
             Err(error.into())

@@ -8,7 +8,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::spare::Spare;
-use crate::client::{self, Backoff, ConnectError, RawSession, Settings};
+use crate::backoff::Backoff;
+use crate::client::{self, ConnectError, RawSession, Settings};
 use crate::target::Target;
 
 /// Sessions that are ready when nobody took one lately. To open one takes two and a half times as long as a command

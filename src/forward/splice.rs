@@ -1,5 +1,6 @@
 //! Frames from one connection to another, both ways, until either ends.
 
+use super::TRY_AGAIN;
 use crate::transport::{Closed, FrameReceiver, FrameSender, Transport, TransportError};
 
 /// Close codes of an ordinary end, for a client whose connection to the daemon broke, and whose frame is too large for
@@ -36,6 +37,7 @@ pub(super) async fn splice(client: Transport, daemon: Transport) -> Result<(), T
             let closed = match &error {
                 TransportError::Closed(closed) if closed.code.is_some() => closed.clone(),
                 TransportError::TooLarge { .. } => Closed::new(TOO_LARGE, "frame too large"),
+                TransportError::OtherPeer => Closed::new(TRY_AGAIN, &error.to_string()),
                 _ => Closed::new(LOST, "connection to the daemon lost"),
             };
             let ordinary = closed.code == Some(ORDINARY);

@@ -7,6 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::data::Sockets;
 use super::{Handler, Host};
+use crate::backoff::Backoff;
 use crate::protocol::relay::{DaemonToRelay, RelayToDaemon, Seat};
 use crate::transport::{Frame, Transport, dial};
 
@@ -18,25 +19,21 @@ const READY_TIMEOUT: Duration = Duration::from_secs(8);
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// A relay that was silent for longer is given up.
 const SILENCE: Duration = Duration::from_secs(30);
-/// The longest pause between two attempts.
-const MAX_DELAY: Duration = Duration::from_secs(30);
 
 /// Keeps a control socket for ever. Data sockets outlive it, as they do at the relay.
 pub(super) async fn run(host: Arc<Host>, handler: Arc<dyn Handler>) {
     let mut sockets = Sockets::new(Arc::clone(&host), handler);
-    let mut attempt: u32 = 0;
+    let mut backoff = Backoff::default();
     loop {
         if let Some(transport) = sockets.during(open(&host)).await {
+            backoff.connected();
             if attend(transport, &mut sockets).await {
                 tracing::info!(relay = %host.relay.endpoint, "the control socket was lost");
-                attempt = 0;
             } else {
                 tracing::warn!(relay = %host.relay.endpoint, "the relay did not take us in");
             }
         }
-        attempt = attempt.saturating_add(1);
-        let pause = MAX_DELAY.min(Duration::from_secs(attempt.into()));
-        sockets.during(sleep(pause)).await;
+        sockets.during(sleep(backoff.wait())).await;
     }
 }
 
@@ -109,5 +106,57 @@ async fn attend(transport: Transport, sockets: &mut Sockets) -> bool {
         if ready && !was_ready {
             tracing::info!("connected to the relay");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::BoxFuture;
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::*;
+    use crate::e2ee::SecretKey;
+    use crate::host::Relay;
+    use crate::protocol::relay::ServerId;
+
+    struct Nobody;
+
+    impl Handler for Nobody {
+        fn serve(&self, _: Transport) -> BoxFuture<'static, ()> {
+            Box::pin(async {})
+        }
+    }
+
+    /// The daemons of a relay that was lost do not all come back at the same moment.
+    #[tokio::test]
+    async fn daemons_come_back_at_random_times() {
+        const DAEMONS: usize = 8;
+        const TRIES: usize = 4;
+        let mut daemons = JoinSet::new();
+        let mut watching = JoinSet::new();
+        let start = Instant::now();
+        for _ in 0..DAEMONS {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let relay = Relay {
+                endpoint: listener.local_addr().unwrap().to_string().parse().unwrap(),
+                tls: false,
+                token: None,
+                ca_file: None,
+            };
+            let id = ServerId::new("srv_test").unwrap();
+            let host = Arc::new(Host::new(relay, id, SecretKey::generate()));
+            daemons.spawn(run(host, Arc::new(Nobody)));
+            watching.spawn(async move {
+                for _ in 0..TRIES {
+                    drop(listener.accept().await.unwrap());
+                }
+                start.elapsed()
+            });
+        }
+        let mut times = watching.join_all().await;
+        times.sort();
+        let apart = *times.last().unwrap() - times[0];
+        assert!(apart > Duration::from_millis(50), "{times:?}");
     }
 }

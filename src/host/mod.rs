@@ -88,6 +88,7 @@ impl Host {
                 ..Network::default()
             },
             watch: Stopwatch::default(),
+            on_unknown_owner: None,
         }
     }
 }

@@ -58,6 +58,11 @@ impl Greeting {
         }
     }
 
+    /// Returns whether a password is shown.
+    pub(super) fn has_password(&self) -> bool {
+        matches!(self, Self::Daemon { password: Some(_) })
+    }
+
     /// Returns what a relay's refusal with status 401 is about: whether a token was sent.
     pub(super) fn sent_token(&self) -> Option<bool> {
         match self {

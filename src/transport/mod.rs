@@ -13,6 +13,7 @@ mod ssh;
 mod stopwatch;
 mod tls;
 mod traffic;
+mod user;
 pub mod websocket;
 
 pub use dial::{Address, Dial, DialError, Dialed, Step, dial};
@@ -111,6 +112,9 @@ pub enum TransportError {
         /// What is wrong.
         what: String,
     },
+    /// Another daemon answers than the one that was meant.
+    #[error("another daemon answers than the paired one")]
+    OtherPeer,
     /// A frame did not decrypt: the peer has another key, or somebody changed the frame.
     #[error("a frame could not be authenticated")]
     NotAuthentic,

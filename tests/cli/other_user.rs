@@ -13,7 +13,7 @@ use crate::sandbox::{Sandbox, binary};
 /// The user and group `nobody`.
 const NOBODY: u32 = 65534;
 
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 
 use crate::peer::{
-    Peer, accept, answer, greet, key, receive, send, server_info, session, settings,
+    Peer, accept, answer, greet, hold, key, receive, send, server_info, session, settings,
 };
 
 fn empty_page() -> Value {
@@ -198,6 +198,55 @@ async fn bytes_that_look_like_text_are_routed_by_their_first() {
         panic!("no binary event")
     };
     assert_eq!(&bytes[..], b"\x01\0ls");
+}
+
+/// A second connection has the whole time for its handshake, and not what the first one has left.
+#[tokio::test]
+async fn a_second_dial_has_a_deadline_of_its_own() {
+    let peer = Peer::new(|transport, count| async move {
+        let mut transport = accept(transport, key()).await;
+        if count == 0 {
+            // It has lost the flight.
+            return hold(transport, count).await;
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        greet(&mut transport).await;
+        hold(transport, count).await;
+    })
+    .await;
+    let settings = client::Settings {
+        pipelined: true,
+        handshake_timeout: Duration::from_secs(4),
+        ..settings()
+    };
+    client::connect(&peer.relay(&key()), &settings)
+        .await
+        .unwrap();
+}
+
+/// Nor is a daemon given up that has shown its key and takes its time.
+#[tokio::test]
+async fn a_daemon_that_is_proven_has_the_whole_time() {
+    let peer = Peer::new(|transport, count| async move {
+        let mut transport = accept(transport, key()).await;
+        send(
+            &mut transport,
+            &session("activity_log", json!({ "type": "info" })),
+        )
+        .await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        greet(&mut transport).await;
+        hold(transport, count).await;
+    })
+    .await;
+    let settings = client::Settings {
+        pipelined: true,
+        handshake_timeout: Duration::from_secs(20),
+        ..settings()
+    };
+    client::connect(&peer.relay(&key()), &settings)
+        .await
+        .unwrap();
 }
 
 /// 0.1.65 loses what rides behind its hello: unless the daemon is known, every answer is waited for.

@@ -4,9 +4,12 @@ use paseo::client::{self, ConnectError, Settings};
 use paseo::protocol::relay::Endpoint;
 use paseo::secret::Secret;
 use paseo::target::Target;
-use paseo::transport::{DialError, Family, Header, Network, Stopwatch};
+use paseo::transport::{
+    DialError, Family, Frame, Header, Network, Stopwatch, Transport, TransportError,
+};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 use crate::peer::{Peer, greet, hold, settings};
 
@@ -109,6 +112,96 @@ async fn another_daemon_on_a_direct_road_is_refused() {
         "{error}"
     );
     assert!(!format!("{error} {error:?}").contains("srv_"), "{error:?}");
+    let error = client::connect_raw(&target, &expecting("srv_other"))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&error, ConnectError::OtherDaemon { .. }),
+        "{error}"
+    );
+    client::connect_raw(&target, &expecting("srv_planted1"))
+        .await
+        .unwrap();
+}
+
+/// Whoever says the hello by itself gets no further than that.
+#[tokio::test]
+async fn a_channel_to_another_daemon_carries_nothing() {
+    let (heard, mut hears) = mpsc::unbounded_channel();
+    let peer = Peer::new(move |mut transport, _| {
+        let heard = heard.clone();
+        async move {
+            greet(&mut transport).await;
+            while let Ok(frame) = transport.receiver.recv().await {
+                heard.send(frame).unwrap();
+            }
+        }
+    })
+    .await;
+    let text = |text: &str| Frame::Text(text.to_owned());
+    for (id, right) in [("srv_other", false), ("srv_planted1", true)] {
+        let settings = Settings {
+            server_id: Some(Secret::from(id)),
+            ..settings()
+        };
+        let target = peer.direct(None);
+        let channel = client::connect_channel(&target, &settings).await.unwrap();
+        let Transport {
+            mut sender,
+            mut receiver,
+        } = channel;
+        let hello = r#"{"type":"hello","clientId":"c","clientType":"cli","protocolVersion":1}"#;
+        sender.send(text(hello)).await.unwrap();
+        let asking = tokio::spawn(async move { sender.send(text("{}")).await });
+        let introduction = receiver.recv().await;
+        match right {
+            true => {
+                introduction.unwrap();
+                asking.await.unwrap().unwrap();
+                assert_eq!(hears.recv().await, Some(text("{}")));
+            }
+            false => {
+                let error = introduction.unwrap_err();
+                assert!(matches!(error, TransportError::OtherPeer), "{error}");
+                drop(receiver);
+                asking.await.unwrap().unwrap_err();
+                assert!(hears.try_recv().is_err());
+            }
+        }
+    }
+}
+
+/// A daemon that does not know the name that it was asked under is not a relay that serves somebody else.
+#[tokio::test]
+async fn a_refused_host_name_is_told_as_one() {
+    use tokio::io::AsyncWriteExt;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let refusal = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                       Content-Length: 16\r\n\r\nHost not allowed";
+        stream.write_all(refusal.as_bytes()).await.unwrap();
+    };
+    let target = Target::Tcp {
+        endpoint: Endpoint::new("localhost", port).unwrap(),
+        tls: false,
+        password: None,
+    };
+    let settings = on(Network {
+        family: Family::V4,
+        ..Network::default()
+    });
+    let ((), error) = tokio::join!(serve, client::connect(&target, &settings));
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, ConnectError::Dial(DialError::HostName { host, .. }) if host == "localhost"),
+        "{error:?}"
+    );
 }
 
 #[tokio::test]

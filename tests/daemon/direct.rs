@@ -205,6 +205,7 @@ async fn a_unix_socket_serves_and_goes_with_the_daemon() {
         timeout: DEADLINE,
         network: Network::default(),
         watch: Stopwatch::default(),
+        on_unknown_owner: None,
     };
     let dialed = dial(&what).await.unwrap();
     let mut client = Client::over(dialed.transport, "c", json!({})).await;

@@ -123,6 +123,7 @@ pub(crate) async fn open(addr: std::net::SocketAddr, bearer: Option<&str>) -> Tr
         timeout: DEADLINE,
         network: Network::default(),
         watch: Stopwatch::default(),
+        on_unknown_owner: None,
     };
     dial(&what).await.unwrap().transport
 }

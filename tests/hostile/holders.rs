@@ -26,7 +26,7 @@ const NOBODY: u32 = 65534;
 const LS: &[&str] = &["ls", "--persist", "--json"];
 
 /// Lists agents over a connection that is kept ready, or is to be.
-fn ls(honest: &Honest, remote: &str) -> Ran {
+pub(crate) fn ls(honest: &Honest, remote: &str) -> Ran {
     run(
         remote,
         paseo(honest.home(), &[&["-r", remote], LS].concat()),
@@ -34,7 +34,7 @@ fn ls(honest: &Honest, remote: &str) -> Ran {
 }
 
 /// The process and the socket of the holder of a remote, once it has connections.
-fn holder(honest: &Honest, remote: &str) -> (u32, PathBuf) {
+pub(crate) fn holder(honest: &Honest, remote: &str) -> (u32, PathBuf) {
     let start = Instant::now();
     loop {
         assert_eq!(ls(honest, remote).status, 0);
@@ -151,8 +151,28 @@ fn every_daemon_of_a_holder() {
     });
 }
 
+/// Makes a stranger that speaks TCP reachable through a Unix socket.
+pub(crate) fn lead(listener: UnixListener, to: &str) {
+    let to = to.to_owned();
+    thread::spawn(move || {
+        for near in listener.incoming().flatten() {
+            let far = TcpStream::connect(&to).unwrap();
+            let (mut near_in, mut far_out) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            thread::spawn(move || {
+                let _ = std::io::copy(&mut near_in, &mut far_out);
+                let _ = far_out.shutdown(Shutdown::Both);
+            });
+            let (mut near, mut far) = (near, far);
+            thread::spawn(move || {
+                let _ = std::io::copy(&mut far, &mut near);
+                let _ = near.shutdown(Shutdown::Both);
+            });
+        }
+    });
+}
+
 /// Listens where a holder should. One that a command has just started may come in between.
-fn in_place_of(socket: &Path) -> UnixListener {
+pub(crate) fn in_place_of(socket: &Path) -> UnixListener {
     let start = Instant::now();
     loop {
         let _ = fs::remove_file(socket);
@@ -170,23 +190,8 @@ fn every_impostor() {
     let (_, socket) = holder(&honest, "work");
     honest.does(&["mux", "stop"]);
     for (name, role) in every_bad_role(false) {
-        let listener = in_place_of(&socket);
         let stranger = Stranger::start(role);
-        let to = stranger.address.clone();
-        thread::spawn(move || {
-            // One command; it may come back for more.
-            for near in listener.incoming().flatten() {
-                let far = TcpStream::connect(&to).unwrap();
-                let (mut near_in, mut far_out) =
-                    (near.try_clone().unwrap(), far.try_clone().unwrap());
-                thread::spawn(move || {
-                    let _ = std::io::copy(&mut near_in, &mut far_out);
-                });
-                let (mut near, mut far) = (near, far);
-                let _ = std::io::copy(&mut far, &mut near);
-                let _ = near.shutdown(Shutdown::Both);
-            }
-        });
+        lead(in_place_of(&socket), &stranger.address);
         let ran = ls(&honest, "work");
         assert_eq!(ran.status, 0, "{name}: {ran:?}");
     }

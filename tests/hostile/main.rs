@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | [`frames`] | WebSocket frames, messages, close codes | client, relay, daemon, forward, holder, from either side |
 //! | [`heads`] | answers to an upgrade, requests for one | the same |
+//! | [`impostors`] | another daemon in the place of the paired one, on each route | every way to dial |
 //! | [`channel`] | a relay between an honest client and an honest daemon | client and daemon |
 //!
 //! To try something new, add a row. What must hold for every row is in [`process`]: it ends or goes on within
@@ -21,6 +22,7 @@ mod frames;
 mod heads;
 mod holders;
 mod honest;
+mod impostors;
 mod process;
 mod relays;
 mod stranger;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::json;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 use tokio_tungstenite::tungstenite::{Message, accept_hdr, client};
 
@@ -29,7 +29,15 @@ pub(crate) enum Role {
     Frames { introduced: bool, acts: Vec<Act> },
     /// Is the way to somebody honest.
     Honest(String),
+    /// Is another daemon than the one that is meant, and answers everything that it is asked.
+    Impostor(Asked),
 }
+
+/// What an impostor was sent, hellos aside.
+pub(crate) type Asked = Arc<Mutex<Vec<String>>>;
+
+/// What an impostor shows.
+pub(crate) const IMPOSTOR: &str = "an-agent-of-the-impostor";
 
 /// Every way in which a server can be bad, each with its name: all frames, and all answers to an upgrade.
 pub(crate) fn every_bad_role(introduced: bool) -> Vec<(String, Role)> {
@@ -47,6 +55,7 @@ pub(crate) fn every_bad_role(introduced: bool) -> Vec<(String, Role)> {
 pub(crate) struct Stranger {
     pub(crate) address: String,
     role: Arc<Mutex<Role>>,
+    next: Arc<Mutex<Option<Role>>>,
 }
 
 impl Stranger {
@@ -55,12 +64,17 @@ impl Stranger {
         let stranger = Self {
             address: listener.local_addr().unwrap().to_string(),
             role: Arc::new(Mutex::new(role)),
+            next: Arc::default(),
         };
-        let role = Arc::clone(&stranger.role);
+        let (role, next) = (Arc::clone(&stranger.role), Arc::clone(&stranger.next));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let role = role.lock().unwrap().clone();
-                thread::spawn(move || serve(stream, role));
+                let mut role = role.lock().unwrap();
+                let now = role.clone();
+                if let Some(next) = next.lock().unwrap().take() {
+                    *role = next;
+                }
+                thread::spawn(move || serve(stream, now));
             }
         });
         stranger
@@ -69,6 +83,64 @@ impl Stranger {
     /// Changes what it does on connections from here on.
     pub(crate) fn becomes(&self, role: Role) {
         *self.role.lock().unwrap() = role;
+    }
+
+    /// Changes it once one more connection has come.
+    pub(crate) fn becomes_after_one(&self, role: Role) {
+        *self.next.lock().unwrap() = Some(role);
+    }
+}
+
+#[expect(clippy::result_large_err, reason = "the type is the library's")]
+fn echo(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
+    if let Some(protocol) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {
+        let headers = response.headers_mut();
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
+    }
+    Ok(response)
+}
+
+fn session(kind: &str, payload: Value) -> Message {
+    let message = json!({ "type": kind, "payload": payload });
+    Message::text(json!({ "type": "session", "message": message }).to_string())
+}
+
+/// Introduces itself under a name of its own, with answers ahead of it and behind it.
+fn be_an_impostor(stream: TcpStream, asked: &Asked) {
+    let Ok(mut socket) = accept_hdr(stream, echo) else {
+        return;
+    };
+    while let Ok(message) = socket.read() {
+        if matches!(
+            message,
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_)
+        ) {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&message.into_data()).into_owned();
+        let frame: Value = serde_json::from_str(&text).unwrap_or_default();
+        let answer = match frame["type"] == "hello" {
+            true => {
+                let update = json!({ "kind": "upsert", "agent": { "id": IMPOSTOR } });
+                let _ = socket.send(session("agent_update", update));
+                session(
+                    "status",
+                    json!({ "status": "server_info", "serverId": "srv_impostor",
+                        "hostname": IMPOSTOR, "version": "0.5.0", "features": {} }),
+                )
+            }
+            false => {
+                asked.lock().unwrap().push(text);
+                let id = &frame["message"]["requestId"];
+                session(
+                    "fetch_agents_response",
+                    json!({ "requestId": id, "entries": [], "error": IMPOSTOR,
+                        "serverReceivedAt": 0, "serverSentAt": 0,
+                        "pageInfo": { "nextCursor": null, "prevCursor": null, "hasMore": false } }),
+                )
+            }
+        };
+        let _ = socket.send(answer);
     }
 }
 
@@ -79,14 +151,6 @@ fn serve(mut stream: TcpStream, role: Role) {
             play(stream, &acts, false);
         }
         Role::Frames { introduced, acts } => {
-            #[expect(clippy::result_large_err, reason = "the type is the library's")]
-            let echo = |request: &Request, mut response: Response| {
-                if let Some(protocol) = request.headers().get(SEC_WEBSOCKET_PROTOCOL) {
-                    let headers = response.headers_mut();
-                    headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol.clone());
-                }
-                Ok(response)
-            };
             let Ok(mut socket) = accept_hdr(stream, echo) else {
                 return;
             };
@@ -98,6 +162,7 @@ fn serve(mut stream: TcpStream, role: Role) {
             }
             play(socket.get_ref().try_clone().unwrap(), &acts, false);
         }
+        Role::Impostor(asked) => be_an_impostor(stream, &asked),
         Role::Honest(address) => {
             let Ok(far) = TcpStream::connect(address) else {
                 return;

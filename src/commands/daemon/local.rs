@@ -12,6 +12,7 @@ use crate::pairing::{DaemonConfig, Home, Overrides, PidFile};
 use crate::remote::{Choice, Host};
 use crate::secret::Secret;
 use crate::target::Target;
+use crate::transport::DialError;
 
 /// A daemon on this machine answers at once, or it does not run.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -86,6 +87,7 @@ impl Local {
                 })
             }
             Err(ConnectError::Password { sent }) => Ok(Answer::Locked { sent }),
+            Err(error @ ConnectError::Dial(DialError::OtherUser { .. })) => Err(error.into()),
             Err(_) => Ok(Answer::Nobody),
         }
     }

@@ -32,10 +32,8 @@ use super::hub::Hub;
 use super::metrics::ClusterGauges;
 use super::refusal::Refusal;
 use super::{ClusterConfig, socket};
+use crate::backoff::Backoff;
 use crate::protocol::relay::{Close, ConnectQuery, Seat};
-
-/// Pause between two attempts to reach NATS.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// Limit for the answer of a session's owner. It asks a daemon that holds a claim, which has two seconds.
 const ASK: Duration = Duration::from_secs(4);
@@ -128,9 +126,11 @@ impl Cluster {
     /// Stays connected to NATS for ever.
     pub(super) async fn run(self: Arc<Self>) {
         let mut told = false;
+        let mut backoff = Backoff::default();
         loop {
             let why = match link::connect(&self.servers, self.ca_file.as_deref()).await {
                 Ok((link, running)) => {
+                    backoff.connected();
                     info!(node = %format_args!("{:016x}", link.node.0), "joined the cluster");
                     told = false;
                     *self.link() = Some(Arc::clone(&link));
@@ -146,7 +146,7 @@ impl Cluster {
                 let cause = std::error::Error::source(&why).map(ToString::to_string);
                 warn!(error = %why, cause, "the cluster is out of reach: sockets meet here only");
             }
-            sleep(RETRY).await;
+            sleep(backoff.wait()).await;
         }
     }
 

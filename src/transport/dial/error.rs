@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::transport::network::Family;
 use crate::transport::proxy::ProxyError;
 use crate::transport::tls::{CertificateFault, TlsSetupError};
+use crate::transport::user;
 
 /// A step on the way to an open WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,11 +130,29 @@ pub enum DialError {
         /// What is wrong with it.
         fault: CertificateFault,
     },
+    /// On this machine, and another user's: no password was sent.
+    #[error("{address} is another user's: {}", user::named(*uid))]
+    OtherUser {
+        /// The other end.
+        address: String,
+        /// The user.
+        uid: u32,
+    },
+    /// The daemon does not answer to the name that it was asked under.
+    #[error("the daemon at {address} refuses the host name {host}")]
+    HostName {
+        /// The other end.
+        address: String,
+        /// The name.
+        host: String,
+    },
     /// An HTTP server refused the upgrade.
     #[error("{address} refused the WebSocket upgrade with HTTP status {status}")]
     Refused {
         /// The other end.
         address: String,
+        /// Whether it was asked as a relay, not as a daemon.
+        relay: bool,
         /// The status.
         status: u16,
         /// Whether the answer says that TLS is wanted.

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod error;
+mod owner;
 mod upgrade;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub use error::{DialError, Step};
 
 use super::greeting::Greeting;
 use super::network::Network;
+use super::peer::Unknown;
 use super::proxy::Proxy;
 use super::ssh::{self, SshHost};
 use super::stopwatch::Stopwatch;
@@ -49,6 +51,8 @@ pub struct Dial {
     pub network: Network,
     /// Notes how long each step takes.
     pub watch: Stopwatch,
+    /// What tells the user that nobody knows whose the other end is, on this machine, and that a password goes there.
+    pub on_unknown_owner: Option<fn(&str, Unknown)>,
 }
 
 /// The other end of a connection.
@@ -104,8 +108,15 @@ pub async fn dial(dial: &Dial) -> Result<Dialed, DialError> {
     };
     match &dial.address {
         Address::Tcp { endpoint, tls } => {
-            let stream = match &dial.network.proxy {
-                None => attempt.tcp(endpoint).await?,
+            let stream: Stream = match &dial.network.proxy {
+                None => {
+                    let stream = attempt.tcp(endpoint).await?;
+                    // A certificate says who it is.
+                    if !tls {
+                        attempt.vouch_for_tcp(&stream).await?;
+                    }
+                    Box::new(stream)
+                }
                 Some(proxy) => attempt.through(proxy, endpoint).await?,
             };
             let stream = match tls {
@@ -120,6 +131,7 @@ pub async fn dial(dial: &Dial) -> Result<Dialed, DialError> {
             let stream = attempt
                 .within(Step::Connect, connect, |source| attempt.refused(source))
                 .await?;
+            attempt.vouch_for_unix(&stream)?;
             let localhost = Endpoint::new("localhost", 80).expect("a fixed name and port");
             attempt.upgrade(Box::new(stream), &localhost).await
         }
@@ -165,7 +177,7 @@ impl Attempt<'_> {
         }
     }
 
-    async fn tcp(&self, endpoint: &Endpoint) -> Result<Stream, DialError> {
+    async fn tcp(&self, endpoint: &Endpoint) -> Result<TcpStream, DialError> {
         let refused = |source| DialError::Connect {
             address: endpoint.to_string(),
             source,
@@ -190,12 +202,12 @@ impl Attempt<'_> {
         // Frames are small and answered at once: waiting to fill a packet only adds latency.
         stream.set_nodelay(true).map_err(refused)?;
         keep_alive(&stream).map_err(refused)?;
-        Ok(Box::new(stream))
+        Ok(stream)
     }
 
     /// Connects to a proxy, and through it to the other end.
     async fn through(&self, proxy: &Proxy, endpoint: &Endpoint) -> Result<Stream, DialError> {
-        let mut stream = self.tcp(proxy.endpoint()).await?;
+        let mut stream: Stream = Box::new(self.tcp(proxy.endpoint()).await?);
         if proxy.uses_tls() {
             stream = self.tls(stream, proxy.endpoint()).await?;
         }

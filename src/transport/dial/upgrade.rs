@@ -14,6 +14,9 @@ use crate::transport::{Presence, websocket};
 /// How much of a refusal is told.
 const MAX_SAID_CHARS: usize = 200;
 
+/// What a daemon answers when it does not know the name in `Host` (`docs/protocol.md`, "HTTP endpoints of the daemon").
+const HOST_REFUSED: &[u8] = b"Host not allowed";
+
 impl Attempt<'_> {
     pub(super) async fn upgrade(
         &self,
@@ -23,7 +26,7 @@ impl Attempt<'_> {
         let request = self.request(host)?;
         let (stream, traffic) = Metered::new(stream);
         let upgrade = client_async_with_config(request, stream, Some(websocket::config()));
-        let failed = |error| self.upgrade_failed(error);
+        let failed = |error| self.upgrade_failed(error, host);
         let (stream, response) = self.within(Step::Upgrade, upgrade, failed).await?;
         let daemon_online = presence(&response);
         tracing::info!(?daemon_online, "upgraded to WebSocket");
@@ -57,8 +60,9 @@ impl Attempt<'_> {
             .expect("host, path and header values are made of allowed characters"))
     }
 
-    fn upgrade_failed(&self, error: WsError) -> DialError {
+    fn upgrade_failed(&self, error: WsError, host: &Endpoint) -> DialError {
         let address = self.address.clone();
+        let asked_relay = self.dial.greeting.sent_token().is_some();
         match (error, self.dial.greeting.sent_token()) {
             (WsError::Http(response), Some(sent))
                 if response.status() == StatusCode::UNAUTHORIZED =>
@@ -66,8 +70,15 @@ impl Attempt<'_> {
                 DialError::Token { address, sent }
             }
             (error, _) => match error {
+                WsError::Http(response) if !asked_relay && refuses_host(&response) => {
+                    DialError::HostName {
+                        address,
+                        host: host.host().to_owned(),
+                    }
+                }
                 WsError::Http(response) => DialError::Refused {
                     address,
+                    relay: asked_relay,
                     status: response.status().as_u16(),
                     wants_tls: response.status() == StatusCode::BAD_REQUEST
                         && response.body().as_deref().is_some_and(mentions_https),
@@ -106,6 +117,12 @@ fn first_line(response: &Response<Option<Vec<u8>>>, path: &str) -> Option<String
 fn repeated(part: &str, line: &str) -> bool {
     let (_, value) = part.split_once('=').unwrap_or(("", part));
     value.len() > 6 && line.contains(value)
+}
+
+/// Returns whether a daemon says that it does not answer to this name.
+fn refuses_host(response: &Response<Option<Vec<u8>>>) -> bool {
+    let body = response.body().as_deref().unwrap_or_default();
+    response.status() == StatusCode::FORBIDDEN && body.starts_with(HOST_REFUSED)
 }
 
 fn mentions_https(body: &[u8]) -> bool {

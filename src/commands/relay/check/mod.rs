@@ -205,6 +205,7 @@ impl Check {
             timeout: PATIENCE,
             network: self.network.clone(),
             watch: Stopwatch::default(),
+            on_unknown_owner: None,
         };
         async move {
             let dialed = transport::dial(&dial).await;

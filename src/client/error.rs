@@ -1,0 +1,65 @@
+//! Why there is no session.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::e2ee;
+use crate::protocol::relay::Endpoint;
+use crate::transport::{DialError, TransportError};
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No WebSocket.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// The relay says that no daemon is there.
+    #[error("the relay {relay} answers, but the daemon is not connected to it")]
+    DaemonAbsent {
+        /// The relay.
+        relay: Endpoint,
+    },
+    /// The relay took the connection, and nothing came back in time.
+    #[error("the relay {relay} answers, but the daemon behind it did not within {}", humantime::format_duration(*limit))]
+    DaemonSilent {
+        /// The relay.
+        relay: Endpoint,
+        /// The limit.
+        limit: Duration,
+    },
+    /// The other side answered the handshake and then could not prove that it holds the daemon's key.
+    #[error("the other side could not prove that it is the paired daemon")]
+    NotProven {
+        /// How the connection ended.
+        #[source]
+        source: Option<Arc<TransportError>>,
+    },
+    /// The channel broke the rules.
+    #[error("the encrypted channel could not be opened")]
+    Channel(#[source] e2ee::ConnectError),
+    /// Another daemon than the paired one listens there.
+    #[error("another daemon than the paired one listens at {address}")]
+    OtherDaemon {
+        /// Where.
+        address: String,
+    },
+    /// The daemon wants a password, or another one.
+    #[error("the daemon refused the password")]
+    Password {
+        /// Whether one was sent.
+        sent: bool,
+    },
+    /// The daemon speaks another protocol version.
+    #[error("the daemon speaks another version of the protocol")]
+    ProtocolVersion,
+    /// The daemon took the connection and never introduced itself.
+    #[error("the daemon accepted the connection and then said nothing for {}", humantime::format_duration(*limit))]
+    Silent {
+        /// The limit.
+        limit: Duration,
+    },
+    /// The connection ended before the session was open.
+    #[error("the connection ended before the session was open")]
+    Ended(#[source] Arc<TransportError>),
+}
