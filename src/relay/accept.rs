@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -24,6 +24,7 @@ use tracing::debug;
 use super::cluster::{Hold, Home};
 use super::gate::Visit;
 use super::guard::Claim;
+use super::network::Network;
 use super::refusal::Refusal;
 use super::server::Shared;
 use crate::protocol::relay::{
@@ -44,6 +45,8 @@ pub(super) struct Upgraded<S> {
     pub(super) query: ConnectQuery,
     /// Whether the daemon was there, for a peer that wants to be told when it comes and goes.
     pub(super) told: Option<bool>,
+    /// Where it comes from.
+    pub(super) network: Option<Network>,
     /// Its entry in the count of addresses.
     pub(super) visit: Option<Visit>,
     /// Where it is served.
@@ -55,6 +58,7 @@ struct Accepted {
     upgrade: OnUpgrade,
     query: ConnectQuery,
     told: Option<bool>,
+    network: Option<Network>,
     visit: Option<Visit>,
     home: Home,
 }
@@ -118,6 +122,7 @@ where
             },
             query: accepted.query,
             told: accepted.told,
+            network: accepted.network,
             visit: accepted.visit,
             home: accepted.home,
         })
@@ -171,9 +176,12 @@ async fn websocket(
     relay
         .guard
         .admit(token(&request).as_deref(), &query.server)?;
-    let visit = match relay.trust_proxy {
-        true => Some(relay.gate.enter(forwarded_for(&request).unwrap_or(peer))?),
-        false => None,
+    let (address, visit) = match relay.trust_proxy {
+        true => {
+            let address = forwarded_for(&request).unwrap_or(peer);
+            (address, Some(relay.gate.enter(address)?))
+        }
+        false => (peer, None),
     };
     let home = match &relay.cluster {
         Some(cluster) => cluster.locate(&query).await?,
@@ -213,6 +221,7 @@ async fn websocket(
         upgrade: hyper::upgrade::on(&mut request),
         query,
         told,
+        network: Network::of(address),
         visit,
         home,
     };
@@ -240,7 +249,8 @@ fn forwarded_for(request: &Request<Incoming>) -> Option<IpAddr> {
         .iter()
         .next_back()?;
     let last = last.to_str().ok()?.rsplit(',').next()?.trim();
-    last.parse().ok()
+    let with_port = || last.parse().ok().map(|address: SocketAddr| address.ip());
+    last.parse().ok().or_else(with_port)
 }
 
 /// Returns the key of a WebSocket upgrade (RFC 6455 section 4.2.1).

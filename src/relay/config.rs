@@ -64,15 +64,21 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Bytes that wait for one socket before its peer has to wait.
     pub queue_bytes: usize,
-    /// Bytes that wait for all sockets of a daemon and its clients; the socket that would pass it is
+    /// Bytes that wait for all sockets of a daemon and its clients; above it the socket that holds most of them is
     /// closed with 1013.
     pub session_bytes: usize,
-    /// Bytes that wait in all queues together; the socket that would pass it is closed with 1013.
+    /// Bytes that wait for all sockets of one address (IPv6: of a /64); above it the socket that holds most of
+    /// them is closed with 1013. 0 is no limit, and loopback has none.
+    pub address_bytes: usize,
+    /// Bytes that wait in all; above it the biggest holders are closed with 1013.
     pub total_bytes: usize,
     /// Frames kept per connection id for an absent daemon: the newest ones.
     pub held_frames: usize,
     /// Bytes kept per connection id for an absent daemon; a client that sends more is closed with 1013.
     pub held_bytes: usize,
+    /// The part of [`Limits::total_bytes`] that may be kept for absent daemons; above it those who have most
+    /// kept are closed with 1013.
+    pub held_total_bytes: usize,
     /// Sockets in all, before and after their upgrade.
     pub sockets: usize,
     /// Sockets of a daemon and its clients.
@@ -99,9 +105,11 @@ impl Default for Limits {
             message_bytes: MAX_MESSAGE_BYTES,
             queue_bytes: 1024 * 1024,
             session_bytes: 128 * 1024 * 1024,
+            address_bytes: 256 * 1024 * 1024,
             total_bytes: 1024 * 1024 * 1024,
             held_frames: HELD_FRAMES,
             held_bytes: MAX_MESSAGE_BYTES + 1024 * 1024,
+            held_total_bytes: 64 * 1024 * 1024,
             sockets: 100_000,
             sockets_per_session: 2_000,
             sockets_per_address: 4_000,

@@ -7,8 +7,8 @@
 use bytes::BufMut;
 use bytes::buf::Limit;
 
-use super::budget::Account;
 use super::frame::{Frame, Kind};
+use super::ledger::Partial;
 use super::wire::End;
 use crate::protocol::relay::Close;
 
@@ -35,7 +35,7 @@ const PONG: u8 = 10;
 #[derive(Debug)]
 pub(super) struct Decoder {
     limit: usize,
-    account: Account,
+    partial: Partial,
     header: [u8; MAX_HEADER],
     /// Bytes of the next header that have come.
     header_len: usize,
@@ -44,6 +44,8 @@ pub(super) struct Decoder {
     message: Option<(Kind, Vec<u8>)>,
     /// We have sent a close frame: nothing is answered any more, and only the peer's is of interest.
     closing: bool,
+    /// Nobody wants messages any more, so their payload is not kept.
+    skipping: bool,
 }
 
 /// A frame whose header is known.
@@ -55,25 +57,42 @@ struct Arriving {
     size: usize,
     /// What has come, masked.
     payload: Vec<u8>,
+    /// Bytes that have come and were not kept.
+    skipped: usize,
 }
 
 impl Decoder {
     /// Makes a decoder of messages of at most `limit` bytes.
-    pub(super) fn new(limit: usize, account: Account) -> Self {
+    pub(super) fn new(limit: usize, partial: Partial) -> Self {
         Self {
             limit,
-            account,
+            partial,
             header: [0; MAX_HEADER],
             header_len: 0,
             frame: None,
             message: None,
             closing: false,
+            skipping: false,
         }
     }
 
     /// Notes that a close frame is sent; returns whether it is the first.
     pub(super) fn close(&mut self) -> bool {
-        !std::mem::replace(&mut self.closing, true)
+        let first = !std::mem::replace(&mut self.closing, true);
+        self.shed();
+        first
+    }
+
+    /// Drops what has come of a message. From now on messages are skipped.
+    pub(super) fn shed(&mut self) {
+        self.skipping = true;
+        if let Some((_, message)) = &mut self.message {
+            *message = Vec::new();
+        }
+        if let Some(frame) = &mut self.frame {
+            frame.skip();
+        }
+        self.partial.set(0);
     }
 
     /// Takes what has arrived: gives messages to `take`, and adds to `replies` what must be answered.
@@ -91,6 +110,9 @@ impl Decoder {
             }
             let Some(frame) = &mut self.frame else { break };
             frame.take_from(&mut input);
+            if self.skipping {
+                frame.skip();
+            }
             match self.finish(replies, take)? {
                 Some(last) => whole |= last,
                 None => break,
@@ -102,8 +124,8 @@ impl Decoder {
 
     /// Returns where a large payload goes on, to be read into without a detour.
     pub(super) fn room(&mut self) -> Option<Limit<&mut Vec<u8>>> {
-        let frame = self.frame.as_mut()?;
-        let missing = frame.size - frame.payload.len();
+        let frame = self.frame.as_mut().filter(|_| !self.skipping)?;
+        let missing = frame.missing();
         if missing >= IN_PLACE {
             frame.make_room();
         }
@@ -185,6 +207,7 @@ impl Decoder {
                 mask: *mask,
                 size,
                 payload: Vec::new(),
+                skipped: 0,
             };
             (frame, len - rest.len())
         }))
@@ -215,11 +238,14 @@ impl Decoder {
                 };
                 if !last {
                     self.message = Some((kind, message));
-                } else if kind == Kind::Text && std::str::from_utf8(&message).is_err() {
+                } else if kind == Kind::Text
+                    && !self.skipping
+                    && std::str::from_utf8(&message).is_err()
+                {
                     return Err(End::Fault(Close::BadText));
-                } else if !self.closing {
+                } else if !self.skipping {
                     // It counts where it goes.
-                    self.account.set(0);
+                    self.partial.set(0);
                     take(match kind {
                         Kind::Text => Frame::text(message),
                         _ => Frame::binary(message),
@@ -257,7 +283,7 @@ impl Decoder {
             .message
             .as_ref()
             .map_or(0, |(_, message)| message.len());
-        match self.account.set(frame + message) {
+        match self.partial.set(frame + message) {
             true => Ok(()),
             false => Err(End::Fault(Close::Overloaded)),
         }
@@ -266,11 +292,20 @@ impl Decoder {
 
 impl Arriving {
     fn is_whole(&self) -> bool {
-        self.payload.len() == self.size
+        self.missing() == 0
+    }
+
+    fn missing(&self) -> usize {
+        self.size - self.payload.len() - self.skipped
+    }
+
+    /// Drops what has come.
+    fn skip(&mut self) {
+        self.skipped += std::mem::take(&mut self.payload).len();
     }
 
     fn take_from(&mut self, input: &mut &[u8]) {
-        let missing = self.size - self.payload.len();
+        let missing = self.missing();
         let (mut mine, rest) = input.split_at(missing.min(input.len()));
         *input = rest;
         while !mine.is_empty() {
@@ -285,7 +320,7 @@ impl Arriving {
     /// Sets memory aside for more: at least as much as has come, at most what is missing.
     fn make_room(&mut self) {
         if self.payload.len() == self.payload.capacity() {
-            let missing = self.size - self.payload.len();
+            let missing = self.missing();
             let more = self.payload.len().max(FIRST_BYTES);
             self.payload.reserve_exact(missing.min(more));
         }

@@ -7,8 +7,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpC
 use tokio_tungstenite::tungstenite::protocol::frame::{Frame as WireFrame, FrameHeader};
 
 use super::*;
-use crate::relay::budget::Budget;
 use crate::relay::fuzz::{LIMIT, ours, reference};
+use crate::relay::ledger::Holder;
 
 /// What a peer may send: whole messages, and messages in fragments with control frames between.
 #[derive(Debug, Clone)]
@@ -89,9 +89,9 @@ proptest! {
         pieces in prop::collection::vec(prop_oneof![1..20_usize, 1000..40_000_usize], 1..8),
     ) {
         let input = bytes(&sent, close);
-        let budget = Arc::new(Budget::new(usize::MAX));
-        prop_assert_eq!(ours(&input, &pieces, &budget), reference(&input));
-        prop_assert_eq!(budget.used(), 0, "booked by nobody");
+        let holder = Holder::alone(usize::MAX);
+        prop_assert_eq!(ours(&input, &pieces, &holder), reference(&input));
+        prop_assert_eq!(holder.booked_bytes(), 0, "booked by nobody");
     }
 
     /// One byte that is wrong: the same messages before it, and nothing that tungstenite refuses gets through.
@@ -105,8 +105,8 @@ proptest! {
         let mut input = bytes(&sent, Some(1000));
         let at = at.index(input.len().min(400));
         input[at] ^= bits;
-        let budget = Arc::new(Budget::new(usize::MAX));
-        let (messages, _, end) = ours(&input, &pieces, &budget);
+        let holder = Holder::alone(usize::MAX);
+        let (messages, _, end) = ours(&input, &pieces, &holder);
         let (expected, _, expected_end) = reference(&input);
         // tungstenite finds bad text in a fragment, we when the message is whole.
         let late = expected_end == Some(1007);
@@ -123,27 +123,27 @@ proptest! {
 
 #[test]
 fn what_is_not_whole_is_booked_and_refused_above_the_budget() {
-    let budget = Arc::new(Budget::new(50_000));
+    let holder = Holder::alone(50_000);
     let mut frame = Vec::new();
     write(&mut frame, &[7; 100_000], OpCode::Data(Data::Binary), true);
-    let mut decoder = Decoder::new(LIMIT, Account::new(Arc::clone(&budget)));
+    let mut decoder = Decoder::new(LIMIT, Partial::new(Arc::clone(&holder)));
     let mut none = |_: Frame| panic!("it is not whole");
     let mut replies = Vec::new();
     assert_eq!(
         decoder.feed(&frame[..30_014], &mut replies, &mut none),
         Ok(false)
     );
-    assert_eq!(budget.used(), 30_000);
+    assert_eq!(holder.booked_bytes(), 30_000);
     let more = decoder.feed(&frame[30_014..60_000], &mut replies, &mut none);
     assert_eq!(more, Err(End::Fault(Close::Overloaded)));
     drop(decoder);
-    assert_eq!(budget.used(), 0);
+    assert_eq!(holder.booked_bytes(), 0);
 }
 
 #[test]
 fn a_promise_of_much_costs_little() {
-    let budget = Arc::new(Budget::new(usize::MAX));
-    let mut decoder = Decoder::new(1 << 40, Account::new(budget));
+    let holder = Holder::alone(usize::MAX);
+    let mut decoder = Decoder::new(1 << 40, Partial::new(holder));
     let header = [0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4, 5];
     let mut none = |_: Frame| panic!("it is not whole");
     decoder.feed(&header, &mut Vec::new(), &mut none).unwrap();

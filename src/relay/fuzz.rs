@@ -7,9 +7,9 @@ use bytes::BufMut;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::budget::{Account, Budget};
 use super::decode::Decoder;
 use super::frame::{Frame, Kind};
+use super::ledger::{Holder, Partial};
 use super::wire::End;
 
 /// Largest message of a comparison, in bytes.
@@ -21,10 +21,10 @@ pub(crate) fn frames(bytes: &[u8]) {
     let Some((piece, input)) = bytes.split_first() else {
         return;
     };
-    let budget = Arc::new(Budget::new(usize::MAX));
-    let cut = ours(input, &[usize::from(*piece), 3], &budget);
-    assert_eq!(cut, ours(input, &[usize::MAX], &budget));
-    assert_eq!(budget.used(), 0, "booked by nobody");
+    let holder = Holder::alone(usize::MAX);
+    let cut = ours(input, &[usize::from(*piece), 3], &holder);
+    assert_eq!(cut, ours(input, &[usize::MAX], &holder));
+    assert_eq!(holder.booked_bytes(), 0, "booked by nobody");
     let expected = reference(input).0;
     match cut.2 {
         // A control frame whose length is written as a long one, for instance.
@@ -83,8 +83,8 @@ pub(super) fn reference(input: &[u8]) -> Seen {
 }
 
 /// Returns what our decoder reads of pieces of these sizes, in place where it offers that.
-pub(super) fn ours(mut input: &[u8], pieces: &[usize], budget: &Arc<Budget>) -> Seen {
-    let mut decoder = Decoder::new(LIMIT, Account::new(Arc::clone(budget)));
+pub(super) fn ours(mut input: &[u8], pieces: &[usize], holder: &Arc<Holder>) -> Seen {
+    let mut decoder = Decoder::new(LIMIT, Partial::new(Arc::clone(holder)));
     let (mut messages, mut replies) = (Vec::new(), Vec::new());
     let mut take = |frame: Frame| messages.push((frame.kind, frame.body.to_vec()));
     let mut pieces = pieces.iter().cycle();

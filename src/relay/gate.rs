@@ -1,11 +1,12 @@
 //! How many sockets an address may have, and how many new ones per second.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
+use super::network::Network;
 use super::refusal::Refusal;
 
 /// Addresses that are kept before those that have nothing here any more are forgotten.
@@ -21,7 +22,7 @@ pub(super) struct Gate {
 
 #[derive(Debug, Default)]
 struct Visitors {
-    known: HashMap<IpAddr, Visitor>,
+    known: HashMap<Network, Visitor>,
     sweep_at: usize,
 }
 
@@ -37,7 +38,7 @@ struct Visitor {
 #[derive(Debug)]
 pub(super) struct Visit {
     gate: Arc<Gate>,
-    address: Option<IpAddr>,
+    network: Option<Network>,
 }
 
 impl Gate {
@@ -52,23 +53,23 @@ impl Gate {
 
     /// Lets a new connection of this address in, or not.
     pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Visit, Refusal> {
-        let address = network(address);
-        let counted = !address.is_loopback() && (self.sockets > 0 || self.per_second > 0);
-        if counted {
-            self.count(address)?;
+        let limited = self.sockets > 0 || self.per_second > 0;
+        let network = Network::of(address).filter(|_| limited);
+        if let Some(network) = network {
+            self.count(network)?;
         }
         Ok(Visit {
             gate: Arc::clone(self),
-            address: counted.then_some(address),
+            network,
         })
     }
 
-    fn count(&self, address: IpAddr) -> Result<(), Refusal> {
+    fn count(&self, network: Network) -> Result<(), Refusal> {
         let rate = f64::from(self.per_second);
         let now = Instant::now();
         let mut visitors = self.lock();
         visitors.sweep(now);
-        let visitor = visitors.known.entry(address).or_insert(Visitor {
+        let visitor = visitors.known.entry(network).or_insert(Visitor {
             sockets: 0,
             tokens: rate,
             at: now,
@@ -104,21 +105,10 @@ impl Visitors {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        let Some(address) = self.address else { return };
-        if let Some(visitor) = self.gate.lock().known.get_mut(&address) {
+        let Some(network) = self.network else { return };
+        if let Some(visitor) = self.gate.lock().known.get_mut(&network) {
             visitor.sockets -= 1;
         }
-    }
-}
-
-/// Returns what counts as one address: IPv4 as it is, IPv6 up to the 64 bits that a site has.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            let prefix = address.to_bits() & !u128::from(u64::MAX);
-            Ipv6Addr::from_bits(prefix).into()
-        }
-        other => other,
     }
 }
 

@@ -14,10 +14,11 @@ use super::Limits;
 use sha2::{Digest, Sha256};
 use tracing::debug;
 
-use super::budget::Budget;
 use super::event::{Effect, Event, PipeId, Place, SocketId};
 use super::frame::Frame;
+use super::ledger::Ledger;
 use super::metrics::{Gauges, Metrics};
+use super::network::Network;
 use super::outbox::Outbox;
 use super::pipe::{Hold, Pipe};
 use super::registry::{Registry, slim};
@@ -33,7 +34,7 @@ const CLAIM_PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Hub {
     pub(super) limits: Limits,
     pub(super) metrics: Metrics,
-    budget: Arc<Budget>,
+    ledger: Arc<Ledger>,
     draining: AtomicBool,
     state: Mutex<State>,
 }
@@ -41,17 +42,11 @@ pub(super) struct Hub {
 #[derive(Debug, Default)]
 struct State {
     registry: Registry,
-    groups: HashMap<ServerId, Group>,
+    /// Sockets of a daemon and its clients, in both versions.
+    groups: HashMap<ServerId, usize>,
     sockets: HashMap<SocketId, Arc<Outbox>>,
     pipes: HashMap<PipeId, Arc<Pipe>>,
     last: u64,
-}
-
-/// What the sockets of a daemon and its clients have in common, in both versions.
-#[derive(Debug)]
-struct Group {
-    sockets: usize,
-    budget: Arc<Budget>,
 }
 
 /// A socket's membership: dropping it tells the others that the socket is gone.
@@ -75,7 +70,7 @@ pub(super) enum Kind {
 impl Hub {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
-            budget: Arc::new(Budget::new(limits.total_bytes)),
+            ledger: Arc::new(Ledger::new(&limits)),
             metrics: Metrics::default(),
             draining: AtomicBool::new(false),
             state: Mutex::default(),
@@ -85,7 +80,12 @@ impl Hub {
 
     /// Gives an open socket its seat. Others may be closed because of it. A client that was `told`
     /// whether its daemon is there is told when that changes.
-    pub(super) fn attach(self: &Arc<Self>, query: ConnectQuery, told: Option<bool>) -> Attached {
+    pub(super) fn attach(
+        self: &Arc<Self>,
+        query: ConnectQuery,
+        network: Option<Network>,
+        told: Option<bool>,
+    ) -> Attached {
         let place = place(query.seat);
         let role = match &place {
             Place::Control => None,
@@ -97,14 +97,10 @@ impl Hub {
         let mut state = self.lock();
         state.last += 1;
         let socket = SocketId(state.last);
-        let group = state.groups.entry(server.clone()).or_insert_with(|| Group {
-            sockets: 0,
-            budget: Arc::new(Budget::part_of(&self.budget, self.limits.session_bytes)),
-        });
-        group.sockets += 1;
-        let budget = Arc::clone(&group.budget);
+        *state.groups.entry(server.clone()).or_default() += 1;
+        let holder = self.ledger.open(socket, server.clone(), network);
         let limit = self.limits.queue_bytes;
-        let outbox = Arc::new(Outbox::new(socket, limit, Arc::clone(&budget)));
+        let outbox = Arc::new(Outbox::new(socket, limit, holder));
         state.sockets.insert(socket, Arc::clone(&outbox));
         if self.draining() {
             outbox.close(Close::Restart);
@@ -115,7 +111,7 @@ impl Hub {
             place,
             told,
         };
-        let kind = match (role, self.apply(&mut state, event, &budget)) {
+        let kind = match (role, self.apply(&mut state, event)) {
             (Some(role), Some(pipe)) => Kind::Peer(role, pipe),
             _ => Kind::Control,
         };
@@ -143,8 +139,8 @@ impl Hub {
     /// all get the last place.
     pub(super) fn has_room(&self, server: &ServerId) -> bool {
         let state = self.lock();
-        let group = state.groups.get(server);
-        group.is_none_or(|group| group.sockets < self.limits.sockets_per_session)
+        let sockets = state.groups.get(server);
+        sockets.is_none_or(|sockets| *sockets < self.limits.sockets_per_session)
     }
 
     /// Returns whether the session has a socket.
@@ -198,7 +194,8 @@ impl Hub {
             draining: self.draining(),
             sockets: state.sockets.len(),
             sessions: state.registry.sessions(),
-            queued_bytes: self.budget.used(),
+            queued_bytes: self.ledger.used(),
+            held_bytes: self.ledger.held(),
         }
     }
 
@@ -227,11 +224,11 @@ impl Hub {
             && state.groups.is_empty()
             && state.sockets.is_empty()
             && state.pipes.is_empty()
+            && self.ledger.is_empty()
     }
 
-    /// Applies an event and does its effects; returns the pipe that a socket joined, if one did. What a
-    /// new pipe holds counts against the budget.
-    fn apply(&self, state: &mut State, event: Event, budget: &Arc<Budget>) -> Option<Arc<Pipe>> {
+    /// Applies an event and does its effects; returns the pipe that a socket joined, if one did.
+    fn apply(&self, state: &mut State, event: Event) -> Option<Arc<Pipe>> {
         let mut joined = None;
         for effect in state.registry.apply(event) {
             match effect {
@@ -240,8 +237,7 @@ impl Hub {
                         frames: self.limits.held_frames,
                         bytes: self.limits.held_bytes,
                     });
-                    let new = Pipe::new(hold, Arc::clone(budget));
-                    state.pipes.insert(pipe, Arc::new(new));
+                    state.pipes.insert(pipe, Arc::new(Pipe::new(hold)));
                 }
                 Effect::Join { pipe, socket, role } => {
                     if let Some(pipe) = state.pipes.get(&pipe)
@@ -313,7 +309,7 @@ impl Attached {
 
     fn apply(&self, event: Event) {
         let mut state = self.hub.lock();
-        self.hub.apply(&mut state, event, &self.hub.budget);
+        self.hub.apply(&mut state, event);
     }
 }
 
@@ -323,8 +319,7 @@ impl Drop for Attached {
         let mut state = self.hub.lock();
         state.sockets.remove(&socket);
         slim(&mut state.sockets);
-        self.hub
-            .apply(&mut state, Event::Detach { socket }, &self.hub.budget);
+        self.hub.apply(&mut state, Event::Detach { socket });
         state.leave_group(&self.server);
         drop(state);
         // Nobody may wait for room in a queue that nobody empties.
@@ -335,9 +330,9 @@ impl Drop for Attached {
 
 impl State {
     fn leave_group(&mut self, server: &ServerId) {
-        if let Some(group) = self.groups.get_mut(server) {
-            group.sockets -= 1;
-            if group.sockets == 0 {
+        if let Some(sockets) = self.groups.get_mut(server) {
+            *sockets -= 1;
+            if *sockets == 0 {
                 self.groups.remove(server);
                 slim(&mut self.groups);
             }

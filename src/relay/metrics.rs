@@ -81,6 +81,7 @@ pub(super) struct Gauges {
     pub(super) sockets: usize,
     pub(super) sessions: usize,
     pub(super) queued_bytes: usize,
+    pub(super) held_bytes: usize,
 }
 
 /// A node's place in its cluster, at this moment.
@@ -151,6 +152,12 @@ impl Metrics {
             "gauge",
             "Bytes that wait in queues.",
             gauges.queued_bytes,
+        );
+        text.one(
+            "held_bytes",
+            "gauge",
+            "Those of them that are held for absent daemons.",
+            gauges.held_bytes,
         );
         if let Some(cluster) = cluster {
             let connected = usize::from(cluster.connected);

@@ -3,10 +3,10 @@
 //! A connection's way: [`connection`] looks at its first byte, [`accept`] answers its HTTP request, the [`hub`] gives it a seat that
 //! the pure [`registry`] decides on, and one task ([`socket`]) serves it. Frames go from the
 //! [`wire`] of one socket, cut out by [`decode`], through the [`pipe`] of its connection id into the [`outbox`] of the other.
+//! The [`ledger`] books every byte that waits, and has the biggest holders [evicted](eviction) when memory is short.
 //! What is on the wire is in [`crate::protocol::relay`], the rules in `docs/protocol.md`.
 
 mod accept;
-mod budget;
 #[cfg_attr(not(feature = "cluster"), path = "no_cluster.rs")]
 mod cluster;
 mod config;
@@ -14,16 +14,20 @@ mod connection;
 mod decode;
 mod drain;
 mod event;
+mod eviction;
 mod frame;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 mod gate;
 mod guard;
 mod hub;
+mod ledger;
 mod metrics;
 #[cfg(test)]
 mod model;
+mod network;
 mod outbox;
+mod outgoing;
 mod pace;
 mod pipe;
 mod refusal;

@@ -1,7 +1,7 @@
 //! Property tests of hub, registry, pipes and queues together: any sequence of what sockets can do,
 //! against a model that knows only the rules of `docs/protocol.md`. No runtime, no clock.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -11,6 +11,7 @@ use super::Limits;
 use super::frame::Frame;
 use super::hub::{Attached, Hub, Kind};
 use super::outbox::Next;
+use super::outgoing::Outgoing;
 use super::pipe::Passed;
 use crate::protocol::relay::{
     Close, ConnectQuery, ConnectionId, PRESENCE_ONLINE, RelayToDaemon, Role, Seat, ServerId,
@@ -87,7 +88,7 @@ impl World {
             seat: seat.clone(),
         };
         self.open.push(Socket {
-            attached: self.hub.attach(query, Some(told)),
+            attached: self.hub.attach(query, None, Some(told)),
             server,
             seat,
             sent: 0,
@@ -99,22 +100,23 @@ impl World {
 
     /// Reads all that a socket has; returns whether it was closed.
     fn read(&mut self, index: usize) -> Result<Option<Close>, TestCaseError> {
-        let mut frames = VecDeque::new();
         let cx = Context::from_waker(Waker::noop());
         loop {
             let socket = &mut self.open[index];
-            let end = match socket.attached.outbox.poll_next(&cx, &mut frames) {
+            let mut out = Outgoing::default();
+            let end = match socket.attached.outbox.poll_next(&cx, &mut out) {
                 Poll::Pending => return Ok(None),
                 Poll::Ready(Next::Close(why)) => Some(why),
                 Poll::Ready(Next::Frames) => None,
             };
+            let frames = out.drain();
             let sent = super::wire::Sent {
                 cost: frames.iter().map(Frame::cost).sum(),
                 bytes: 1,
                 timed: None,
             };
             socket.attached.outbox.sent(&sent);
-            for frame in frames.drain(..) {
+            for frame in frames {
                 self.check(index, &frame)?;
             }
             if end.is_some() {
@@ -181,7 +183,7 @@ impl World {
         let sender = socket.attached.outbox.id().0;
         socket.sent += 1;
         let text = format!("{sender}|{}|{seat}|{}", socket.server, socket.sent);
-        let passed = pipe.pass(*role, Frame::text(text));
+        let passed = pipe.pass(*role, &socket.attached.outbox, Frame::text(text));
         assert!(matches!(passed, Passed::On | Passed::Displaced));
     }
 

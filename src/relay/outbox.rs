@@ -1,8 +1,9 @@
 //! The bounded queue of what one socket has to send.
 //!
 //! Its bound is in bytes and it is soft by one frame: a frame is taken as long as the queue is below
-//! the bound. Whoever finds it full stops reading until there is room, so that a slow reader slows
-//! its writer down and nobody else; no frame is ever dropped from the middle of a stream.
+//! the bound. A writer that finds it full stops reading until there is room, so that a slow reader slows
+//! its writer down and nobody else; no frame is ever dropped from the middle of a stream. Pings have a lane of
+//! their own, so that they never wait behind data.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,9 +14,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::budget::{Account, Budget};
 use super::event::SocketId;
-use super::frame::Frame;
+use super::frame::{Frame, Kind};
+use super::ledger::{Holder, Partial, Wait};
+use super::outgoing::Outgoing;
 use super::wire::Sent;
 use crate::protocol::relay::{Close, RelayToDaemon};
 
@@ -33,7 +35,7 @@ pub(super) enum Next {
 pub(super) struct Outbox {
     id: SocketId,
     limit: usize,
-    budget: Arc<Budget>,
+    holder: Arc<Holder>,
     written: AtomicU64,
     /// Somebody waits in `queue.probes`.
     probed: AtomicBool,
@@ -51,6 +53,8 @@ enum End {
 
 #[derive(Debug, Default)]
 struct Queue {
+    /// Pings, which go before all data.
+    urgent: VecDeque<Frame>,
     frames: VecDeque<Frame>,
     /// Cost of the frames that are queued or being written.
     cost: usize,
@@ -63,12 +67,13 @@ struct Queue {
 }
 
 impl Outbox {
-    /// Makes a queue that is full at `limit` bytes; its bytes count against the budget, too.
-    pub(super) fn new(id: SocketId, limit: usize, budget: Arc<Budget>) -> Self {
+    /// Makes a queue that is full at `limit` bytes; its bytes are booked for the holder, too, which leaves the
+    /// ledger with the queue.
+    pub(super) fn new(id: SocketId, limit: usize, holder: Arc<Holder>) -> Self {
         Self {
             id,
             limit,
-            budget,
+            holder,
             written: AtomicU64::new(0),
             probed: AtomicBool::new(false),
             queue: Mutex::default(),
@@ -80,25 +85,34 @@ impl Outbox {
         self.id
     }
 
-    /// Returns an account of the same session, for what has come of the next message.
-    pub(super) fn account(&self) -> Account {
-        Account::new(Arc::clone(&self.budget))
+    /// Returns the one for whom its bytes are booked.
+    pub(super) fn holder(&self) -> &Arc<Holder> {
+        &self.holder
+    }
+
+    /// Returns the booking for what has come of the socket's next message.
+    pub(super) fn partial(&self) -> Partial {
+        Partial::new(Arc::clone(&self.holder))
     }
 
     /// Adds a frame and returns whether there is room for more. A socket that is being closed takes
     /// no more frames, and nobody has to wait for it.
     pub(super) fn push(&self, frame: Frame) -> bool {
-        let mut queue = self.lock();
-        if queue.end.is_some() {
+        let cost = frame.cost();
+        // Before the queue is locked, because others may be evicted for it. One that is evicted itself takes nothing.
+        if !self.holder.take(Wait::Queued, cost) {
             return true;
         }
-        let cost = frame.cost();
-        if !self.budget.take(cost) {
-            self.abandon(&mut queue, Close::Overloaded);
+        let mut queue = self.lock();
+        if queue.end.is_some() {
+            self.holder.give(Wait::Queued, cost);
             return true;
         }
         queue.cost += cost;
-        queue.frames.push_back(frame);
+        match frame.kind {
+            Kind::Ping => queue.urgent.push_back(frame),
+            Kind::Text | Kind::Binary | Kind::Raw => queue.frames.push_back(frame),
+        }
         if let Some(reader) = queue.reader.take() {
             reader.wake();
         }
@@ -149,20 +163,28 @@ impl Outbox {
         }
     }
 
-    /// Moves what is queued into `frames`, once that is empty or the socket has to be closed.
-    pub(super) fn poll_next(&self, cx: &Context<'_>, frames: &mut VecDeque<Frame>) -> Poll<Next> {
+    /// Moves what is queued to what is written: pings at once, data when nothing else is being written or the
+    /// socket has to be closed.
+    pub(super) fn poll_next(&self, cx: &Context<'_>, out: &mut Outgoing) -> Poll<Next> {
         let mut queue = self.lock();
-        match queue.end {
-            Some(End::Cut(why)) => return Poll::Ready(Next::Close(why)),
-            Some(End::After(why)) => {
-                frames.append(&mut queue.frames);
-                return Poll::Ready(Next::Close(why));
-            }
-            _ if frames.is_empty() && !queue.frames.is_empty() => {
-                std::mem::swap(&mut queue.frames, frames);
-                return Poll::Ready(Next::Frames);
-            }
-            _ => {}
+        if let Some(End::Cut(why)) = queue.end {
+            return Poll::Ready(Next::Close(why));
+        }
+        let pinged = !queue.urgent.is_empty();
+        queue
+            .urgent
+            .drain(..)
+            .for_each(|ping| out.push_urgent(ping));
+        if let Some(End::After(why)) = queue.end {
+            out.append(&mut queue.frames);
+            return Poll::Ready(Next::Close(why));
+        }
+        let free = out.is_empty() && !queue.frames.is_empty();
+        if free {
+            out.append(&mut queue.frames);
+        }
+        if pinged || free {
+            return Poll::Ready(Next::Frames);
         }
         keep(&mut queue.reader, cx);
         Poll::Pending
@@ -177,7 +199,7 @@ impl Outbox {
         self.written.fetch_add(bytes, Ordering::Relaxed);
         let mut queue = self.lock();
         queue.cost -= cost;
-        self.budget.give(cost);
+        self.holder.give(Wait::Queued, cost);
         // Half empty, not one frame below full: waking has its price.
         if queue.cost <= self.limit / 2 {
             queue.wake_waiting();
@@ -213,11 +235,12 @@ impl Outbox {
             None => why,
         };
         queue.end = Some(End::Cut(why));
-        let queued: usize = queue.frames.iter().map(Frame::cost).sum();
-        queue.frames = VecDeque::new();
+        let pings = std::mem::take(&mut queue.urgent);
+        let frames = std::mem::take(&mut queue.frames);
+        let queued: usize = pings.iter().chain(&frames).map(Frame::cost).sum();
         queue.cost -= queued;
         queue.probes.clear();
-        self.budget.give(queued);
+        self.holder.give(Wait::Queued, queued);
         queue.wake_all();
     }
 
@@ -228,7 +251,8 @@ impl Outbox {
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        self.budget.give(self.lock().cost);
+        self.holder.give(Wait::Queued, self.lock().cost);
+        self.holder.leave();
     }
 }
 

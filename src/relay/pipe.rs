@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::budget::Budget;
 use super::event::SocketId;
 use super::frame::Frame;
+use super::ledger::{Holder, Wait};
 use super::outbox::Outbox;
 use crate::protocol::relay::Role;
 
@@ -38,7 +38,6 @@ pub(super) struct Hold {
 #[derive(Debug)]
 pub(super) struct Pipe {
     hold: Option<Hold>,
-    budget: Arc<Budget>,
     ends: Mutex<Ends>,
 }
 
@@ -46,22 +45,28 @@ pub(super) struct Pipe {
 struct Ends {
     daemon: Option<Arc<Outbox>>,
     clients: Vec<Arc<Outbox>>,
-    held: VecDeque<Frame>,
+    held: VecDeque<Held>,
     held_cost: usize,
+}
+
+/// A frame for an absent daemon, booked for the client that sent it until it is dropped.
+#[derive(Debug)]
+struct Held {
+    frame: Frame,
+    holder: Arc<Holder>,
 }
 
 impl Pipe {
     /// Makes a pipe without ends. Without `hold` a frame to nobody is dropped (version 1).
-    pub(super) fn new(hold: Option<Hold>, budget: Arc<Budget>) -> Self {
+    pub(super) fn new(hold: Option<Hold>) -> Self {
         Self {
             hold,
-            budget,
             ends: Mutex::default(),
         }
     }
 
-    /// Passes a frame on from an end to the other.
-    pub(super) fn pass(&self, from: Role, frame: Frame) -> Passed {
+    /// Passes a frame of a socket on from its end to the other.
+    pub(super) fn pass(&self, from: Role, sender: &Outbox, frame: Frame) -> Passed {
         let mut ends = self.lock();
         match from {
             Role::Server => {
@@ -76,7 +81,7 @@ impl Pipe {
             Role::Client => match (&ends.daemon, self.hold) {
                 (Some(daemon), _) => pass(daemon, frame),
                 (None, None) => Passed::On,
-                (None, Some(hold)) => self.keep(&mut ends, hold, frame),
+                (None, Some(hold)) => ends.keep(hold, sender.holder(), frame),
             },
         }
     }
@@ -87,43 +92,29 @@ impl Pipe {
         match role {
             Role::Client => ends.clients.push(outbox),
             Role::Server => {
-                self.budget.give(std::mem::take(&mut ends.held_cost));
-                for frame in std::mem::take(&mut ends.held) {
-                    outbox.push(frame);
+                ends.held_cost = 0;
+                for held in std::mem::take(&mut ends.held) {
+                    outbox.push(held.frame.clone());
                 }
                 ends.daemon = Some(outbox);
             }
         }
     }
 
-    /// Takes a socket away.
+    /// Takes a socket away. What is held of an evicted client is dropped, because the memory is needed; another's
+    /// stays, and is booked for a client that stays.
     pub(super) fn leave(&self, socket: SocketId) {
         let mut ends = self.lock();
-        ends.clients.retain(|client| client.id() != socket);
+        if let Some(client) = ends.clients.iter().position(|it| it.id() == socket) {
+            let client = ends.clients.remove(client);
+            ends.forget(client.holder());
+        }
         ends.daemon.take_if(|daemon| daemon.id() == socket);
     }
 
     /// Takes everybody away and drops what was kept.
     pub(super) fn shut(&self) {
-        let ends = std::mem::take(&mut *self.lock());
-        self.budget.give(ends.held_cost);
-    }
-
-    fn keep(&self, ends: &mut Ends, hold: Hold, frame: Frame) -> Passed {
-        let cost = frame.cost();
-        if ends.held_cost + cost > hold.bytes || !self.budget.take(cost) {
-            return Passed::Overflow;
-        }
-        ends.held_cost += cost;
-        ends.held.push_back(frame);
-        if ends.held.len() > hold.frames
-            && let Some(oldest) = ends.held.pop_front()
-        {
-            ends.held_cost -= oldest.cost();
-            self.budget.give(oldest.cost());
-            return Passed::Displaced;
-        }
-        Passed::On
+        *self.lock() = Ends::default();
     }
 
     fn lock(&self) -> MutexGuard<'_, Ends> {
@@ -138,8 +129,58 @@ fn pass(outbox: &Arc<Outbox>, frame: Frame) -> Passed {
     }
 }
 
-impl Drop for Pipe {
+impl Ends {
+    fn keep(&mut self, hold: Hold, holder: &Arc<Holder>, frame: Frame) -> Passed {
+        let cost = frame.cost();
+        if self.held_cost + cost > hold.bytes {
+            return Passed::Overflow;
+        }
+        let Some(held) = Held::new(frame, holder) else {
+            // The sender is evicted, so this frame is behind its end.
+            return Passed::On;
+        };
+        self.held_cost += cost;
+        self.held.push_back(held);
+        if self.held.len() > hold.frames
+            && let Some(oldest) = self.held.pop_front()
+        {
+            self.held_cost -= oldest.frame.cost();
+            return Passed::Displaced;
+        }
+        Passed::On
+    }
+
+    fn forget(&mut self, leaving: &Arc<Holder>) {
+        let heir = self.clients.first().map(|client| client.holder());
+        let stays = |held: Held| match heir {
+            Some(heir) if Arc::ptr_eq(&held.holder, leaving) => {
+                let frame = held.frame.clone();
+                let kept = !leaving.is_evicted();
+                drop(held);
+                kept.then(|| Held::new(frame, heir)).flatten()
+            }
+            _ => Some(held),
+        };
+        self.held = std::mem::take(&mut self.held)
+            .into_iter()
+            .filter_map(stays)
+            .collect();
+        self.held_cost = self.held.iter().map(|held| held.frame.cost()).sum();
+    }
+}
+
+impl Held {
+    /// Books a frame; `None` when its holder is evicted.
+    fn new(frame: Frame, holder: &Arc<Holder>) -> Option<Self> {
+        holder.take(Wait::Held, frame.cost()).then(|| Self {
+            frame,
+            holder: Arc::clone(holder),
+        })
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
-        self.shut();
+        self.holder.give(Wait::Held, self.frame.cost());
     }
 }

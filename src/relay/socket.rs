@@ -56,28 +56,46 @@ where
         early,
         query,
         told,
+        network,
         // The peer counts until its connection is gone.
         visit: _visit,
         home: _home,
     } = upgraded;
-    let attached = hub.attach(query, told);
-    let account = attached.outbox.account();
-    let wire = Wire::new(stream, early, hub.limits.message_bytes, account);
+    let attached = hub.attach(query, network, told);
+    let partial = attached.outbox.partial();
+    let wire = Wire::new(stream, early, hub.limits.message_bytes, partial);
     let mut socket = Socket::new(wire, attached);
     let last = {
         let mut timer = pin!(sleep_until(socket.next_tick()));
         poll_fn(|cx| socket.poll(cx, timer.as_mut())).await
     };
-    let Socket { wire, attached, .. } = socket;
-    if let Last::Close(why) | Last::Fault(why) = last {
-        hub.metrics.closed(why);
-    }
+    let Socket {
+        mut wire, attached, ..
+    } = socket;
     // What is still to be written counts until it is.
-    let _queue = Arc::clone(&attached.outbox);
+    let outbox = Arc::clone(&attached.outbox);
     // The others learn it now, not after this peer's last words.
     drop(attached);
+    let holder = outbox.holder();
+    let last = match holder.is_evicted() {
+        // Its memory counts no more, so it must be free now.
+        true if wire.shed() => Last::Close(Close::Overloaded),
+        true => Last::Nothing,
+        false => last,
+    };
+    match last {
+        Last::Close(why) | Last::Fault(why) => hub.metrics.closed(why),
+        Last::Nothing if holder.is_evicted() => hub.metrics.closed(Close::Overloaded),
+        Last::Nothing | Last::Answer => {}
+    }
     // Boxed, because all other sockets would carry the room for it.
-    Box::pin(farewell(wire, last, &hub.limits)).await;
+    let mut farewell = Box::pin(farewell(wire, last, &hub.limits));
+    let evicted = holder.is_evicted();
+    poll_fn(|cx| match holder.poll_evicted(cx) && !evicted {
+        true => Poll::Ready(()),
+        false => farewell.as_mut().poll(cx),
+    })
+    .await;
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
@@ -98,6 +116,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
     /// Does what can be done without waiting; ready when the socket has to end.
     fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Sleep>) -> Poll<Last> {
+        if self.attached.outbox.holder().poll_evicted(cx) {
+            return Poll::Ready(Last::Close(Close::Overloaded));
+        }
         match self.work(cx) {
             Ok(()) => {}
             Err(last) => return Poll::Ready(last),
@@ -224,7 +245,7 @@ fn pass(attached: &Attached, mut frame: Frame) -> Passed {
             if attached.hub().metrics.forwarded(frame.body.len()) {
                 frame.timed = Some(std::time::Instant::now());
             }
-            let passed = pipe.pass(*role, frame);
+            let passed = pipe.pass(*role, &attached.outbox, frame);
             if matches!(passed, Passed::Displaced) {
                 attached.hub().metrics.displaced();
             }

@@ -4,9 +4,8 @@
 //! arrived leaves in a vectored write, without passing through another buffer. What the socket reads into
 //! is on the stack, so that an idle socket costs next to nothing.
 
-use std::collections::VecDeque;
 use std::future::Future;
-use std::io::{self, IoSlice};
+use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -15,16 +14,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::budget::Account;
 use super::decode::{Decoder, close_frame};
-use super::frame::{Frame, Header, Kind};
+use super::frame::{Frame, Kind};
+use super::ledger::Partial;
+use super::outgoing::Outgoing;
 use crate::protocol::relay::Close;
 
 /// Bytes that one read takes from the kernel.
 const READ_BYTES: usize = 16 * 1024;
-
-/// Frames in one vectored write.
-const BATCH: usize = 32;
 
 /// Answers to pings that may wait for a peer that does not read. Reading stops above it.
 const MAX_REPLY_BYTES: usize = 4096;
@@ -68,24 +65,19 @@ pub(super) struct Wire<S> {
     /// What arrived together with the upgrade request.
     early: Bytes,
     /// What is being written.
-    pub(super) out: VecDeque<Frame>,
-    /// Bytes of the first frame of `out`, header included, that are written.
-    written: usize,
-    reply_bytes: usize,
+    pub(super) out: Outgoing,
     unflushed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Takes a stream after its upgrade, and the bytes that came with it. What has come of a message is
-    /// booked in the account until it is whole.
-    pub(super) fn new(stream: S, early: Bytes, max_message_bytes: usize, account: Account) -> Self {
+    /// booked until it is whole.
+    pub(super) fn new(stream: S, early: Bytes, max_message_bytes: usize, partial: Partial) -> Self {
         Self {
             stream,
-            decoder: Decoder::new(max_message_bytes, account),
+            decoder: Decoder::new(max_message_bytes, partial),
             early,
-            out: VecDeque::new(),
-            written: 0,
-            reply_bytes: 0,
+            out: Outgoing::default(),
             unflushed: false,
         }
     }
@@ -97,7 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         cx: &mut Context<'_>,
         take: &mut impl FnMut(Frame),
     ) -> Poll<Result<Came, End>> {
-        if self.reply_bytes > MAX_REPLY_BYTES {
+        if self.out.reply_bytes() > MAX_REPLY_BYTES {
             return Poll::Pending;
         }
         if !self.early.is_empty() {
@@ -110,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
                 Ok(bytes @ 1..) => {
                     let mut replies = Vec::new();
                     let filled = self.decoder.filled(&mut replies, take);
-                    self.reply(replies);
+                    self.reply(replies, &filled);
                     Poll::Ready(filled.map(|whole| Came { bytes, whole }))
                 }
                 _ => Poll::Ready(Err(End::Lost)),
@@ -133,17 +125,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         sent: &mut Sent,
     ) -> Poll<io::Result<()>> {
         while !self.out.is_empty() {
-            let written = ready!(self.poll_write(cx))?;
+            let stream = Pin::new(&mut self.stream);
+            let written = self
+                .out
+                .with_slices(|slices| stream.poll_write_vectored(cx, slices));
+            let written = ready!(written)?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unflushed = true;
             sent.bytes += written as u64;
-            self.advance(written, sent);
-        }
-        // The queue's memory after a burst is not kept.
-        if self.out.capacity() > BATCH {
-            self.out = VecDeque::new();
+            self.out.advance(written, sent);
         }
         if self.unflushed {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
@@ -155,8 +147,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Queues a close frame behind what is queued.
     pub(super) fn close(&mut self, why: Close) {
         if self.decoder.close() {
-            self.reply(close_frame(why));
+            self.out.push_last(raw(close_frame(why)));
         }
+    }
+
+    /// Drops what is queued and what has come of a message; returns whether a close frame can still be said.
+    pub(super) fn shed(&mut self) -> bool {
+        self.decoder.shed();
+        self.out.clear()
     }
 
     /// Returns the stream, for its last moments.
@@ -167,59 +165,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     fn decode(&mut self, input: &[u8], take: &mut impl FnMut(Frame)) -> Result<Came, End> {
         let mut replies = Vec::new();
         let fed = self.decoder.feed(input, &mut replies, take);
-        self.reply(replies);
+        self.reply(replies, &fed);
         fed.map(|whole| Came {
             bytes: input.len(),
             whole,
         })
     }
 
-    fn reply(&mut self, bytes: Vec<u8>) {
-        if !bytes.is_empty() {
-            self.reply_bytes += bytes.len();
-            self.out.push_back(Frame {
-                kind: Kind::Raw,
-                body: bytes.into(),
-                timed: None,
-            });
+    /// Queues answers to pings before all data, and a close frame behind it.
+    fn reply(&mut self, bytes: Vec<u8>, read: &Result<bool, End>) {
+        match read {
+            _ if bytes.is_empty() => {}
+            Err(End::Closed) => self.out.push_last(raw(bytes)),
+            _ => self.out.push_urgent(raw(bytes)),
         }
     }
+}
 
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut headers = [Header::default(); BATCH];
-        for (header, frame) in headers.iter_mut().zip(&self.out) {
-            *header = frame.header();
-        }
-        let mut slices = [IoSlice::new(&[]); BATCH * 2];
-        let mut count = 0;
-        // Only the first frame can be written in part.
-        let mut skip = self.written;
-        for (header, frame) in headers.iter().zip(&self.out) {
-            for part in [header.as_slice(), &frame.body] {
-                let rest = &part[skip.min(part.len())..];
-                skip = skip.saturating_sub(part.len());
-                slices[count] = IoSlice::new(rest);
-                count += usize::from(!rest.is_empty());
-            }
-        }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count])
-    }
-
-    /// Forgets what is written, and notes the frames that are written whole.
-    fn advance(&mut self, written: usize, sent: &mut Sent) {
-        self.written += written;
-        while let Some(frame) = self.out.front() {
-            let size = frame.header().as_slice().len() + frame.body.len();
-            if self.written < size {
-                break;
-            }
-            self.written -= size;
-            sent.cost += frame.cost();
-            sent.timed = frame.timed.or(sent.timed);
-            if frame.kind == Kind::Raw {
-                self.reply_bytes -= size;
-            }
-            self.out.pop_front();
-        }
+/// Makes a frame out of whole ones.
+fn raw(bytes: Vec<u8>) -> Frame {
+    Frame {
+        kind: Kind::Raw,
+        body: bytes.into(),
+        timed: None,
     }
 }

@@ -17,8 +17,13 @@ pub(crate) struct Honest {
 
 impl Honest {
     pub(crate) fn start() -> Self {
+        Self::at_relay_with(&[])
+    }
+
+    /// … at a relay with these arguments, too.
+    pub(crate) fn at_relay_with(more: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let relay = relay(dir.path());
+        let relay = relay_with(dir.path(), more);
         let relay_address = relay.said_after("address=");
         let daemon = daemon(dir.path(), &relay_address);
         let pid = std::fs::read_to_string(dir.path().join(".paseo/paseo.pid")).unwrap();
@@ -56,10 +61,12 @@ impl Honest {
 }
 
 pub(crate) fn relay(home: &Path) -> Server {
-    Server::start(
-        paseo(home, &["relay", "serve", "--listen", "127.0.0.1:0"]),
-        "address=",
-    )
+    relay_with(home, &[])
+}
+
+fn relay_with(home: &Path, more: &[&str]) -> Server {
+    let args = ["relay", "serve", "--listen", "127.0.0.1:0"];
+    Server::start(paseo(home, &[&args, more].concat()), "address=")
 }
 
 /// A daemon whose id is planted.

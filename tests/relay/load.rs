@@ -124,7 +124,8 @@ async fn neither_of_two_that_never_read_holds_more_than_its_queue() {
     until_empty(&relay).await;
 }
 
-/// What has come of a message that is not whole counts like one that waits.
+/// What has come of a message that is not whole counts like one that waits. Memory for new ones comes from the biggest holders,
+/// so that those who hold it cannot keep others out.
 #[tokio::test]
 async fn messages_that_are_never_whole_are_bounded() {
     const MIB: usize = 1024 * 1024;
@@ -137,33 +138,50 @@ async fn messages_that_are_never_whole_are_bounded() {
         ..Config::default()
     });
     let mut open = Vec::new();
-    let mut refused = 0;
-    for _ in 0..5 {
+    for came in 1..=5 {
         let client = relay.open_client(&fresh()).await;
         let mut stream = client.0.into_inner();
         // A masked frame of 4 MiB, of which 3 come.
         let header = [0x82, 0xff, 0, 0, 0, 0, 0, 0x40, 0, 0, 1, 2, 3, 4];
-        let written = async {
-            stream.write_all(&header).await?;
-            stream.write_all(&vec![7; 3 * MIB]).await
-        };
-        // The relay closes while we write, or has everything.
-        let written = within("writing", written).await;
-        let mut answer = [0; 64];
-        let waits = tokio::time::timeout(Duration::from_millis(300), stream.read(&mut answer));
-        match (written, waits.await) {
-            (Ok(()), Err(_)) => open.push(stream),
-            (_, Ok(Ok(4..))) => {
-                assert_eq!(answer[2..4], 1013_u16.to_be_bytes());
-                refused += 1;
+        within("writing", stream.write_all(&header)).await.unwrap();
+        let body = vec![7; 3 * MIB];
+        within("writing", stream.write_all(&body)).await.unwrap();
+        let evicted = format!(
+            "closes_total{{reason=\"overloaded\"}} {}\n",
+            came.max(3) - 3
+        );
+        let arrived = async {
+            while !relay.http("GET /metrics").await.1.contains(&evicted)
+                || (relay.metric("queued_bytes").await as usize) < 3 * MIB * came.min(3)
+            {
+                tokio::task::yield_now().await;
             }
-            _ => refused += 1,
-        }
+        };
+        within("the message", arrived).await;
+        open.push(stream);
     }
-    assert_eq!((open.len(), refused), (3, 2));
     let queued = relay.metric("queued_bytes").await as usize;
     assert!((9 * MIB..=10 * MIB).contains(&queued), "{queued}");
-    drop(open);
+    let text = relay.http("GET /metrics").await.1;
+    assert!(
+        text.contains("closes_total{reason=\"overloaded\"} 2\n"),
+        "{text}"
+    );
+    // The last one was let in.
+    let mut last = open.pop().unwrap();
+    let mut answer = [0; 64];
+    let waits = tokio::time::timeout(Duration::from_millis(300), last.read(&mut answer));
+    assert!(waits.await.is_err(), "the newcomer was closed");
+    let mut closed = 0;
+    for mut stream in open {
+        let waits = tokio::time::timeout(Duration::from_millis(300), stream.read(&mut answer));
+        if let Ok(Ok(4..)) = waits.await {
+            assert_eq!(answer[2..4], 1013_u16.to_be_bytes());
+            closed += 1;
+        }
+    }
+    assert_eq!(closed, 2);
+    drop(last);
     until_empty(&relay).await;
 }
 

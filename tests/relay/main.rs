@@ -10,6 +10,7 @@ mod check;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod conformance;
+mod fair;
 mod hostile;
 mod load;
 mod operations;
@@ -21,3 +22,6 @@ mod robust;
 mod support;
 #[cfg(unix)]
 mod system;
+#[cfg(any(target_os = "linux", feature = "cluster"))]
+#[path = "../support/tool.rs"]
+mod tool;

@@ -78,6 +78,10 @@ pub struct Settings {
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub session_queue: Option<ByteSize>,
 
+    /// What may wait for one address (IPv6: a /64), except loopback; 0 is no limit [default: total / 4]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub address_queue: Option<ByteSize>,
+
     /// What may wait in all queues together [default: 1GiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub total_queue: Option<ByteSize>,
@@ -89,6 +93,10 @@ pub struct Settings {
     /// What is kept per client for an absent daemon [default: 33MiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits")]
     pub held_size: Option<ByteSize>,
+
+    /// What is kept for all absent daemons together [default: total / 16]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub held_total: Option<ByteSize>,
 
     /// Sockets in all [default: 100000]
     #[arg(long, value_name = "COUNT", help_heading = "Limits")]
@@ -216,9 +224,11 @@ impl Settings {
             message_size,
             socket_queue,
             session_queue,
+            address_queue,
             total_queue,
             held_frames,
             held_size,
+            held_total,
             sockets,
             sockets_per_session,
             sockets_per_address,
@@ -265,13 +275,16 @@ impl Settings {
             let size = size.map(|size| usize::try_from(size.as_u64()).unwrap_or(usize::MAX));
             size.unwrap_or(default)
         };
+        let total = bytes(self.total_queue, default.total_bytes);
         Limits {
             message_bytes: bytes(self.message_size, default.message_bytes),
             queue_bytes: bytes(self.socket_queue, default.queue_bytes),
             session_bytes: bytes(self.session_queue, default.session_bytes),
-            total_bytes: bytes(self.total_queue, default.total_bytes),
+            address_bytes: bytes(self.address_queue, total / 4),
+            total_bytes: total,
             held_frames: self.held_frames.unwrap_or(default.held_frames),
             held_bytes: bytes(self.held_size, default.held_bytes),
+            held_total_bytes: bytes(self.held_total, total / 16),
             sockets: self.sockets.unwrap_or(default.sockets),
             sockets_per_session: self
                 .sockets_per_session

@@ -1,5 +1,7 @@
 //! What nodes tell each other, as bytes. Nodes trust each other, and still nothing here may panic.
 
+use std::net::IpAddr;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -54,6 +56,9 @@ pub(super) struct Opening {
     pub(super) query: String,
     /// What it was told of its daemon, if it asked.
     pub(super) told: Option<bool>,
+    /// The first address of the network that it comes from. A node of before tells none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) network: Option<IpAddr>,
 }
 
 /// Asks who owns a session, and whether a socket may have its seat there.
@@ -231,8 +236,11 @@ mod tests {
 
     fn content() -> impl Strategy<Value = Content> {
         prop_oneof![
-            (".{0,40}", any::<Option<bool>>())
-                .prop_map(|(query, told)| Content::Open(Opening { query, told })),
+            (".{0,40}", any::<Option<bool>>()).prop_map(|(query, told)| Content::Open(Opening {
+                query,
+                told,
+                network: None
+            })),
             (any::<u32>(), prop::collection::vec(any::<u8>(), 0..100)).prop_map(
                 |(number, bytes)| Content::Data {
                     number,

@@ -30,6 +30,7 @@ use super::accept::Upgraded;
 use super::guard::Claim;
 use super::hub::Hub;
 use super::metrics::ClusterGauges;
+use super::network::Network;
 use super::refusal::Refusal;
 use super::{ClusterConfig, socket};
 use crate::backoff::Backoff;
@@ -255,6 +256,7 @@ impl Cluster {
         let opening = Opening {
             query: disguised(&upgraded.query, &session, true),
             told: upgraded.told,
+            network: upgraded.network.map(Network::address),
         };
         let tunnel = link.open(node, &session, opening);
         let limits = &self.hub.limits;
@@ -336,6 +338,7 @@ impl Listener for Guests {
                 ..query
             },
             told: opening.told,
+            network: opening.network.and_then(Network::of),
             visit: None,
             home: Home::Here(Hold::on(owned)),
         };
