@@ -1,10 +1,11 @@
 //! Completion in real shells.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::remotes::with_work;
 use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
+use crate::tool::is_missing;
 
 /// A sandbox with the remotes `work` and `lab`, and `paseo` on the path.
 pub(crate) fn sandbox() -> Sandbox {
@@ -22,27 +23,6 @@ pub(crate) fn sandbox() -> Sandbox {
     let dir = binary().parent().unwrap().display();
     sandbox.set("PATH", &format!("{dir}:/usr/bin:/bin"));
     sandbox
-}
-
-#[expect(clippy::print_stdout, reason = "a skip is told")]
-fn skipped(tool: &str) {
-    println!("skipped: {tool} is not installed");
-}
-
-pub(crate) fn is_missing(tool: &str) -> bool {
-    let found = Command::new(tool)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    if found.is_ok_and(|status| status.success()) {
-        return false;
-    }
-    assert!(
-        !paseo::env::Env::from_process().is_set("CI"),
-        "{tool} is missing"
-    );
-    skipped(tool);
-    true
 }
 
 /// The stub of a shell, in the sandbox.
@@ -160,6 +140,7 @@ fn nushell(sandbox: &Sandbox, nu: &str, config: &str, words: &str) -> String {
     String::from_utf8(ran.stdout).unwrap().trim_end().to_owned()
 }
 
+#[expect(clippy::print_stdout, reason = "a skip is told")]
 #[test]
 fn nushell_completes_and_leaves_other_commands_to_their_completer() {
     let found = Command::new("sh").args(["-c", "command -v nu"]).output();
@@ -167,7 +148,7 @@ fn nushell_completes_and_leaves_other_commands_to_their_completer() {
     let nu = nu.trim();
     // The one shell that CI cannot install: Debian has no package of it.
     if nu.is_empty() {
-        return skipped("nu");
+        return println!("skipped: nu is not installed");
     }
     let sandbox = sandbox();
     stub(&sandbox, "nushell", "paseo.nu");

@@ -5,9 +5,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::completion::{bash, is_missing, sandbox, zsh};
+use crate::completion::{bash, sandbox, zsh};
 use crate::fake_daemon::FakeDaemon;
 use crate::sandbox::{Sandbox, binary};
+use crate::tool::is_missing;
 
 /// A daemon with two agents, one terminal and a provider, as the remote `near`.
 fn with_daemon(sandbox: &mut Sandbox) -> FakeDaemon {
@@ -170,7 +171,7 @@ fn names_need_no_network_and_no_store() {
     ] {
         let mut command = match permitted {
             true => {
-                let mut command = sandbox.command("/usr/bin/unshare".as_ref());
+                let mut command = sandbox.command("unshare".as_ref());
                 command.arg("-rn").arg(binary());
                 command
             }

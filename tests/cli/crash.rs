@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::process::{Command, Stdio};
 
-use crate::completion::is_missing;
 use crate::remotes::files;
 use crate::sandbox::{Sandbox, binary};
+use crate::tool::is_missing;
 
 /// The system calls after which something on the disk may be different. Between two of them a kill leaves
 /// what the one before has left.

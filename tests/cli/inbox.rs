@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::Value;
 
 use crate::built_in::BuiltIn;
-use crate::completion::is_missing;
 use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
+use crate::tool::is_missing;
 
 /// Two remotes that are one daemon, with agents that ask.
 fn world() -> (Sandbox, BuiltIn) {
@@ -181,7 +181,7 @@ impl Drop for Tmux<'_> {
 
 #[test]
 fn tmux_hands_a_notification_on() {
-    if is_missing_tmux() {
+    if is_missing("tmux") {
         return;
     }
     let (mut sandbox, _daemon) = world();
@@ -200,10 +200,4 @@ fn tmux_hands_a_notification_on() {
     let sequence = format!("\u{1b}]9;paseo work: {agent}");
     outside.wait_for(&sequence);
     outside.wait_for("\u{7}");
-}
-
-/// It knows no `--version`.
-fn is_missing_tmux() -> bool {
-    let found = std::path::Path::new("/usr/bin/tmux").exists();
-    !found && is_missing("tmux")
 }

@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use crate::completion::is_missing;
 use crate::crash::{State, kill_at_each_step};
 use crate::fake_daemon::FakeDaemon;
 use crate::remotes::{KEY, SERVER_ID, files, link, offer, with_work};
 use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
+use crate::tool::is_missing;
 
 const FILE: &str = "home/.config/paseo/remotes.toml";
 const VAULT: &str = "home/.local/share/paseo/vault.json";

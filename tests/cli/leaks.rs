@@ -248,7 +248,7 @@ fn a_crash_leaves_nothing() {
     sandbox.set("PASEO_PASSWORD", "planted-password");
     let script = "ulimit -c unlimited 2>/dev/null; exec \"$0\" \"$@\"";
     let mut child = sandbox
-        .command("bash".as_ref())
+        .command("sh".as_ref())
         .args(["-c", script])
         .arg(binary())
         .args(["-r", "work", "--via", "direct", "-v", "ls"])

@@ -53,5 +53,7 @@ mod several;
 mod spelling;
 mod spoiler;
 mod terminal;
+#[path = "../support/tool.rs"]
+mod tool;
 mod top;
 mod trust;

@@ -2,8 +2,8 @@
 
 use std::process::{Command, Stdio};
 
-use crate::completion::is_missing;
 use crate::sandbox::Sandbox;
+use crate::tool::is_missing;
 
 /// Every command that is shown has its page, and every page is one that groff reads without a complaint.
 #[test]

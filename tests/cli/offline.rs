@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use crate::remotes::with_work;
 use crate::sandbox::{Sandbox, binary};
+use crate::tool::is_missing;
 
 /// Commands that people and shells run all the time.
 const LOOKING: &[&[&str]] = &[
@@ -87,6 +88,9 @@ fn looking_opens_no_store() {
 /// Runs something where there is no interface but a loopback that is down; `None` where that is not allowed.
 #[expect(clippy::print_stdout, reason = "a skip is told")]
 fn in_nowhere() -> Option<[&'static str; 3]> {
+    if is_missing("unshare") {
+        return None;
+    }
     let nowhere = ["unshare", "-rn", "--"];
     let made = Command::new(nowhere[0])
         .args(&nowhere[1..])

@@ -1,9 +1,11 @@
 //! `paseo remote …` with a person at the terminal, and with a real keyring.
 
-use crate::completion::is_missing;
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::remotes::{KEY, SERVER_ID, link, with_work};
 use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
+use crate::tool::is_missing;
 
 fn paseo(sandbox: &Sandbox, args: &[&str]) -> Terminal {
     Terminal::start(sandbox, binary().to_str().unwrap(), args, "PASEO_BATCH")
@@ -151,7 +153,13 @@ const HANGING: &str = "printf password | gnome-keyring-daemon --daemonize --logi
 
 #[test]
 fn a_keyring_that_is_waited_for_is_told_and_can_be_given_up() {
-    if is_missing("dbus-run-session") || is_missing("gnome-keyring-daemon") {
+    let tools = [
+        "awk",
+        "dbus-run-session",
+        "dbus-send",
+        "gnome-keyring-daemon",
+    ];
+    if tools.into_iter().any(is_missing) {
         return;
     }
     for killed in [true, false] {
@@ -170,15 +178,11 @@ fn a_keyring_that_is_waited_for_is_told_and_can_be_given_up() {
             "PASEO_BATCH",
         );
         waiting.wait_for("waiting for the keyring to be unlocked");
-        let keyring = sandbox.read("pid").trim().to_owned();
-        let kill = || {
-            std::process::Command::new("kill")
-                .args(["-KILL", &keyring])
-                .status()
-        };
+        let keyring = Pid::from_raw(sandbox.read("pid").trim().parse().unwrap()).unwrap();
+        let kill = || kill_process(keyring, Signal::KILL).unwrap();
         if killed {
             // It crashes in the middle of the call.
-            assert!(kill().unwrap().success());
+            kill();
             let shown = waiting.wait_for("status=");
             assert!(shown.contains("the secret store `keyring`"), "{shown}");
             let (_, rest) = waiting.end();
@@ -190,7 +194,7 @@ fn a_keyring_that_is_waited_for_is_told_and_can_be_given_up() {
                 status != 0 && !shown.contains("status="),
                 "{status} {shown}"
             );
-            assert!(kill().unwrap().success());
+            kill();
         }
     }
 }

@@ -6,10 +6,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::built_in::BuiltIn;
-use crate::completion::is_missing;
 use crate::sandbox::{Sandbox, binary};
 use crate::several::Relay;
 use crate::terminal::Terminal;
+use crate::tool::is_missing;
 
 const CONFIG: &str = "home/.config/paseo/remotes.toml";
 

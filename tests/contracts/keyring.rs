@@ -11,26 +11,13 @@ use std::time::{Duration, Instant};
 use paseo::secret::{KeyringStore, SecretId, SecretStore, StoreError, StoreKind, Stores, probe};
 
 use crate::prompter::Prompter;
-use crate::stores::{PATIENT, in_ci, item, keeps_its_promises, known_id};
+use crate::stores::{PATIENT, item, keeps_its_promises, known_id};
+use crate::tool::is_missing;
 
 /// Runs one ignored test of this binary in a session of its own. `keyring` is the shell command that
 /// starts the keyring daemon there.
-#[expect(clippy::print_stdout, reason = "a skip is told")]
 fn in_session(home: &Path, keyring: &str, test: &str) {
-    let ready = ["dbus-run-session", "gnome-keyring-daemon"]
-        .iter()
-        .all(|tool| {
-            let found = Command::new("sh")
-                .args(["-c", &format!("command -v {tool}")])
-                .output();
-            found.is_ok_and(|found| found.status.success())
-        });
-    if !ready {
-        assert!(
-            !in_ci(),
-            "dbus-run-session and gnome-keyring-daemon are missing"
-        );
-        println!("skipped: dbus-run-session and gnome-keyring-daemon are not installed");
+    if is_missing("dbus-run-session") || is_missing("gnome-keyring-daemon") {
         return;
     }
     let runtime = home.join("run");

@@ -5,3 +5,5 @@
 mod keyring;
 mod prompter;
 mod stores;
+#[path = "../support/tool.rs"]
+mod tool;

@@ -9,6 +9,8 @@ use paseo::secret::{
     SecretId, SecretStore, StoreError, StoreKind, Stores, VaultStore, probe,
 };
 
+use crate::tool::is_missing;
+
 pub(crate) const PATIENT: Duration = Duration::from_secs(20);
 
 pub(crate) fn item(content: &[u8]) -> Secret<Vec<u8>> {
@@ -302,15 +304,7 @@ fn a_program_that_fails_hangs_or_talks_too_much() {
 /// `pass`, with a key of its own.
 #[test]
 fn pass_keeps_the_contract() {
-    let found = |tool| {
-        let found = Command::new("sh")
-            .args(["-c", &format!("command -v {tool}")])
-            .output();
-        found.is_ok_and(|found| found.status.success())
-    };
-    if !found("pass") || !found("gpg") {
-        assert!(!in_ci(), "pass and gpg are missing");
-        println!("skipped: pass and gpg are not installed");
+    if is_missing("pass") || is_missing("gpg") {
         return;
     }
     // Short, because the socket of gpg's agent is in it.
@@ -364,10 +358,6 @@ fn a_store_without_a_place_says_so() {
     let stores = Stores::new(None, Duration::ZERO);
     let error = stores.open(StoreKind::File).expect_err("no home");
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
-}
-
-pub(crate) fn in_ci() -> bool {
-    paseo::env::Env::from_process().is_set("CI")
 }
 
 pub(crate) fn known_id() -> SecretId {

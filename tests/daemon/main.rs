@@ -18,6 +18,8 @@ mod server;
 mod settings;
 mod support;
 mod timeline;
+#[path = "../support/tool.rs"]
+mod tool;
 mod workspaces;
 #[cfg(unix)]
 #[path = "../support/world.rs"]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::support::{TestDaemon, within};
+use crate::tool::is_missing;
 
 fn git(dir: &Path, args: &[&str]) {
     let done = Command::new("git")
@@ -100,6 +101,9 @@ async fn projects_are_added_renamed_and_removed() {
 /// A change is finished when the client leaves in the middle of it.
 #[tokio::test]
 async fn a_worktree_is_made_whose_client_has_left() {
+    if is_missing("git") {
+        return;
+    }
     let home = tempfile::tempdir().unwrap();
     let repo = repository(home.path());
     // It holds git up until the client is gone.
@@ -150,6 +154,9 @@ async fn exists(path: &Path) {
 
 #[tokio::test]
 async fn worktrees_and_clones_are_made_with_git() {
+    if is_missing("git") {
+        return;
+    }
     let home = tempfile::tempdir().unwrap();
     let repo = repository(home.path());
     let daemon = TestDaemon::start(&home.path().join("home")).await;

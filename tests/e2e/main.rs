@@ -11,6 +11,8 @@ mod busy;
 mod commands;
 #[path = "../support/server.rs"]
 mod server;
+#[path = "../support/tool.rs"]
+mod tool;
 mod volume;
 mod way;
 #[path = "../support/world.rs"]

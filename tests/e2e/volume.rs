@@ -3,11 +3,11 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::tool::is_missing;
 use crate::world::World;
 
 /// The most memory that a command may have had, in KiB.
@@ -24,15 +24,12 @@ fn measured(world: &World, args: &[&str]) -> Option<String> {
 
 /// Returns the most memory that a command had, in KiB, and its stdout.
 fn peak(world: &World, args: &[&str]) -> Option<(u64, String)> {
-    const TIME: &str = "/usr/bin/time";
-    if !Path::new(TIME).exists() {
-        assert!(std::env::var_os("CI").is_none(), "CI needs {TIME}");
-        println!("skipped: {TIME} is not installed");
+    if is_missing("time") {
         return None;
     }
     let ours = world.command(&[&["-r", "work"], args].concat());
     let file = world.dir().join("peak");
-    let mut time = Command::new(TIME);
+    let mut time = Command::new("time");
     time.args(["-f", "%M", "-o"]).arg(&file);
     time.arg(ours.get_program()).args(ours.get_args());
     time.env_clear()

@@ -2,8 +2,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::server::Server;
@@ -144,8 +145,8 @@ fn a_remote_daemon_is_forwarded() {
         std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
         0o600
     );
-    let pid = unix.0.id().to_string();
-    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    let pid = Pid::from_child(&unix.0);
+    kill_process(pid, Signal::TERM).unwrap();
     let mut unix = unix;
     assert!(unix.0.wait().unwrap().success());
     assert!(!Path::new(socket).exists(), "the socket is removed");

@@ -17,6 +17,7 @@ use crate::heads::requests;
 use crate::honest::Honest;
 use crate::process::{Ran, SERVER_KIB, each, paseo, peak, run};
 use crate::stranger::{Role, Stranger, asks, every_bad_role, joins};
+use crate::tool::is_missing;
 
 const AT_ONCE: usize = 8;
 /// More than a listener takes at once.
@@ -239,6 +240,9 @@ fn a_directory_that_is_not_ours_alone() {
 /// Even where somebody has opened directory and socket for all, another user gets nothing from a holder.
 #[test]
 fn another_user_at_the_socket_of_a_holder() {
+    if is_missing("setpriv") {
+        return;
+    }
     if !rustix::process::geteuid().is_root() {
         println!("skipped: only root can be two users");
         return;

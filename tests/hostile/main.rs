@@ -26,3 +26,5 @@ mod impostors;
 mod process;
 mod relays;
 mod stranger;
+#[path = "../support/tool.rs"]
+mod tool;

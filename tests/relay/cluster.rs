@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::binary::{Running, paseo};
 use crate::support::{Peer, Relay, fresh, within};
+use crate::tool::is_missing;
 
 /// A NATS server.
 struct Nats {
@@ -20,9 +21,7 @@ struct Nats {
 impl Nats {
     /// Starts one, on a port of its choice or on this one. `None`: there is no such program here.
     async fn start(port: Option<u16>) -> Option<Self> {
-        let found = StdCommand::new("nats-server").arg("-v").output();
-        if found.is_err() {
-            skip("nats-server is not installed");
+        if is_missing("nats-server") {
             return None;
         }
         let port = port.map_or("-1".to_owned(), |port| port.to_string());
@@ -35,13 +34,6 @@ impl Nats {
         running.says("Server is ready").await;
         Some(Self { running, port })
     }
-}
-
-/// Says that a test is skipped, which it may not be where everything has to be there.
-#[expect(clippy::print_stdout, reason = "whoever runs the tests should see it")]
-fn skip(why: &str) {
-    assert!(!Env::from_process().is_set("CI"), "{why}");
-    println!("skipped: {why}");
 }
 
 /// A relay that is a node, as a process of its own.

@@ -23,6 +23,8 @@ mod road;
 #[path = "../support/server.rs"]
 mod server;
 mod soak;
+#[path = "../support/tool.rs"]
+mod tool;
 mod wait;
 mod watcher;
 mod wiped;

@@ -18,4 +18,6 @@ mod session;
 mod shared;
 mod support;
 mod survival;
+#[path = "../support/tool.rs"]
+mod tool;
 mod volume;
