@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
-use std::process::Command;
 
 /// Name of the remote to talk to, like `-r`.
 pub const PASEO_REMOTE: &str = "PASEO_REMOTE";
@@ -121,7 +120,7 @@ pub const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
 /// Base of per-user sockets and locks, gone when the user logs out.
 pub const XDG_RUNTIME_DIR: &str = "XDG_RUNTIME_DIR";
 
-/// Variables that hold secrets: removed from the environment of every child that may not have them.
+/// Variables that hold secrets: `subprocess` keeps them from every program that does not need them.
 pub const SECRETS: [&str; 7] = [
     PASEO_VAULT_PASSPHRASE,
     PASEO_BUNDLE_PASSPHRASE,
@@ -253,22 +252,6 @@ impl Env {
         match path.strip_prefix("~") {
             Ok(rest) => Some(self.home()?.join(rest)),
             Err(_) => Some(path),
-        }
-    }
-
-    /// Removes from a child's environment what it may not see.
-    pub fn scrub(command: &mut Command) {
-        for name in SECRETS {
-            command.env_remove(name);
-        }
-    }
-
-    /// Removes from the environment of a child that is this program, and is told a saved remote, what it does not need:
-    /// all but what opens the secret store and the daemon of this machine.
-    pub fn scrub_for_us(command: &mut Command) {
-        let needed = [PASEO_VAULT_PASSPHRASE, PASEO_PASSWORD];
-        for name in SECRETS.iter().filter(|name| !needed.contains(name)) {
-            command.env_remove(name);
         }
     }
 

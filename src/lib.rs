@@ -51,6 +51,7 @@ pub mod remote;
 pub mod secret;
 pub mod spelling;
 pub mod state;
+pub mod subprocess;
 pub mod target;
 pub mod transport;
 #[cfg(unix)]

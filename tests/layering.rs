@@ -15,9 +15,13 @@ const TABLE: &[(&str, &[&str])] = &[
     ("order", &[]),
     ("spelling", &[]),
     ("output", &["spelling"]),
+    ("subprocess", &["env"]),
     ("tty", &["protocol"]),
-    ("secret", &["files", "spelling"]),
-    ("transport", &["env", "protocol", "secret", "spelling"]),
+    ("secret", &["files", "spelling", "subprocess"]),
+    (
+        "transport",
+        &["protocol", "secret", "spelling", "subprocess"],
+    ),
     ("e2ee", &["protocol", "transport"]),
     ("pairing", &["e2ee", "env", "files", "protocol", "secret"]),
     ("target", &["e2ee", "protocol", "secret", "transport"]),
@@ -41,7 +45,10 @@ const TABLE: &[(&str, &[&str])] = &[
         "client",
         &["e2ee", "protocol", "secret", "target", "transport"],
     ),
-    ("complete", &["env", "files", "output", "remote", "secret"]),
+    (
+        "complete",
+        &["env", "files", "output", "remote", "secret", "subprocess"],
+    ),
     ("listen", &["protocol", "secret", "transport"]),
     (
         "forward",
@@ -77,6 +84,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "pairing",
             "protocol",
             "secret",
+            "subprocess",
             "transport",
         ],
     ),
@@ -119,6 +127,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "secret",
             "spelling",
             "state",
+            "subprocess",
             "target",
             "transport",
             "tty",
@@ -231,6 +240,37 @@ fn imports_point_one_way() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A command that is made elsewhere would hand our secrets, and another repository's `GIT_DIR`, to a program.
+#[test]
+fn one_module_makes_the_commands_of_programs() {
+    let mut wrong = Vec::new();
+    for path in sources() {
+        if module_of(&path) == "subprocess" {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let production = text.split("#[cfg(test)]").next().unwrap_or_default();
+        // Under its own name, another one, or its full path; clap's derive and our providers have their own.
+        let makes = |name: &str| production.contains(&format!("{name}::new("));
+        let full = makes("process::Command");
+        let imported = ["std", "tokio"].iter().any(|from| {
+            let plain = [
+                format!("use {from}::process::Command;"),
+                format!("use {from}::process::{{"),
+            ];
+            plain.iter().any(|line| production.contains(line))
+        });
+        let renamed = production.contains("process::Command as Process;");
+        if full || (imported && makes("Command")) || (renamed && makes("Process")) {
+            wrong.push(path.display().to_string());
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "make them with subprocess::command: {wrong:?}"
+    );
 }
 
 #[test]

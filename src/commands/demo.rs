@@ -23,6 +23,7 @@ use crate::output;
 use crate::pairing::{Home, RelayConfig};
 use crate::protocol::relay::Endpoint;
 use crate::relay;
+use crate::subprocess;
 
 /// Arguments of `paseo demo`
 #[derive(Debug, clap::Args)]
@@ -158,7 +159,6 @@ async fn open(home: PathBuf) -> Result<(relay::Server, Daemon), CommandError> {
         agents: Vec::new(),
         guard: Vec::new(),
         shell: "/bin/sh".into(),
-        hidden: &env::SECRETS,
         reread: None,
     };
     Ok((relay, Daemon::start(config).await?))
@@ -216,7 +216,7 @@ impl Stage<'_> {
 
     fn child(&self, args: &[&str]) -> Command {
         let program = std::env::current_exe().unwrap_or_else(|_| "paseo".into());
-        let mut command = Command::new(program);
+        let mut command = subprocess::command(program);
         command
             .args(args)
             .current_dir(self.dir)

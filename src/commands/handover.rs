@@ -8,6 +8,7 @@ use std::process::Command;
 use super::{CommandResult, Context, Outcome};
 use crate::env::{self, Env};
 use crate::error::{CommandError, Exit};
+use crate::subprocess;
 
 /// Anything: what is passed on are the arguments of this process, global ones and their order included
 #[derive(Debug, Default, clap::Args)]
@@ -17,6 +18,9 @@ pub struct Args {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub rest: Vec<OsString>,
 }
+
+/// The secrets that the official CLI and daemon read themselves.
+const OFFICIAL: [&str; 3] = [env::PASEO_HOST, env::PASEO_PASSWORD, env::PASEO_SERVER_ID];
 
 /// Runs the official CLI in our place. On Unix it replaces this process, so that signals, the terminal and
 /// the exit status are its own.
@@ -30,10 +34,8 @@ pub fn run(context: &Context, words: &[&str], _: &Args) -> CommandResult {
         CommandError::usage("OFFICIAL_CLI_MISSING", message)
             .hint("install the official paseo, or run its own binary by its path")
     })?;
-    let mut command = Command::new(&official);
+    let mut command = subprocess::command_with(&official, &OFFICIAL);
     command.args(std::env::args_os().skip(1));
-    // A remote's offer is ours alone. What the official CLI reads itself stays.
-    command.env_remove(env::PASEO_RELAY_OFFER);
     command.env(env::PASEO_HANDED_OVER, marker(&official));
     replace(command).map_err(|error| {
         let message = format!("{} cannot be run", official.display());

@@ -2,13 +2,14 @@
 //! asks, or the terminal.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use crate::env::{self, Env};
 use crate::error::{CommandError, Exit};
 use crate::files::{self, FileError};
 use crate::output;
 use crate::secret::{Passphrase, Secret, StoreError, StoreKind};
+use crate::subprocess;
 
 /// Longest passphrase in bytes.
 const MAX_BYTES: usize = 1024;
@@ -190,12 +191,11 @@ fn read(path: &Path) -> Result<Secret<String>, NoPassphrase> {
 }
 
 fn run(program: &Path, question: &str) -> Result<Secret<String>, NoPassphrase> {
-    let mut command = Command::new(program);
+    let mut command = subprocess::command(program);
     command
         .arg(question)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
-    Env::scrub(&mut command);
     let output = command.output().map_err(|error| none(&error.to_string()))?;
     let answer = Secret::new(output.stdout);
     match output.status.success() && answer.expose().len() <= MAX_BYTES {

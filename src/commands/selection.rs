@@ -46,7 +46,7 @@ pub(super) fn stores(env: &Env, batch: bool) -> Stores {
             batch,
             &passphrase::VAULT,
         )))
-        .with_command(Arc::new(command), Env::scrub);
+        .with_command(Arc::new(command));
     match std::io::stderr().is_terminal() {
         true => stores.telling(|| {
             output::note("waiting for the keyring to be unlocked … (Ctrl-C ends it)");

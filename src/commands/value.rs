@@ -8,10 +8,10 @@ use std::time::Duration;
 use zeroize::Zeroize;
 
 use super::Context;
-use crate::env::Env;
 use crate::error::{CommandError, Exit, Hop};
 use crate::remote::ValueSource;
 use crate::secret::Secret;
+use crate::subprocess;
 
 /// How long a command may take: somebody may have to touch a key or type a passphrase.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,9 +36,8 @@ impl Context {
                 let (program, args) = argv
                     .split_first()
                     .ok_or_else(|| failed(format!("the command of {what} is empty")))?;
-                let mut command = Command::new(program);
+                let mut command = subprocess::command(program);
                 command.args(args);
-                Env::scrub(&mut command);
                 output(command).map_err(|why| failed(format!("the command of {what} {why}")))
             }
         }

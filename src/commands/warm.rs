@@ -3,15 +3,16 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::Context;
 use crate::client::{self, ConnectError, DaemonClient};
-use crate::env::{self, Env};
+use crate::env;
 use crate::remote::{Options, Remote};
+use crate::subprocess;
 use crate::target::Target;
 use crate::transport::DialError;
 
@@ -96,18 +97,16 @@ impl Warm {
 
     /// Starts a holder, which ends at once when there is one. That it could not be started only costs time.
     pub(super) fn start(&self) {
-        let Ok(program) = std::env::current_exe() else {
+        let Ok(mut command) = subprocess::ours() else {
             return;
         };
         let time = humantime::format_duration(self.time).to_string();
-        let mut command = Command::new(program);
         command
             .args(["--batch", "--remote", &self.name, "mux", "hold"])
             .arg(format!("--persist={}", time.replace(' ', "")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        Env::scrub_for_us(&mut command);
         if let Err(error) = command.spawn() {
             tracing::info!(%error, "no holder");
         }

@@ -1,7 +1,7 @@
 //! Candidates that only a daemon knows: out of the cache, else one short attempt, else none.
 
 use std::ffi::OsString;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
@@ -11,6 +11,7 @@ use crate::env::{self, Env};
 use crate::output;
 use crate::remote::{Asked, Choice, RemotesFile, Selected, Selection, Selector};
 use crate::secret::{Secret, StoreKind};
+use crate::subprocess;
 
 /// How long somebody who pressed a key waits at most.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -115,7 +116,7 @@ fn asks_nobody(selection: &Selection) -> bool {
 
 /// Runs the command that fills the list, and returns whether it did so in time.
 fn ask(kind: Kind, remote: Option<&str>) -> Option<()> {
-    let mut command = Command::new(std::env::current_exe().ok()?);
+    let mut command = subprocess::ours().ok()?;
     if let Some(remote) = remote {
         command.args(["-r", remote]);
     }

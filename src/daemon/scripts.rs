@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::core::Core;
 use super::processes::Running;
 use crate::protocol::scripts::Script;
+use crate::subprocess;
 
 /// Largest `paseo.json`, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -117,7 +118,7 @@ impl Configured {
     }
 
     fn command(&self, dir: &str, port: Option<u16>) -> Command {
-        let mut command = Command::new("sh");
+        let mut command = Command::from(subprocess::command("sh"));
         command
             .args(["-c", &self.command])
             .current_dir(dir)

@@ -3,7 +3,6 @@
 //! Each operation is a command, run without a shell. Plain: the item is what `get` writes to stdout and what
 //! `put` reads from stdin. JSON: `{"v":1,"op":"get","id":"r_…"}` on stdin, `{"item":"<base64>"}` on stdout.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::child::{self, Answer, RunError};
 use super::store::{MAX_ITEM_BYTES, SecretStore, StoreError, StoreKind, check_size};
 use super::{Secret, SecretId};
+use crate::subprocess;
 
 /// What stands for the id in an argument.
 const ID: &str = "{id}";
@@ -38,7 +38,6 @@ pub struct CommandSpec {
 #[derive(Debug)]
 pub struct CommandStore {
     spec: CommandSpec,
-    scrub: fn(&mut Command),
 }
 
 #[derive(Serialize)]
@@ -57,9 +56,9 @@ struct Reply {
 }
 
 impl CommandStore {
-    /// Takes how to call the program, and what removes our own secrets from its environment.
-    pub fn new(spec: CommandSpec, scrub: fn(&mut Command)) -> Self {
-        Self { spec, scrub }
+    /// Takes how to call the program.
+    pub fn new(spec: CommandSpec) -> Self {
+        Self { spec }
     }
 
     fn run(
@@ -71,9 +70,8 @@ impl CommandStore {
     ) -> Result<Answer, StoreError> {
         let mut argv = argv.iter().map(|word| word.replace(ID, id.as_str()));
         let program = argv.next().ok_or_else(|| failed("its command is empty"))?;
-        let mut command = Command::new(&program);
+        let mut command = subprocess::command(&program);
         command.args(argv);
-        (self.scrub)(&mut command);
         let input = match (self.spec.json, item) {
             (true, item) => request(op, id, item),
             (false, Some(item)) => item.clone(),

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,7 +19,6 @@ pub struct Stores {
     passphrase: Arc<dyn Passphrase>,
     vault: OnceLock<Arc<VaultStore>>,
     command: CommandLookup,
-    scrub: fn(&mut Command),
 }
 
 /// Tells how the user's program is called, when it is first needed; `Err` says why there is none.
@@ -46,7 +44,6 @@ impl Stores {
             passphrase: Arc::new(Nobody),
             vault: OnceLock::new(),
             command: Arc::new(|| Err("none is configured".to_owned())),
-            scrub: |_| {},
         }
     }
 
@@ -64,10 +61,10 @@ impl Stores {
         self
     }
 
-    /// Sets how the user's program is found, and what takes our secrets out of its environment.
+    /// Sets how the user's program is found.
     #[must_use]
-    pub fn with_command(mut self, command: CommandLookup, scrub: fn(&mut Command)) -> Self {
-        (self.command, self.scrub) = (command, scrub);
+    pub fn with_command(mut self, command: CommandLookup) -> Self {
+        self.command = command;
         self
     }
 
@@ -121,7 +118,7 @@ impl Stores {
             }
             StoreKind::Vault => Ok(self.vault()?),
             StoreKind::Command => match (self.command)() {
-                Ok(spec) => Ok(Arc::new(CommandStore::new(spec, self.scrub))),
+                Ok(spec) => Ok(Arc::new(CommandStore::new(spec))),
                 Err(reason) => Err(StoreError::Unavailable {
                     store: kind,
                     reason,

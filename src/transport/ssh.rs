@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Join, ReadBuf};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
-use crate::env::Env;
 use crate::protocol::relay::Endpoint;
+use crate::subprocess;
 
 /// Where an official daemon listens on its own machine.
 const DAEMON: &str = "127.0.0.1:6767";
@@ -91,7 +91,7 @@ pub(super) fn start(
     timeout: Duration,
     may_prompt: bool,
 ) -> std::io::Result<(SshStream, Said)> {
-    let mut command = std::process::Command::new("ssh");
+    let mut command = subprocess::command("ssh");
     let seconds = timeout.as_secs().max(1);
     command
         .args(["-T", "-o", &format!("ConnectTimeout={seconds}")])
@@ -103,7 +103,6 @@ pub(super) fn start(
         command.args(["-p", &port.to_string()]);
     }
     command.arg("--").arg(&host.destination);
-    Env::scrub(&mut command);
     let mut command = Command::from(command);
     let mut child = command
         .stdin(Stdio::piped())

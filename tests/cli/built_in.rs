@@ -1,7 +1,7 @@
 //! The built-in daemon as a process of its own, in a sandbox.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -17,12 +17,18 @@ pub(crate) struct BuiltIn {
 impl BuiltIn {
     /// Starts it in the home of the sandbox, and waits until it listens.
     pub(crate) fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
-        let mut child = sandbox
-            .command(binary().as_os_str())
+        let mut command = sandbox.command(binary().as_os_str());
+        command
             .args(["daemon", "run", "--listen", "127.0.0.1:0"])
             .args(args)
             .env("NO_COLOR", "1")
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", "/usr/bin:/bin");
+        Self::of(sandbox, command)
+    }
+
+    /// Starts it by another command, and waits until it listens.
+    pub(crate) fn of(sandbox: &Sandbox, mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -6,6 +6,7 @@ mod agents;
 mod agents_terminal;
 mod built_in;
 mod closed;
+mod children;
 mod completion;
 mod completion_live;
 mod crash;

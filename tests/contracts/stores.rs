@@ -249,7 +249,7 @@ esac"#
         absent: Some(3),
         timeout: PATIENT,
     };
-    CommandStore::new(spec, |_| {})
+    CommandStore::new(spec)
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_program_that_fails_hangs_or_talks_too_much() {
             timeout: Duration::from_millis(300),
             ..CommandSpec::default()
         };
-        let store = CommandStore::new(spec, |_| {});
+        let store = CommandStore::new(spec);
         assert!(
             store.put(&known_id(), &item(b"x")).is_err(),
             "it is for reading"
@@ -349,7 +349,7 @@ fn pass_keeps_the_contract() {
         absent: Some(1),
         timeout: PATIENT,
     };
-    keeps_its_promises(StoreKind::Command, &CommandStore::new(spec, |_| {}));
+    keeps_its_promises(StoreKind::Command, &CommandStore::new(spec));
     run(&["gpgconf", "--kill", "all"]);
 }
 

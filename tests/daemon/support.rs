@@ -47,7 +47,6 @@ pub(crate) fn config(home: &Path) -> Config {
         agents: AGENTS.iter().map(|agent| agent.parse().unwrap()).collect(),
         guard: Vec::new(),
         shell: "/bin/sh".into(),
-        hidden: &[],
         reread: None,
     }
 }

@@ -84,5 +84,7 @@ fn home(context: &Context, named: Option<&PathBuf>) -> Result<Home, CommandError
         .at(Hop::Config)
         .hint("set HOME, or name the daemon's home with --home")
     };
+    // What the daemon starts has directories of its own, where a relative path would mean another home.
+    let dir = dir.and_then(|dir| std::path::absolute(dir).ok());
     dir.map(Home::new).ok_or_else(no_home)
 }

@@ -99,7 +99,6 @@ fn config(
         agents: args.agents.clone(),
         guard: super::guard::command(),
         shell: shell(&context.env),
-        hidden: &env::SECRETS,
         reread: Some(Reread(Arc::new(move || fixed.settings(&again)))),
     })
 }

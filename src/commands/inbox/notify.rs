@@ -2,15 +2,16 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::Args;
 use crate::commands::Context;
-use crate::env::{self, Env};
+use crate::env;
 use crate::output::{self, ReaderGone, Stream};
 use crate::spelling::{closest, did_you_mean};
+use crate::subprocess;
 
 /// Longest text that is told, in characters.
 const MAX_CHARS: usize = 200;
@@ -99,11 +100,10 @@ impl Notify {
             stream.raw(bytes.into_bytes()).await?;
         }
         if let Some(program) = &self.program {
-            let mut command = Command::new(program);
+            let mut command = subprocess::command(program);
             // A text cannot be an option: it begins with the id of the agent.
             command.args([&self.title, &text]);
             command.stdin(Stdio::null()).stdout(Stdio::null());
-            Env::scrub(&mut command);
             let mut command = tokio::process::Command::from(command);
             let ran = tokio::time::timeout(PATIENCE, command.kill_on_drop(true).status()).await;
             let why = match ran {

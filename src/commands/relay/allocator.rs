@@ -18,14 +18,14 @@ const TUNABLES: &str = "glibc.malloc.arena_max=1:glibc.malloc.tcache_count=0:gli
 pub(super) fn settle(context: &Context) {
     use std::os::unix::process::CommandExt;
 
-    use crate::env;
+    use crate::{env, subprocess};
 
     if context.env.is_set(env::GLIBC_TUNABLES) {
         return;
     }
     let mut args = std::env::args_os();
     if let (Some(name), Ok(program)) = (args.next(), std::env::current_exe()) {
-        let error = std::process::Command::new(program)
+        let error = subprocess::command_with(program, &env::SECRETS)
             .arg0(name)
             .args(args)
             .env(env::GLIBC_TUNABLES, TUNABLES)

@@ -3,13 +3,13 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::process::Command;
 
 use crate::commands::{CommandResult, Context};
-use crate::env::{self, Env};
+use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
 use crate::remote::RemotesFile;
+use crate::subprocess;
 
 /// Arguments of `paseo remote edit`
 #[derive(Debug, clap::Args)]
@@ -54,10 +54,9 @@ fn open_editor(context: &Context, path: &Path) -> Result<(), CommandError> {
         .iter()
         .find_map(|name| context.env.text(name));
     // Editors are given as command lines, such as `code --wait`.
-    let mut command = Command::new("sh");
+    let mut command = subprocess::command("sh");
     let line = format!("{} \"$1\"", editor.unwrap_or("vi"));
     command.args(["-c", &line, "sh"]).arg(path);
-    Env::scrub(&mut command);
     let status = command.status().map_err(failed)?;
     if status.success() {
         return Ok(());

@@ -7,7 +7,7 @@ mod rows;
 mod view;
 
 use std::io::{self, IsTerminal, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -19,9 +19,10 @@ use view::{Screen, View};
 use super::context::run_async;
 use super::several::{self, Spread};
 use super::{CommandResult, Context, Outcome};
-use crate::env::{self, Env};
+use crate::env;
 use crate::error::CommandError;
 use crate::output::{self, Format};
+use crate::subprocess;
 use crate::tty::Characters;
 
 /// Arguments of `paseo top`
@@ -188,8 +189,7 @@ impl Top<'_> {
             .remotes()
             .get(remote)
             .map(|remote| remote.name.clone());
-        let mut command = Command::new(std::env::current_exe()?);
-        Env::scrub_for_us(&mut command);
+        let mut command = subprocess::ours()?;
         command.args(["-r", &name.unwrap_or_default()]);
         command.args(self.flags()).args(words);
         let mut command = tokio::process::Command::from(command);

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{Description, Feed, Outcome, Prompt, Provider, Session, SessionSpec, Stopped};
 use crate::daemon::processes::{Processes, Running};
 use crate::protocol::providers::Model;
+use crate::subprocess;
 
 /// What stands for the prompt in an argument.
 const PLACEHOLDER: &str = "{prompt}";
@@ -121,7 +122,7 @@ impl CommandSession {
     fn start(&self, prompt: &str) -> std::io::Result<Running> {
         let mut argv = self.argv.iter().map(|arg| arg.replace(PLACEHOLDER, prompt));
         let program = argv.next().unwrap_or_default();
-        let mut process = Process::new(program);
+        let mut process = Process::from(subprocess::command(program));
         process
             .args(argv)
             .current_dir(&self.spec.cwd)

@@ -23,6 +23,7 @@ use super::core::Core;
 use super::processes::Processes;
 use super::store::lock;
 use crate::protocol::terminals::{CreateTerminal, Size, Terminal};
+use crate::subprocess;
 
 /// Terminals at once.
 const MAX_TERMINALS: usize = 128;
@@ -91,10 +92,9 @@ impl Core {
         if lock(&terminals.all).len() >= MAX_TERMINALS {
             return Err(TerminalError::TooMany);
         }
-        let mut command = match &asked.command {
-            Some(program) => tokio::process::Command::new(program),
-            None => tokio::process::Command::new(&terminals.shell),
-        };
+        let program = asked.command.as_ref().map(OsString::from);
+        let program = program.as_ref().unwrap_or(&terminals.shell);
+        let mut command = tokio::process::Command::from(subprocess::command(program));
         command
             .args(asked.args.iter().flatten())
             .current_dir(&asked.cwd)

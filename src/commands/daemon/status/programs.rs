@@ -1,7 +1,7 @@
 //! Programs of this machine: those that run agents, and the one that a process is.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::show::Provider;
 use crate::commands::handover::is_program;
 use crate::env::{self, Env};
+use crate::subprocess;
 
 /// How long a program may think about its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(5);
@@ -47,9 +48,7 @@ pub(super) async fn look(env: &Env) -> Vec<Provider> {
 }
 
 async fn version(program: &Path) -> Option<String> {
-    let mut command = Command::new(program);
-    Env::scrub(&mut command);
-    let mut command = tokio::process::Command::from(command);
+    let mut command = tokio::process::Command::from(subprocess::command(program));
     command
         .arg("--version")
         .stdin(Stdio::null())

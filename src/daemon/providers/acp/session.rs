@@ -15,6 +15,7 @@ use super::schema::{Initialized, Prompted, SessionState, VERSION};
 use super::talk::{Answer, Failure, LIMIT, Talk};
 use crate::daemon::providers::{Feed, Outcome, Prompt, Report, Session, SessionSpec};
 use crate::protocol::timeline::TimelineItem;
+use crate::subprocess;
 
 /// A session; its process is started when it is needed, and again when it has died.
 pub(super) struct AcpSession {
@@ -47,7 +48,7 @@ impl AcpSession {
     async fn start(&self) -> Result<(Talk, Initialized), Failure> {
         let mut argv = self.shared.argv.iter();
         let program = argv.next().cloned().unwrap_or_default();
-        let mut command = Command::new(&program);
+        let mut command = Command::from(subprocess::command(&program));
         command
             .args(argv)
             .current_dir(&self.spec.cwd)
