@@ -14,6 +14,16 @@ impl From<StartError> for CommandError {
                     .at(Hop::Config)
                     .hint("stop it first, or name another home with --home")
             }
+            StartError::Claim(error @ ClaimError::Starting) => {
+                Self::new("DAEMON_ALREADY_RUNNING", Exit::Failed, error.to_string())
+                    .at(Hop::Config)
+                    .hint("wait for it, or name another home with --home")
+            }
+            StartError::Claim(error @ ClaimError::Elsewhere { .. }) => {
+                Self::new("DAEMON_ALREADY_RUNNING", Exit::Failed, error.to_string())
+                    .at(Hop::Config)
+                    .hint("if it does not run any more, remove that file")
+            }
             StartError::Listen { at, source } => Self::new(
                 "LISTEN_FAILED",
                 Exit::Failed,

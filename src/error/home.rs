@@ -12,6 +12,9 @@ impl From<HomeError> for CommandError {
                 "restore the file; or remove it, and pair every client anew with a new key"
             }
             HomeError::Pid { .. } => "when no daemon runs in this home, remove the file",
+            HomeError::Exposed { .. } => {
+                "if all that is in it is yours: chmod go-w on it, and start again"
+            }
             HomeError::File(_) => "",
         };
         match error {

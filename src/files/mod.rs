@@ -252,6 +252,18 @@ impl Lock {
             }
         }
     }
+
+    /// Returns whether somebody holds a lock. Those who ask do not see each other.
+    pub fn is_held(path: &Path) -> Result<bool, FileError> {
+        let Some(file) = open_at_once(path)? else {
+            return Ok(false);
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(FileError::io("lock", path)(error)),
+        }
+    }
 }
 
 fn open(path: &Path) -> Result<Option<File>, FileError> {

@@ -48,6 +48,14 @@ pub enum HomeError {
         /// Why.
         source: KeyPairError,
     },
+    /// Other users can put files there.
+    #[error("other users can write to {} (mode {mode:04o})", path.display())]
+    Exposed {
+        /// The home.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// `paseo.pid` is not what a daemon writes.
     #[error("{} is not what a daemon writes there", path.display())]
     Pid {
@@ -87,6 +95,26 @@ impl Home {
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
         self.dir.join(name)
+    }
+
+    /// Refuses a home that other users can write to: they could put a key, a configuration or a server id
+    /// there. That they can read what official daemons leave open is no reason.
+    pub(super) fn check_private(&self) -> Result<(), HomeError> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let found = std::fs::metadata(&self.dir).map_err(|source| FileError::Io {
+                action: "read",
+                path: self.dir.clone(),
+                source,
+            })?;
+            let mode = found.mode() & 0o7777;
+            if mode & 0o022 != 0 {
+                let path = self.dir.clone();
+                return Err(HomeError::Exposed { path, mode });
+            }
+        }
+        Ok(())
     }
 
     /// Reads `config.json`, under the overrides and above the defaults. Writes nothing.

@@ -11,6 +11,7 @@ mod identity;
 mod offer;
 mod picture;
 mod pid;
+mod process;
 mod source;
 
 pub use config::{ConfigError, DaemonConfig, Overrides, RelayConfig};
@@ -20,4 +21,5 @@ pub use home::{Home, HomeError, KeyPairError};
 pub use offer::{MAX_OFFER_BYTES, Offer, OfferError};
 pub use picture::PictureError;
 pub use pid::{ClaimError, PidFile, PidGuard};
+pub use process::{ProcessMark, Standing, began, this_machine};
 pub use source::{OfferSource, SourceError};

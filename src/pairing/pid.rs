@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::home::{Home, HomeError};
+use super::process::{ProcessMark, Standing};
 use crate::files::{self, FileError, Lock};
 
-/// How long to wait for another process that claims the same home.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for the lock: who only looks has it for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Content of `paseo.pid`, in the official format. `pid` is that of the official daemon's supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,70 +33,78 @@ pub struct PidFile {
     /// Whether the desktop app looks after the daemon.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub desktop_managed: bool,
+    /// What tells the process of a daemon of ours from another one with the same id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessMark>,
 }
 
 impl PidFile {
     pub(super) const NAME: &str = "paseo.pid";
 
-    /// Returns whether a process has this id. It need not be the daemon: ids are used again.
-    pub fn is_alive(&self) -> bool {
-        #[cfg(unix)]
-        {
-            use rustix::io::Errno;
-            use rustix::process::{Pid, test_kill_process};
-            let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
-            // A process of another user may not be signalled, but it is there.
-            pid.is_some_and(|pid| !matches!(test_kill_process(pid), Err(Errno::SRCH)))
-                && !is_zombie(self.pid)
-        }
-        #[cfg(not(unix))]
-        {
-            true
-        }
-    }
+    /// Beside it: held locked by a daemon of ours as long as it lives.
+    pub(super) const LOCK: &str = ".paseo.pid.lock";
 }
 
-/// Returns whether a process has ended and only its parent has not noticed, where `/proc` tells it.
-#[cfg(unix)]
-fn is_zombie(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name of the program, which may hold anything, ends with the last parenthesis.
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
-}
-
-/// The claim of a running daemon on its home; dropping it removes the file.
+/// The claim of a running daemon on its home: a lock for its life, and the file that tells official
+/// programs of it. Dropping it removes the file.
 #[derive(Debug)]
 pub struct PidGuard {
     path: PathBuf,
     content: PidFile,
+    _lock: Lock,
 }
 
 impl Home {
-    /// Claims this home for a daemon. The claim of a process that has gone is replaced; that of a living
-    /// one is an error.
-    pub fn claim(&self, content: PidFile) -> Result<PidGuard, ClaimError> {
+    /// Claims this home for this process. The file of a process that has gone is replaced, and so is one
+    /// whose id another process has by now; that of a running daemon is an error.
+    pub fn claim(&self, mut content: PidFile) -> Result<PidGuard, ClaimError> {
         files::create_private_dir(self.dir())?;
+        self.check_private()?;
+        content.process = Some(ProcessMark::ours());
         let path = self.file(PidFile::NAME);
-        // So that nobody removes the file of a dead daemon when it is a living one's already.
-        let _lock = Lock::acquire(&self.file(".paseo.pid.lock"), LOCK_PATIENCE)?;
-        if let Some(other) = self.pid()? {
-            if other.is_alive() && other.pid != content.pid {
-                return Err(ClaimError::Running(other.pid));
+        let lock = match Lock::acquire(&self.file(PidFile::LOCK), LOCK_PATIENCE) {
+            Ok(lock) => lock,
+            Err(FileError::Locked { .. }) => {
+                return Err(match self.pid()? {
+                    Some(pid) => ClaimError::Running(pid.pid),
+                    None => ClaimError::Starting,
+                });
             }
-            files::remove(&path)?;
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(other) = self.pid()? {
+            // A daemon of ours that lived would hold the lock.
+            let lives = other.process.is_none() && other.pid != content.pid;
+            match self.standing(&other) {
+                Standing::Runs | Standing::Unknown if lives => {
+                    return Err(ClaimError::Running(other.pid));
+                }
+                Standing::Elsewhere { host } if lives => {
+                    return Err(ClaimError::Elsewhere { host, path });
+                }
+                _ => files::remove(&path)?,
+            };
         }
         // Official daemons know no lock: this step alone decides between them and us.
         files::create_private(&path, &json(&content))?;
-        Ok(PidGuard { path, content })
+        Ok(PidGuard {
+            path,
+            content,
+            _lock: lock,
+        })
     }
-}
 
-impl Home {
     /// Removes the file of a process that has gone.
     pub fn forget_dead(&self) -> Result<(), ClaimError> {
-        let _lock = Lock::acquire(&self.file(".paseo.pid.lock"), LOCK_PATIENCE)?;
-        if self.pid()?.is_some_and(|pid| !pid.is_alive()) {
+        let _lock = match Lock::acquire(&self.file(PidFile::LOCK), LOCK_PATIENCE) {
+            Ok(lock) => lock,
+            // A daemon has taken over.
+            Err(FileError::Locked { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(pid) = self.pid()?
+            && (pid.process.is_some() || self.standing(&pid) == Standing::Gone)
+        {
             files::remove(&self.file(PidFile::NAME))?;
         }
         Ok(())
@@ -128,6 +137,17 @@ pub enum ClaimError {
     /// Another daemon runs here.
     #[error("a daemon already runs in this home, with process id {0}")]
     Running(u32),
+    /// Another daemon has the lock, and has not said yet who it is.
+    #[error("another daemon starts in this home")]
+    Starting,
+    /// A daemon of another machine may run here, which cannot be looked up.
+    #[error("{} names a daemon of the machine {host}", path.display())]
+    Elsewhere {
+        /// That machine.
+        host: String,
+        /// The pid file.
+        path: PathBuf,
+    },
     /// The claim that is there cannot be read.
     #[error(transparent)]
     Home(#[from] HomeError),
@@ -145,10 +165,11 @@ mod tests {
         PidFile {
             pid,
             started_at: "2026-11-22T13:27:30.547Z".into(),
-            hostname: "vm".into(),
+            hostname: String::new(),
             uid: 0,
             listen: None,
             desktop_managed: false,
+            process: None,
         }
     }
 
@@ -179,7 +200,6 @@ mod tests {
             home.pid().unwrap().unwrap().listen.as_deref(),
             Some("127.0.0.1:1")
         );
-        assert!(home.pid().unwrap().unwrap().is_alive());
         let refused = home.claim(content(ours + 1));
         assert!(matches!(refused, Err(ClaimError::Running(pid)) if pid == ours));
         drop(claim);
@@ -187,13 +207,48 @@ mod tests {
     }
 
     #[test]
-    fn the_claim_of_a_dead_process_is_replaced() {
+    fn the_file_of_another_process_does_not_block() {
         let dir = tempfile::tempdir().unwrap();
         let home = Home::new(dir.path());
-        // Beyond any kernel's largest process id, which is 2^22.
-        let dead = content(1 << 30);
-        assert!(!dead.is_alive());
-        std::mem::forget(home.claim(dead).unwrap());
-        assert!(home.claim(content(std::process::id())).is_ok());
+        let path = home.file(PidFile::NAME);
+        let mut sleep = std::process::Command::new("sleep")
+            .arg("100")
+            .spawn()
+            .unwrap();
+        // Beyond any kernel's largest process id, which is 2^22; and one that is somebody else's.
+        for pid in [1 << 30, sleep.id()] {
+            std::fs::write(&path, json(&content(pid))).unwrap();
+            home.claim(content(std::process::id())).unwrap();
+        }
+        let marked = PidFile {
+            process: Some(ProcessMark::ours()),
+            hostname: "another".into(),
+            ..content(std::process::id() + 1)
+        };
+        std::fs::write(&path, json(&marked)).unwrap();
+        home.claim(content(std::process::id()))
+            .expect("a daemon of ours would hold the lock");
+        let official = PidFile {
+            hostname: "another".into(),
+            ..content(sleep.id())
+        };
+        std::fs::write(&path, json(&official)).unwrap();
+        let refused = home.claim(content(std::process::id()));
+        assert!(matches!(refused, Err(ClaimError::Elsewhere { .. })));
+        sleep.kill().unwrap();
+        sleep.wait().unwrap();
+    }
+
+    #[test]
+    fn a_home_that_others_can_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::new(dir.path());
+        std::fs::write(home.file("server-id"), "srv_1").unwrap();
+        for (mode, refused) in [(0o777, true), (0o770, true), (0o755, false), (0o700, false)] {
+            std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(mode)).unwrap();
+            let claim = home.claim(content(std::process::id()));
+            assert_eq!(claim.is_err(), refused, "{mode:o}: {claim:?}");
+        }
     }
 }

@@ -131,20 +131,98 @@ fn a_foreign_daemon_is_left_alone() {
 #[test]
 fn the_id_of_another_process_gets_no_signal() {
     let sandbox = home("127.0.0.1:1", "srv_1");
-    // A process that began long after that.
     let mut other = Command::new("sleep").arg("1000").spawn().unwrap();
-    let pid = json!({"pid": other.id(), "startedAt": "2001-01-01T00:00:00Z",
-        "hostname": "h", "uid": 0, "listen": "127.0.0.1:1"});
-    sandbox.write(&format!("{HOME}/paseo.pid"), &pid.to_string());
-    if cfg!(target_os = "linux") {
-        sandbox
-            .run(&["daemon", "stop", "--force"])
-            .failed(1, "younger than the pid file");
+    let now = jiff::Timestamp::now().to_string();
+    // A file that is older than the process; one that is as old, of a program that is no daemon; and one of
+    // a daemon of ours, which would hold the lock of its home.
+    let marked = json!({ "exe": "/usr/bin/sleep" });
+    for (started, process) in [
+        ("2001-01-01T00:00:00Z", None),
+        (&now, None),
+        (&now, Some(marked)),
+    ] {
+        let mut pid = json!({"pid": other.id(), "startedAt": started, "hostname": "",
+            "uid": 0, "listen": "127.0.0.1:1"});
+        if let Some(process) = process {
+            pid["process"] = process;
+        }
+        sandbox.write(&format!("{HOME}/paseo.pid"), &pid.to_string());
+        if cfg!(target_os = "linux") {
+            let stopped = sandbox.run(&["daemon", "stop", "--force", "--json"]).json();
+            assert_eq!(stopped["action"], "not_running");
+            let status = sandbox.run(&["status", "--json"]).json();
+            assert_eq!(status["localDaemon"], "stale_pid");
+        }
+        assert!(other.try_wait().unwrap().is_none(), "it got a signal");
     }
-    let status = sandbox.run(&["status", "--json"]).json();
-    assert_eq!(status["localDaemon"], "unresponsive");
+    // It blocks no start either.
+    if cfg!(target_os = "linux") {
+        let mut daemon = BuiltIn::start(&sandbox, &[]);
+        sandbox.run(&["daemon", "stop"]);
+        assert!(daemon.child.wait().unwrap().success());
+    }
+    assert!(other.try_wait().unwrap().is_none(), "it got a signal");
     other.kill().unwrap();
     other.wait().unwrap();
+}
+
+#[test]
+fn the_file_of_another_machine_names_no_process_here() {
+    let sandbox = home("127.0.0.1:1", "srv_1");
+    // It looks like a daemon, and is one of this machine.
+    let mut other = Command::new("sh")
+        .args(["-c", "read line", "paseo"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let now = jiff::Timestamp::now().to_string();
+    let pid = json!({"pid": other.id(), "startedAt": now, "hostname": "another",
+        "uid": 0, "listen": "127.0.0.1:1"});
+    sandbox.write(&format!("{HOME}/paseo.pid"), &pid.to_string());
+    sandbox
+        .run(&["daemon", "stop", "--force"])
+        .failed(1, "the machine another");
+    sandbox
+        .run(&["daemon", "run", "--listen", "127.0.0.1:0"])
+        .failed(1, "the machine another");
+    assert!(other.try_wait().unwrap().is_none(), "it got a signal");
+    other.kill().unwrap();
+    other.wait().unwrap();
+}
+
+#[test]
+fn one_daemon_holds_a_home_as_long_as_it_lives() {
+    let sandbox = home("127.0.0.1:0", "srv_1");
+    let mut daemon = BuiltIn::start(&sandbox, &[]);
+    let second = ["daemon", "run", "--listen", "127.0.0.1:0"];
+    let id = daemon.child.id().to_string();
+    sandbox.run(&second).failed(1, &id);
+    // Not by what the file says.
+    sandbox.write(&format!("{HOME}/paseo.pid"), r#"{"pid":1073741824}"#);
+    sandbox.run(&second).failed(1, "already runs");
+    daemon.child.kill().unwrap();
+    daemon.child.wait().unwrap();
+    let daemon = BuiltIn::start(&sandbox, &[]);
+    drop(daemon);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_home_that_others_can_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = home("127.0.0.1:0", "srv_1");
+    let mode = |mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(sandbox.path(HOME), mode).unwrap();
+    };
+    mode(0o777);
+    let run = ["daemon", "run", "--listen", "127.0.0.1:0"];
+    let refused = sandbox.run(&run);
+    refused.failed(10, "other users can write to");
+    assert!(refused.stderr.contains("chmod go-w"), "{refused:?}");
+    // As official daemons make it, with a server id that others can read.
+    mode(0o755);
+    drop(BuiltIn::start(&sandbox, &[]));
 }
 
 #[test]
@@ -171,7 +249,11 @@ fn a_process_that_does_not_answer_gets_a_signal_and_is_killed_only_by_force() {
     let deaf = |sandbox: &Sandbox| {
         let mut child = sandbox
             .command("/bin/sh".as_ref())
-            .args(["-c", "trap '' TERM; echo ready; while :; do sleep 1; done"])
+            .args([
+                "-c",
+                "trap '' TERM; echo ready; while :; do sleep 1; done",
+                "paseo",
+            ])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

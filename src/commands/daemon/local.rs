@@ -8,7 +8,7 @@ use crate::commands::Context;
 use crate::commands::context::Road;
 use crate::env;
 use crate::error::{CommandError, Exit, Hop};
-use crate::pairing::{DaemonConfig, Home, Overrides, PidFile};
+use crate::pairing::{DaemonConfig, Home, Overrides, PidFile, Standing};
 use crate::remote::{Choice, Host};
 use crate::secret::Secret;
 use crate::target::Target;
@@ -52,10 +52,30 @@ impl Local {
         Ok(Self { home, config, pid })
     }
 
-    /// Returns the process, if there is one with the noted id.
+    /// Returns the process, if it is the daemon, or may be.
     pub(super) fn alive(&self) -> Option<u32> {
-        let pid = self.pid.as_ref().filter(|pid| pid.is_alive());
-        pid.map(|pid| pid.pid)
+        let pid = self.pid.as_ref()?;
+        let standing = self.home.standing(pid);
+        matches!(standing, Standing::Runs | Standing::Unknown).then_some(pid.pid)
+    }
+
+    /// Returns the process that a signal may go to: the daemon for sure, on this machine. `None` when there
+    /// is nothing to signal.
+    pub(super) fn to_signal(&self) -> Result<Option<u32>, String> {
+        let Some(pid) = self.pid.as_ref() else {
+            return Ok(None);
+        };
+        match self.home.standing(pid) {
+            Standing::Runs => Ok(Some(pid.pid)),
+            Standing::Gone => Ok(None),
+            Standing::Unknown => Err(format!(
+                "this system does not tell whether process {} is the daemon: look, and end it yourself",
+                pid.pid
+            )),
+            Standing::Elsewhere { host } => Err(format!(
+                "the pid file names a process of the machine {host}: stop it there"
+            )),
+        }
     }
 
     /// Returns where the daemon says that it listens, else where it is told to.

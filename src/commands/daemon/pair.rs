@@ -16,7 +16,7 @@ use crate::env;
 use crate::error::{CommandError, Exit, Hop};
 use crate::files::{self, FileError};
 use crate::output::{self, Output, qr};
-use crate::pairing::{DaemonConfig, Home, Offer, Overrides};
+use crate::pairing::{DaemonConfig, Home, Offer, Overrides, PidFile, Standing};
 use crate::protocol::daemon::{GetPairingOffer, SetConfig};
 use crate::secret::Secret;
 
@@ -118,7 +118,8 @@ fn ask(
     enable_relay: bool,
 ) -> Result<Option<Pairing>, CommandError> {
     let pid = home.pid()?;
-    let alive = pid.as_ref().is_some_and(|pid| pid.is_alive());
+    let runs = |pid: &PidFile| matches!(home.standing(pid), Standing::Runs | Standing::Unknown);
+    let alive = pid.as_ref().is_some_and(runs);
     let listen = pid.and_then(|pid| pid.listen).filter(|_| alive);
     let target = local::target(context, listen.as_deref().unwrap_or(&config.listen))?;
     let server_id = home.server_id(overrides.server_id.as_ref())?;

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use crate::pairing::PidFile;
-
-/// A clock that was set meanwhile makes a process look younger than it is.
-const CLOCK_SLACK: Duration = Duration::from_secs(120);
+use crate::pairing::began;
+use crate::subprocess;
 
 /// A signal to a process.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +37,7 @@ pub(super) fn signal_tree(_: u32, _: Signal) {}
 /// Returns pairs of a process and its parent; none where the system does not tell.
 #[cfg(unix)]
 fn parents() -> Vec<(u32, u32)> {
-    let ps = std::process::Command::new("ps")
+    let ps = subprocess::command("ps")
         .args(["-A", "-o", "pid=", "-o", "ppid="])
         .output();
     let text = ps
@@ -84,45 +82,6 @@ pub(super) fn child_age(_: u32) -> Option<Duration> {
     None
 }
 
-/// Checks that a process did not begin after the daemon had noted its id: then the id is another
-/// process's by now. Where the system does not tell, it passes.
-pub(super) fn is_as_old(pid: u32, noted: Option<&PidFile>) -> Result<(), String> {
-    let noted = noted.and_then(|noted| noted.started_at.parse::<jiff::Timestamp>().ok());
-    let (Some(noted), Some(began)) = (noted, began(pid)) else {
-        return Ok(());
-    };
-    match began.duration_since(noted)
-        > jiff::SignedDuration::try_from(CLOCK_SLACK).unwrap_or_default()
-    {
-        true => Err(format!(
-            "process {pid} is not the daemon: it is younger than the pid file"
-        )),
-        false => Ok(()),
-    }
-}
-
-/// Returns when a process began, from Linux's `/proc`.
-fn began(pid: u32) -> Option<jiff::Timestamp> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program, which may hold anything, ends with the last parenthesis.
-    let ticks: i64 = stat
-        .rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(19)?
-        .parse()
-        .ok()?;
-    let system = std::fs::read_to_string("/proc/stat").ok()?;
-    let boot = system
-        .lines()
-        .find_map(|line| line.strip_prefix("btime "))?;
-    let boot: i64 = boot.trim().parse().ok()?;
-    jiff::Timestamp::from_second(boot + ticks / TICKS_PER_SECOND).ok()
-}
-
-/// What Linux tells user space, whatever the kernel's own clock is.
-const TICKS_PER_SECOND: i64 = 100;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,22 +104,5 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(age < Duration::from_secs(60), "{age:?}");
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_process_that_is_too_young_is_another_one() {
-        let noted = |started_at: &str| PidFile {
-            pid: std::process::id(),
-            started_at: started_at.to_owned(),
-            hostname: String::new(),
-            uid: 0,
-            listen: None,
-            desktop_managed: false,
-        };
-        let now = jiff::Timestamp::now().to_string();
-        assert!(is_as_old(std::process::id(), Some(&noted(&now))).is_ok());
-        assert!(is_as_old(std::process::id(), Some(&noted("2001-01-01T00:00:00Z"))).is_err());
-        assert!(is_as_old(std::process::id(), Some(&noted(""))).is_ok());
     }
 }

@@ -134,7 +134,6 @@ pub(super) fn row(
 async fn stop(context: &Context, local: &Local, limits: &Limits) -> Result<Stopped, CommandError> {
     let deadline = Instant::now() + limits.patience;
     let answer = local.ask(context).await?;
-    let alive = local.alive();
     let (asked, stranger) = match answer {
         Answer::Ours(road, daemon) => (shut_down(&road, daemon).await, false),
         Answer::Foreign(..) => (false, true),
@@ -149,10 +148,9 @@ async fn stop(context: &Context, local: &Local, limits: &Limits) -> Result<Stopp
         return Ok(not_running(local));
     }
     if !asked {
-        let Some(pid) = alive else {
+        let Some(pid) = local.to_signal().map_err(|why| failed(&why))? else {
             return Ok(not_running(local));
         };
-        process::is_as_old(pid, local.pid.as_ref()).map_err(|why| failed(&why))?;
         process::signal_tree(pid, process::Signal::Term);
     }
     let mut forced = false;
@@ -161,8 +159,8 @@ async fn stop(context: &Context, local: &Local, limits: &Limits) -> Result<Stopp
             let seconds = limits.patience.as_secs_f64().ceil();
             failed(&format!("it still runs after {seconds} s")).hint("end it with --force")
         };
-        let pid = alive.filter(|_| limits.force).ok_or_else(timed_out)?;
-        process::is_as_old(pid, local.pid.as_ref()).map_err(|why| failed(&why))?;
+        let to_signal = local.to_signal().map_err(|why| failed(&why))?;
+        let pid = to_signal.filter(|_| limits.force).ok_or_else(timed_out)?;
         process::signal_tree(pid, process::Signal::Kill);
         forced = true;
         if !gone(context, local, Instant::now() + limits.after_kill).await? {

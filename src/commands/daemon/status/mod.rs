@@ -80,6 +80,10 @@ impl Status {
     /// Takes over what the daemon itself says: it knows better than its files.
     fn told(mut self, told: Option<DaemonStatus>) -> Self {
         let Some(told) = told else { return self };
+        if !told.problems.is_empty() {
+            let notes = self.note.take().into_iter().chain(told.problems);
+            self.note = Some(notes.collect::<Vec<_>>().join("; "));
+        }
         self.daemon_version = told.version.or(self.daemon_version);
         self.daemon_node = Some(told.node_path);
         self.pid = self.pid.or(Some(told.pid));

@@ -12,6 +12,7 @@ use crate::commands::context::run_async;
 use crate::commands::daemon::local::{Answer, Local};
 use crate::commands::daemon::process;
 use crate::error::CommandError;
+use crate::pairing::Standing;
 use crate::protocol::daemon::DaemonStatus;
 
 /// How long a process that runs may need until it listens.
@@ -132,7 +133,13 @@ fn from_files(local: &Local) -> Result<Status, CommandError> {
     let (local_daemon, note) = match (local.alive(), pid) {
         (Some(_), _) => ("running", None),
         (None, Some(pid)) => {
-            let note = format!("the pid file names process {}, which is gone", pid.pid);
+            let id = pid.pid;
+            let note = match local.home.standing(pid) {
+                Standing::Elsewhere { host } => {
+                    format!("the pid file names process {id} of the machine {host}")
+                }
+                _ => format!("the pid file names process {id}, which is no daemon any more"),
+            };
             ("stale_pid", Some(note))
         }
         (None, None) => ("stopped", None),
