@@ -17,11 +17,16 @@ impl Lifeline {
         Self(path)
     }
 
-    /// An agent that starts another process and waits; none of them ends by itself or at SIGTERM.
+    /// An agent that starts another process, and on Linux one in a session of its own, and waits; none of
+    /// them ends by itself or at SIGTERM.
     fn agent(&self) -> String {
         let path = self.0.display();
+        let stray = match cfg!(target_os = "linux") {
+            true => "setsid sleep 1000 &",
+            false => "",
+        };
         format!(
-            r#"stays=sh -c 'trap "" TERM; exec 3>{path}; sleep 1000 & echo started; wait; wait'"#
+            r#"stays=sh -c 'trap "" TERM; exec 3>{path}; {stray} sleep 1000 & echo started; wait; wait'"#
         )
     }
 

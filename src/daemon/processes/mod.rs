@@ -1,10 +1,15 @@
-//! Child processes, none of which outlives the daemon.
+//! Child processes, and what becomes of those that they start.
 //!
 //! Each has a process group of its own, which is killed when its handle goes: at the end of a turn,
-//! when an agent is archived, when the daemon stops. What a child leaves running behind it ends with
+//! when an agent is archived, when the daemon stops. What a child leaves running in its group ends with
 //! it. Against a daemon that is killed there is the [`guard()`], a process that ends the groups it was
 //! told of when the daemon's end of its pipe closes. `PR_SET_PDEATHSIG` would reach the child alone
 //! and not what it started, on Linux only, and through `unsafe` code.
+//!
+//! A process that leaves its group, as `setsid` does, goes on after the turn and ends with the daemon: on
+//! Linux the guard finds it by a variable that agents and scripts inherit. Elsewhere, and with another
+//! environment, it outlives the daemon. Programs of terminals are a person's and have no such variable:
+//! those that leave their session, such as tmux, stay.
 
 mod guard;
 
@@ -18,6 +23,7 @@ use std::time::Duration;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
 use super::store::lock;
+use crate::subprocess;
 pub use guard::guard;
 use guard::{Change, Group};
 
@@ -29,7 +35,8 @@ const GRACE: Duration = Duration::from_secs(3);
 pub(super) struct Processes {
     /// Program and arguments of the guard.
     command: Vec<OsString>,
-    hidden: &'static [&'static str],
+    /// What the guard finds those by that have left their groups.
+    mark: String,
     inner: Mutex<Inner>,
 }
 
@@ -41,22 +48,18 @@ struct Inner {
 
 impl Processes {
     /// Takes program and arguments of the guard, without which children outlive a daemon that is
-    /// killed, and names of variables that no child inherits. The guard is started with the first
-    /// child.
-    pub(super) fn new(command: Vec<OsString>, hidden: &'static [&'static str]) -> Arc<Self> {
+    /// killed. The guard is started with the first child.
+    pub(super) fn new(command: Vec<OsString>) -> Arc<Self> {
         Arc::new(Self {
             command,
-            hidden,
+            mark: uuid::Uuid::new_v4().to_string(),
             inner: Mutex::default(),
         })
     }
 
     /// Starts a child in a group of its own. Call it within a runtime.
     pub(super) fn spawn(self: &Arc<Self>, mut command: Command) -> io::Result<Running> {
-        command.kill_on_drop(true);
-        for name in self.hidden {
-            command.env_remove(name);
-        }
+        command.kill_on_drop(true).env(guard::MARK, &self.mark);
         #[cfg(unix)]
         command.process_group(0);
         Ok(self.adopt(command.spawn()?))
@@ -69,9 +72,6 @@ impl Processes {
         terminal: pty_process::Pts,
     ) -> Result<Running, pty_process::Error> {
         command.kill_on_drop(true);
-        for name in self.hidden {
-            command.env_remove(name);
-        }
         let child = pty_process::Command::from(command).spawn(terminal)?;
         Ok(self.adopt(child))
     }
@@ -114,7 +114,7 @@ impl Processes {
             old.wait()?;
         }
         let mut words = self.command.iter();
-        let mut command = std::process::Command::new(words.next().unwrap_or(&OsString::new()));
+        let mut command = subprocess::command(words.next().unwrap_or(&OsString::new()));
         command
             .args(words)
             .env_clear()
@@ -126,6 +126,7 @@ impl Processes {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut guard = command.spawn()?;
         if let Some(pipe) = &mut guard.stdin {
+            writeln!(pipe, "{}", self.mark)?;
             for group in &inner.groups {
                 writeln!(pipe, "{}", Change::Started(*group))?;
             }
@@ -139,7 +140,7 @@ impl Drop for Processes {
     fn drop(&mut self) {
         if let Some(mut guard) = lock(&self.inner).guard.take() {
             drop(guard.stdin.take());
-            // Every child has gone, so it ends at once.
+            // Every child has gone; those that have left their groups end within its patience.
             let _ = guard.wait();
         }
     }
