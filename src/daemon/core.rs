@@ -19,7 +19,7 @@ use super::providers::Provider;
 use super::schedules::Schedules;
 use super::scripts::Scripts;
 use super::settings::{Reread, Settings};
-use super::store::{Store, lock};
+use super::store::{Kept, Store, StoreError, lock};
 use super::terminals::Terminals;
 use super::workspaces::{WorkspaceRecord, Workspaces};
 use crate::listen::Password;
@@ -88,7 +88,7 @@ impl Core {
         let providers = parts.providers.into_iter();
         let core = Self {
             agents: Mutex::new(Agents::load(&parts.store)),
-            workspaces: Mutex::new(parts.store.load("workspaces").unwrap_or_default()),
+            workspaces: Mutex::new(parts.store.load(Kept::Workspaces).unwrap_or_default()),
             schedules: Mutex::new(Schedules::load(&parts.store)),
             replan: Notify::new(),
             terminals: parts.terminals,
@@ -125,6 +125,29 @@ impl Core {
     /// The workspaces.
     pub(super) fn workspaces(&self) -> MutexGuard<'_, Workspaces> {
         lock(&self.workspaces)
+    }
+
+    /// Changes the workspaces, and returns once that is on the disk; else takes it back.
+    pub(super) async fn change_workspaces<T: Send>(
+        &self,
+        change: impl FnOnce(&mut Workspaces) -> T + Send,
+    ) -> Result<T, StoreError> {
+        let (before, after, done) = {
+            let mut workspaces = self.workspaces();
+            let before = workspaces.clone();
+            let done = change(&mut workspaces);
+            if *workspaces != before {
+                self.store.save(Kept::Workspaces, &*workspaces);
+            }
+            (before, workspaces.clone(), done)
+        };
+        if let Err(error) = self.store.saved(&[Kept::Workspaces]).await {
+            let mut workspaces = self.workspaces();
+            workspaces.take_back(&before, &after);
+            self.store.save(Kept::Workspaces, &*workspaces);
+            return Err(error);
+        }
+        Ok(done)
     }
 
     /// The schedules; taken alone, with no other lock held.

@@ -14,7 +14,7 @@ use super::agents::AgentError;
 use super::connection::invalid;
 use super::core::Core;
 use super::hub::{Membership, Socket};
-use super::store::lock;
+use super::store::{StoreError, lock};
 use crate::protocol::daemon::{
     GetConfig, GetPairingOffer, GetStatus, ReloadConfig, Restart, SetConfig, Shutdown,
 };
@@ -70,7 +70,16 @@ pub(super) enum Refusal {
 
 impl From<AgentError> for Refusal {
     fn from(error: AgentError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            AgentError::Store(error) => error.into(),
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Coded("storage_failed", error.to_string())
     }
 }
 

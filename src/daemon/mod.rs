@@ -45,7 +45,7 @@ use crate::e2ee::{PublicKey, SecretKey};
 use crate::files::FileError;
 use crate::host::{Handler, Host, Relay};
 use crate::listen::{self, Listen, Listener, Password};
-use crate::pairing::{ClaimError, Home, HomeError, PidFile, PidGuard, RelayConfig};
+use crate::pairing::{ClaimError, Home, HomeError, PidFile, PidGuard, RelayConfig, this_machine};
 use crate::protocol::relay::ServerId;
 use crate::protocol::session::APP_VERSION;
 use crate::protocol::terminals::RESTORE_MODES;
@@ -86,8 +86,6 @@ pub struct Config {
     pub guard: Vec<OsString>,
     /// What runs in terminals that name no program.
     pub shell: OsString,
-    /// Environment variables that agents do not inherit, because they hold secrets.
-    pub hidden: &'static [&'static str],
     /// How its configuration is read again; without it a reload changes nothing.
     pub reread: Option<Reread>,
 }
@@ -142,10 +140,11 @@ impl Daemon {
         let mut claim = config.home.claim(PidFile {
             pid: std::process::id(),
             started_at: clock::now(),
-            hostname: machine(),
+            hostname: this_machine(),
             uid: uid(),
             listen: None,
             desktop_managed: false,
+            process: None,
         })?;
         let secret = config.home.secret_key()?;
         let server_id = config.home.server_id(config.server_id.as_ref())?;
@@ -156,7 +155,7 @@ impl Daemon {
             server_id: server_id.clone(),
             public_key: secret.public_key(),
         };
-        let processes = Processes::new(config.guard, config.hidden);
+        let processes = Processes::new(config.guard);
         let providers = providers::all(config.agents, &processes)?;
         let core = Core::new(Parts {
             store: Store::open(config.home.dir())?,
@@ -241,7 +240,7 @@ impl Daemon {
         // Turns that do not end in time are dropped, and found open at the next start.
         let _ = tokio::time::timeout(END_GRACE, core.stop_all()).await;
         core.end_tasks().await;
-        core.store.saved().await;
+        core.store.flush().await;
     }
 }
 
@@ -291,7 +290,7 @@ impl listen::Service for Sessions {
         Some(json!({
             "status": "server_info",
             "serverId": self.0.identity.server_id.as_str(),
-            "hostname": machine(),
+            "hostname": this_machine(),
             "version": APP_VERSION,
             "listen": self.0.listening(),
         }))
@@ -309,19 +308,6 @@ impl listen::Service for Sessions {
 impl Handler for Sessions {
     fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
         Box::pin(connection::serve(Arc::clone(&self.0), transport))
-    }
-}
-
-/// Name of this machine.
-fn machine() -> String {
-    #[cfg(unix)]
-    {
-        let system = rustix::system::uname();
-        system.nodename().to_string_lossy().into_owned()
-    }
-    #[cfg(not(unix))]
-    {
-        "localhost".to_owned()
     }
 }
 
@@ -363,7 +349,7 @@ fn server_info(core: &Core) -> Value {
     json!({
         "status": "server_info",
         "serverId": core.identity.server_id.as_str(),
-        "hostname": machine(),
+        "hostname": this_machine(),
         "version": APP_VERSION,
         "desktopManaged": false,
         "features": features,

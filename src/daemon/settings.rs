@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::core::Core;
+use super::store::{Kept, StoreError};
 use crate::listen::Password;
 use crate::pairing::{HomeError, RelayConfig};
 use crate::protocol::daemon::ReloadedConfig;
@@ -44,9 +45,6 @@ pub(super) struct Chosen {
     relay_enabled: Option<bool>,
 }
 
-/// Name of its record.
-const RECORD: &str = "settings";
-
 impl Settings {
     /// Puts what a client has chosen on top.
     pub(super) fn with(mut self, chosen: &Chosen) -> Self {
@@ -60,7 +58,7 @@ impl Settings {
 impl Core {
     /// What a client has chosen, now or before an earlier end.
     pub(super) fn chosen(&self) -> Chosen {
-        self.store.load(RECORD).unwrap_or_default()
+        self.store.load(Kept::Settings).unwrap_or_default()
     }
 
     /// Reads `config.json` again and puts it into force; returns what changed.
@@ -93,20 +91,24 @@ impl Core {
 
     /// Takes what a client sets; keys that cannot be changed are passed over. Returns whether anything
     /// changed.
-    pub(super) async fn set_config(&self, patch: &Value) -> bool {
+    pub(super) async fn set_config(&self, patch: &Value) -> Result<bool, StoreError> {
         let Some(enabled) = patch["relay"]["enabled"].as_bool() else {
-            return false;
+            return Ok(false);
         };
+        let before = self.chosen();
         let chosen = Chosen {
             relay_enabled: Some(enabled),
         };
-        self.store.save(RECORD, &chosen);
-        self.store.saved().await;
-        self.settings.send_if_modified(|settings| {
+        self.store.save(Kept::Settings, &chosen);
+        if let Err(error) = self.store.saved(&[Kept::Settings]).await {
+            self.store.save(Kept::Settings, &before);
+            return Err(error);
+        }
+        Ok(self.settings.send_if_modified(|settings| {
             let new = settings.clone().with(&chosen);
             let changes = new != *settings;
             *settings = new;
             changes
-        })
+        }))
     }
 }

@@ -279,6 +279,9 @@ impl From<CallError> for CommandError {
                 };
                 let made = Self::new(code, exit, refusal.error).at(Hop::Daemon);
                 match exit {
+                    _ if made.code == "storage_failed" => made.hint(
+                        "free some space on the daemon's machine, and look with: paseo daemon status",
+                    ),
                     Exit::Incompatible => {
                         made.hint("the daemon may be too old for this command: update it")
                     }

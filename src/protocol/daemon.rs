@@ -30,6 +30,9 @@ pub struct DaemonStatus {
     pub relay: Option<RelayStatus>,
     /// What it can run.
     pub providers: Vec<ProviderStatus>,
+    /// What somebody should look after, such as a full disk. Only our own daemon tells it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
 }
 
 /// The relay of a daemon.

@@ -7,6 +7,8 @@ mod acp_agent;
 mod agents;
 mod direct;
 mod directory;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod hostile;
 #[cfg(unix)]
 mod kill;

@@ -229,3 +229,33 @@ fn the_commands_drive_them_over_the_relay_and_a_restart_keeps_them() {
     world.remote(0, &["schedule", "delete", &id]);
     assert_eq!(world.remote(0, &["schedule", "ls"]), json!([]));
 }
+
+#[tokio::test]
+async fn a_schedule_that_would_cost_the_others_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let daemon = TestDaemon::start(home.path()).await;
+    let mut client = daemon.client().await;
+    let made = create(&mut client, new_agent(home.path()), json!({})).await;
+    let id = made["payload"]["schedule"]["id"].clone();
+    let large = "x".repeat(17 * 1024 * 1024);
+    let more = json!({ "prompt": large });
+    let refused = create(&mut client, new_agent(home.path()), more).await;
+    assert_eq!(refused["payload"]["code"], "schedule_request_failed");
+    let update = json!({ "scheduleId": id, "prompt": large });
+    let refused = client.ask("schedule/update", update).await;
+    assert_eq!(refused["payload"]["code"], "schedule_request_failed");
+    {
+        let title =
+            json!({ "title": large, "source": { "kind": "directory", "path": home.path() } });
+        let refused = client.ask("workspace.create.request", title).await;
+        assert_eq!(refused["payload"]["code"], "storage_failed");
+    }
+    daemon.stop().await;
+
+    let daemon = TestDaemon::start(home.path()).await;
+    let mut client = daemon.client().await;
+    let listed = client.call("schedule/list", json!({})).await;
+    assert_eq!(listed["schedules"].as_array().unwrap().len(), 1);
+    assert_eq!(listed["schedules"][0]["prompt"], "emit 1");
+    daemon.stop().await;
+}

@@ -31,7 +31,11 @@ impl World {
 
     /// Starts relay and daemon.
     pub(crate) fn start(agents: &[impl AsRef<str>]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), agents)
+    }
+
+    /// Starts relay and daemon in a directory that a test has prepared; `daemon` in it is the daemon's home.
+    pub(crate) fn start_in(dir: TempDir, agents: &[impl AsRef<str>]) -> Self {
         let mut relay = paseo(dir.path(), &["relay", "serve", "--listen", "127.0.0.1:0"]);
         let (server, address) = Server::relay(&mut relay);
         let mut world = Self {

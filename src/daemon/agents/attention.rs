@@ -58,7 +58,7 @@ impl Core {
 }
 
 /// Cuts off what is too long, and shows that.
-pub(super) fn shorten(text: &str, chars: usize) -> String {
+pub(in crate::daemon) fn shorten(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         Some((cut, _)) => format!("{}…", text[..cut].trim_end()),
         None => text.to_owned(),

@@ -7,6 +7,8 @@ use super::{Agent, AgentError, PARENT_LABEL, Record};
 use crate::daemon::clock::now;
 use crate::daemon::core::Core;
 use crate::daemon::providers::{Description, Prompt};
+use crate::daemon::store::Kept;
+use crate::daemon::workspaces::WorkspaceError;
 use crate::protocol::agents::AgentSnapshot;
 use crate::protocol::lifecycle::{AgentConfig, CreateAgent};
 
@@ -19,20 +21,23 @@ impl Core {
         self: &Arc<Self>,
         request: CreateAgent,
     ) -> Result<AgentSnapshot, AgentError> {
-        let agent = self.new_agent(&request)?;
-        let id = self.add(agent, None)?;
+        let agent = self.new_agent(&request).await?;
+        let id = self.add(agent, None).await?;
         let images = request.images.unwrap_or_default();
         let text = request.initial_prompt.unwrap_or_default();
         if !text.trim().is_empty() || !images.is_empty() {
             let prompt = Prompt { text, images };
-            self.prompt(&id, prompt, request.client_message_id).await?;
+            let sent = self.prompt(&id, prompt, request.client_message_id).await;
+            if let Err(error) = sent {
+                self.give_up(&id).await;
+                return Err(error);
+            }
         }
-        self.store.saved().await;
         self.agents().get(&id).map(Agent::snapshot)
     }
 
     /// Makes an agent out of a request; nobody sees it yet.
-    pub(super) fn new_agent(&self, request: &CreateAgent) -> Result<Agent, AgentError> {
+    pub(super) async fn new_agent(&self, request: &CreateAgent) -> Result<Agent, AgentError> {
         let config = &request.config;
         let provider = self.provider(&config.provider)?;
         let description = provider.describe();
@@ -50,7 +55,7 @@ impl Core {
             .workspace_id
             .clone()
             .or(parent.and_then(|parent| parent.workspace_id));
-        let (workspace_id, cwd) = self.place(request, wanted)?;
+        let (workspace_id, cwd) = self.place(request, wanted).await?;
         let at = now();
         let thinking = config.thinking_option_id.clone().or_else(|| {
             let model = description
@@ -87,8 +92,9 @@ impl Core {
         }))
     }
 
-    /// Puts a new agent into the directory; `session` is the provider's, to go on with. Returns its id.
-    pub(super) fn add(
+    /// Puts a new agent into the directory; `session` is the provider's, to go on with. Returns its id,
+    /// once it is on the disk.
+    pub(super) async fn add(
         &self,
         mut agent: Agent,
         session: Option<String>,
@@ -96,34 +102,51 @@ impl Core {
         agent.record.session_id = session;
         self.load(&mut agent)?;
         let id = agent.record.id.clone();
-        let mut agents = self.agents();
-        if agents.0.len() >= MAX_AGENTS {
-            return Err(AgentError::Invalid(format!(
-                "this daemon keeps at most {MAX_AGENTS} agents"
-            )));
+        {
+            let mut agents = self.agents();
+            if agents.0.len() >= MAX_AGENTS {
+                return Err(AgentError::Invalid(format!(
+                    "this daemon keeps at most {MAX_AGENTS} agents"
+                )));
+            }
+            self.keep(&mut agent);
+            agents.0.insert(id.clone(), agent);
         }
-        self.touch(&mut agent);
-        agents.0.insert(id.clone(), agent);
+        if let Err(error) = self.store.saved(&[Kept::Agent(&id)]).await {
+            self.agents().0.remove(&id);
+            self.store.remove(Kept::Agent(&id));
+            return Err(error.into());
+        }
+        self.tell(self.agents().get(&id)?);
         Ok(id)
     }
 
+    /// Forgets an agent whose start has failed, as far as the disk lets it.
+    pub(super) async fn give_up(&self, id: &str) {
+        if let Err(error) = self.delete(id).await {
+            tracing::warn!(%error, "an agent that was not started could not be removed");
+        }
+    }
+
     /// Finds the workspace and the directory of a new agent; makes a workspace when none is named.
-    fn place(
+    async fn place(
         &self,
         request: &CreateAgent,
         wanted: Option<String>,
     ) -> Result<(String, String), AgentError> {
         let AgentConfig { cwd, .. } = &request.config;
-        let invalid = |error: &dyn std::fmt::Display| AgentError::Invalid(error.to_string());
-        let mut workspaces = self.workspaces();
+        let invalid = |error: WorkspaceError| AgentError::Invalid(error.to_string());
         let workspace = match wanted {
-            Some(id) => workspaces
+            Some(id) => self
+                .workspaces()
                 .get(&id)
                 .ok_or_else(|| AgentError::Invalid(format!("Workspace not found: {id}")))?
                 .clone(),
-            None => workspaces.open(cwd).map_err(|error| invalid(&error))?,
+            None => {
+                let opened = self.change_workspaces(|workspaces| workspaces.open(cwd));
+                opened.await?.map_err(invalid)?
+            }
         };
-        self.store.save("workspaces", &*workspaces);
         let cwd = if cwd.is_empty() {
             workspace.directory.clone()
         } else {

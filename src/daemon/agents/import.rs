@@ -28,7 +28,7 @@ impl Core {
         if let Some(id) = self.agent_of(&provider, &session) {
             return self.imported(&id);
         }
-        let agent = self.new_agent(&CreateAgent {
+        let wanted = CreateAgent {
             config: AgentConfig {
                 provider,
                 cwd: request.cwd.unwrap_or_default(),
@@ -37,8 +37,9 @@ impl Core {
             workspace_id: request.workspace_id,
             labels: request.labels.unwrap_or_default(),
             ..CreateAgent::default()
-        })?;
-        let id = self.add(agent, Some(session))?;
+        };
+        let agent = self.new_agent(&wanted).await?;
+        let id = self.add(agent, Some(session)).await?;
         // It goes on when the client goes.
         let (done, outcome) = oneshot::channel();
         let core = Arc::clone(self);
@@ -46,9 +47,8 @@ impl Core {
         self.spawn(async move {
             let result = core.read_history(&agent).await;
             if result.is_err() {
-                core.delete(&agent).await;
+                core.give_up(&agent).await;
             }
-            core.store.saved().await;
             let _ = done.send(result);
         });
         let ended = AgentError::Invalid("the daemon ended".to_owned());
@@ -89,15 +89,13 @@ impl Core {
         if let Outcome::Failed { error, .. } = outcome {
             return Err(AgentError::Invalid(error));
         }
-        let mut agents = self.agents();
-        let agent = agents.get_mut(id)?;
-        agent.record.title = agent
-            .record
-            .title
-            .take()
-            .or_else(|| self.first_words(agent));
-        self.touch(agent);
-        Ok(())
+        self.change(id, |agent| {
+            let words = self.first_words(agent);
+            let title = &mut agent.record.title;
+            *title = title.take().or(words);
+            Ok(())
+        })
+        .await
     }
 
     fn first_words(&self, agent: &mut Agent) -> Option<String> {

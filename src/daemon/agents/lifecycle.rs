@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::create::chosen_mode;
-use super::{Agent, AgentError, Agents, Attention, PARENT_LABEL, Record};
+use super::{Agent, AgentError, Agents, Attention, PARENT_LABEL};
 use crate::daemon::clock::now;
 use crate::daemon::core::Core;
+use crate::daemon::store::Kept;
 use crate::daemon::timeline::Timeline;
 use crate::protocol::agents::AgentSnapshot;
 use crate::protocol::lifecycle::{WaitStatus, Waited};
@@ -22,126 +23,141 @@ impl Core {
     /// Archives an agent; a running turn is stopped first. Returns when.
     pub(in crate::daemon) async fn archive(&self, id: &str) -> Result<String, AgentError> {
         self.stop_turn(id).await?;
-        let at = {
-            let mut agents = self.agents();
-            let agent = agents.get_mut(id)?;
-            let at = agent.record.archived_at.get_or_insert_with(now).clone();
-            agent.live = None;
+        let archived = self.change(id, |agent| {
             agent.record.attention = None;
-            self.touch(agent);
-            at
-        };
+            Ok(agent.record.archived_at.get_or_insert_with(now).clone())
+        });
+        let at = archived.await?;
+        // A message that came meanwhile has brought it back.
+        if let Ok(agent) = self.agents().get_mut(id)
+            && agent.turn.is_none()
+        {
+            agent.live = None;
+        }
         self.end_schedules(id);
-        self.store.saved().await;
         Ok(at)
     }
 
     /// Forgets an agent; unknown ones are no error.
-    pub(in crate::daemon) async fn delete(&self, id: &str) {
+    pub(in crate::daemon) async fn delete(&self, id: &str) -> Result<(), AgentError> {
         if self.stop_turn(id).await.is_err() {
-            return;
+            return Ok(());
         }
-        let removed = self.agents().0.remove(id);
-        if removed.is_some() {
-            self.store.remove(&Record::file(id));
-            self.store.remove_rows(id);
-            self.hub.agent_removed(id);
-            self.end_schedules(id);
-            self.store.saved().await;
+        let Some(agent) = self.agents().0.remove(id) else {
+            return Ok(());
+        };
+        self.store.remove(Kept::Agent(id));
+        self.store.without_rows(id);
+        if let Err(error) = self.store.saved(&[Kept::Agent(id)]).await {
+            self.save(&agent);
+            self.agents().0.insert(id.to_owned(), agent);
+            return Err(error.into());
         }
+        drop(agent);
+        self.store.remove_rows(id);
+        self.hub.agent_removed(id);
+        self.end_schedules(id);
+        Ok(())
     }
 
     /// Changes title and labels.
-    pub(in crate::daemon) fn update(
+    pub(in crate::daemon) async fn update(
         &self,
         id: &str,
         title: Option<String>,
         labels: Option<BTreeMap<String, String>>,
     ) -> Result<(), AgentError> {
-        let mut agents = self.agents();
-        let agent = agents.get_mut(id)?;
         let title = title.filter(|title| !title.trim().is_empty());
         if title.is_none() && labels.as_ref().is_none_or(BTreeMap::is_empty) {
             return Err(AgentError::Invalid(
                 "neither a name nor labels to change".to_owned(),
             ));
         }
-        agent.record.title = title.or(agent.record.title.take());
-        agent.record.labels.extend(labels.unwrap_or_default());
-        self.touch(agent);
-        Ok(())
+        self.change(id, |agent| {
+            agent.record.title = title.or(agent.record.title.take());
+            agent.record.labels.extend(labels.unwrap_or_default());
+            Ok(())
+        })
+        .await
     }
 
     /// Changes the mode.
-    pub(in crate::daemon) fn set_mode(&self, id: &str, mode: &str) -> Result<(), AgentError> {
-        let mut agents = self.agents();
-        let agent = agents.get_mut(id)?;
-        if !agent.record.modes.iter().any(|known| known.id == mode) {
-            let provider = self.provider(&agent.record.provider)?;
-            chosen_mode(&provider.describe(), Some(mode))?;
-        }
-        agent.record.mode = Some(mode.to_owned());
-        self.set(agent);
-        Ok(())
+    pub(in crate::daemon) async fn set_mode(&self, id: &str, mode: &str) -> Result<(), AgentError> {
+        self.change(id, |agent| {
+            if !agent.record.modes.iter().any(|known| known.id == mode) {
+                let provider = self.provider(&agent.record.provider)?;
+                chosen_mode(&provider.describe(), Some(mode))?;
+            }
+            agent.record.mode = Some(mode.to_owned());
+            Ok(())
+        })
+        .await
     }
 
     /// Changes the thinking option.
-    pub(in crate::daemon) fn set_thinking(
+    pub(in crate::daemon) async fn set_thinking(
         &self,
         id: &str,
         option: Option<String>,
     ) -> Result<(), AgentError> {
-        let mut agents = self.agents();
-        let agent = agents.get_mut(id)?;
-        agent.record.thinking = option;
-        self.set(agent);
-        Ok(())
-    }
-
-    fn set(&self, agent: &mut Agent) {
-        if let Some(live) = &agent.live {
-            live.settings.send_replace(agent.record.settings());
-        }
-        self.touch(agent);
+        self.change(id, |agent| {
+            agent.record.thinking = option;
+            Ok(())
+        })
+        .await
     }
 
     /// Loads an agent afresh, with a new timeline epoch. Returns the number of its rows.
     pub(in crate::daemon) async fn refresh(&self, id: &str) -> Result<u64, AgentError> {
         self.stop_turn(id).await?;
+        let back = self.change(id, |agent| {
+            agent.record.archived_at = None;
+            Ok(())
+        });
+        back.await?;
         let mut agents = self.agents();
         let agent = agents.get_mut(id)?;
-        agent.live = None;
-        agent.rows = None;
-        agent.record.archived_at = None;
+        // A message that came meanwhile has loaded it.
+        if agent.turn.is_none() {
+            agent.live = None;
+            agent.rows = None;
+        }
         self.load(agent)?;
-        self.touch(agent);
+        self.tell(agent);
         let rows = agent.timeline(&self.store).map_or(0, |rows| rows.len());
         Ok(rows as u64)
     }
 
     /// Makes a child an agent of its own. One that is no child stays as it is.
-    pub(in crate::daemon) fn detach(&self, id: &str) -> Result<(), AgentError> {
-        let mut agents = self.agents();
-        let agent = agents.get_mut(id)?;
-        if agent.record.labels.remove(PARENT_LABEL).is_some() {
-            self.touch(agent);
-        }
-        Ok(())
+    pub(in crate::daemon) async fn detach(&self, id: &str) -> Result<(), AgentError> {
+        self.change(id, |agent| {
+            agent.record.labels.remove(PARENT_LABEL);
+            Ok(())
+        })
+        .await
     }
 
     /// Nobody need look any more. Unknown ids are left out.
-    pub(in crate::daemon) fn clear_attention(&self, ids: &[String]) -> Vec<AgentSnapshot> {
-        let mut agents = self.agents();
+    pub(in crate::daemon) async fn clear_attention(
+        &self,
+        ids: &[String],
+    ) -> Result<Vec<AgentSnapshot>, AgentError> {
         let mut cleared = Vec::new();
         for id in ids {
-            if let Ok(agent) = agents.get_mut(id) {
-                if agent.record.attention.take().is_some() {
-                    self.touch(agent);
-                }
-                cleared.push(agent.snapshot());
+            let wanted = match self.agents().get(id) {
+                Ok(agent) => agent.record.attention.is_some(),
+                Err(_) => continue,
+            };
+            if wanted {
+                let clear = |agent: &mut Agent| {
+                    agent.record.attention = None;
+                    Ok(())
+                };
+                self.change(id, clear).await?;
             }
+            cleared.extend(self.agents().get(id).map(Agent::snapshot));
         }
-        cleared
+        Ok(cleared)
     }
 
     /// Waits until an agent is not running, or asks something, or the time is over.
@@ -232,7 +248,7 @@ impl Core {
                 text: format!("[System Error] {KILLED}"),
                 message_id: None,
             };
-            self.record_item(agent, None, item);
+            self.try_record(agent, None, &item);
             agent.record.in_turn = false;
             agent.record.last_error = Some(KILLED.to_owned());
             agent.record.attention = Some(Attention {

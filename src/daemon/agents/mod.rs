@@ -1,6 +1,7 @@
 //! The agents of this daemon.
 
 mod attention;
+mod change;
 mod create;
 mod directory;
 mod import;
@@ -15,11 +16,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 
+pub(super) use attention::shorten;
 pub(super) use directory::DirectoryError;
 pub(super) use record::{Attention, Record};
 
 use super::providers::{Session, Settings};
-use super::store::{RowFile, Store};
+use super::store::{Kept, RowFile, Store, StoreError};
 use super::timeline::{Row, Timeline};
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::PermissionAnswer;
@@ -46,6 +48,9 @@ pub(super) enum AgentError {
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// It cannot be kept, so nothing has changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// All agents by id.
@@ -148,7 +153,7 @@ impl Agents {
     /// Loads what an earlier process stored.
     pub(super) fn load(store: &Store) -> Self {
         let agents = store.agents().into_iter().filter_map(|id| {
-            let record: Record = store.load(&Record::file(&id))?;
+            let record: Record = store.load(Kept::Agent(&id))?;
             (record.id == id).then(|| (id, Agent::new(record)))
         });
         Self(agents.collect())

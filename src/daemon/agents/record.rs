@@ -65,9 +65,15 @@ pub(in crate::daemon) struct Attention {
 }
 
 impl Record {
-    /// Name of its file.
-    pub(super) fn file(id: &str) -> String {
-        format!("agents/{id}")
+    /// Takes back what a request has changed, and leaves what a turn has.
+    pub(super) fn take_back(&mut self, before: Self) {
+        self.title = before.title;
+        self.labels = before.labels;
+        self.mode = before.mode;
+        self.thinking = before.thinking;
+        self.attention = before.attention;
+        self.archived_at = before.archived_at;
+        self.updated_at = before.updated_at;
     }
 
     /// What a person may change while it runs.

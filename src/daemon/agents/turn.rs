@@ -4,18 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 use super::attention::shorten;
-use super::{Agent, AgentError, Live, Record, Turn};
+use super::{Agent, AgentError, Live, Turn};
 use crate::daemon::clock::now;
 use crate::daemon::core::Core;
 use crate::daemon::providers::{Feed, Outcome, Prompt, Report, SessionSpec};
-use crate::daemon::store::MAX_LINE_BYTES;
+use crate::daemon::store::{Kept, MAX_LINE_BYTES, StoreError};
 use crate::daemon::timeline::Row;
 use crate::protocol::timeline::{AgentStream, StreamEvent, TimelineItem, ToolStatus};
 
 /// How long a stopped turn may take before it is dropped.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+/// How long an agent waits until its items can be stored again; then its turn has failed.
+const ROOM_PATIENCE: Duration = Duration::from_secs(30);
+/// How often that is tried.
+const ROOM_LOOK: Duration = Duration::from_secs(1);
+/// Characters of an error that are kept: a record must fit its file.
+const ERROR_CHARS: usize = 16 * 1024;
 /// Characters of a title that is taken from the prompt.
 const TITLE_CHARS: usize = 60;
 
@@ -29,7 +36,7 @@ impl Core {
     ) -> Result<(), AgentError> {
         loop {
             self.stop_turn(id).await?;
-            if self.begin(id, &prompt, message_id.clone())? {
+            if self.begin(id, &prompt, message_id.clone()).await? {
                 return Ok(());
             }
         }
@@ -54,39 +61,65 @@ impl Core {
         Ok(true)
     }
 
-    /// Starts a turn unless one runs; returns whether it did.
-    fn begin(
+    /// Starts a turn unless one runs; returns whether it did. The agent gets the prompt once the turn is on
+    /// the disk; else it has none, and nothing has changed.
+    async fn begin(
         self: &Arc<Self>,
         id: &str,
         prompt: &Prompt,
         message_id: Option<String>,
     ) -> Result<bool, AgentError> {
-        let mut agents = self.agents();
-        let agent = agents.get_mut(id)?;
-        if agent.turn.is_some() {
-            return Ok(false);
-        }
-        self.load(agent)?;
         let turn_id = uuid::Uuid::new_v4().to_string();
         let stop = watch::Sender::new(false);
-        let at = now();
-        let live = agent.live.as_ref().expect("it was loaded just now");
-        let (feed, reports) = Feed::new(stop.subscribe(), live.settings.subscribe());
-        let session = Arc::clone(&live.session);
-        agent.turn = Some(Turn {
-            id: turn_id.clone(),
-            started_at: at.clone(),
-            stop: stop.clone(),
-        });
-        let record = &mut agent.record;
-        record.title.get_or_insert_with(|| title(&prompt.text));
-        record.archived_at = None;
-        record.last_error = None;
-        record.attention = None;
-        record.in_turn = true;
-        record.last_user_message_at = Some(at);
-        let provider = record.provider.clone();
-        if let Some(session_id) = record.session_id.clone() {
+        let item = TimelineItem::UserMessage {
+            text: prompt.text.clone(),
+            client_message_id: message_id.clone(),
+            message_id: message_id.or_else(|| Some(uuid::Uuid::new_v4().to_string())),
+        };
+        let (session, feed, reports, shown, before) = {
+            let mut agents = self.agents();
+            let agent = agents.get_mut(id)?;
+            if agent.turn.is_some() {
+                return Ok(false);
+            }
+            self.load(agent)?;
+            let at = now();
+            let shown = self.keep_item(agent, Some(&turn_id), &item)?;
+            let live = agent.live.as_ref().expect("it was loaded just now");
+            let (feed, reports) = Feed::new(stop.subscribe(), live.settings.subscribe());
+            let session = Arc::clone(&live.session);
+            agent.turn = Some(Turn {
+                id: turn_id.clone(),
+                started_at: at.clone(),
+                stop: stop.clone(),
+            });
+            let record = &mut agent.record;
+            let before = record.clone();
+            record.title.get_or_insert_with(|| title(&prompt.text));
+            record.archived_at = None;
+            record.last_error = None;
+            record.attention = None;
+            record.in_turn = true;
+            record.last_user_message_at = Some(at);
+            self.keep(agent);
+            (session, feed, reports, shown, before)
+        };
+        let kept = self.store.saved(&[Kept::Agent(id)]).await;
+        let mut agents = self.agents();
+        let agent = agents.get_mut(id)?;
+        if let Err(error) = kept {
+            agent.turn = None;
+            agent.changed.send_replace(());
+            agent.take_back_item(&shown);
+            agent.record.last_error = before.last_error.clone();
+            agent.record.in_turn = false;
+            agent.record.last_user_message_at = before.last_user_message_at.clone();
+            agent.record.take_back(before);
+            self.save(agent);
+            return Err(error.into());
+        }
+        let provider = agent.record.provider.clone();
+        if let Some(session_id) = agent.record.session_id.clone() {
             let provider = provider.clone();
             let event = StreamEvent::ThreadStarted {
                 session_id,
@@ -99,13 +132,8 @@ impl Core {
             turn_id: Some(turn_id.clone()),
         };
         self.stream(id, event);
-        let item = TimelineItem::UserMessage {
-            text: prompt.text.clone(),
-            client_message_id: message_id.clone(),
-            message_id: message_id.or_else(|| Some(uuid::Uuid::new_v4().to_string())),
-        };
-        self.record_item(agent, Some(&turn_id), item);
-        self.touch(agent);
+        self.hub.stream(&shown.event);
+        self.tell(agent);
         let core = Arc::clone(self);
         let (id, prompt) = (id.to_owned(), prompt.clone());
         self.spawn(async move {
@@ -153,6 +181,7 @@ impl Core {
         mut stop: watch::Receiver<bool>,
     ) -> Outcome {
         tokio::pin!(work);
+        let mut stopped = stop.clone();
         let overdue = async {
             // An error means that the turn is gone, and then nothing is overdue.
             if stop.wait_for(|stop| *stop).await.is_err() {
@@ -162,27 +191,71 @@ impl Core {
         };
         tokio::pin!(overdue);
         loop {
-            tokio::select! {
+            let (report, ended) = tokio::select! {
                 biased;
-                Some(report) = reports.recv() => self.report(id, turn_id, report),
-                outcome = &mut work => {
-                    while let Ok(report) = reports.try_recv() {
-                        self.report(id, turn_id, report);
-                    }
+                Some(report) = reports.recv() => (Some(report), None),
+                outcome = &mut work => (None, Some(outcome)),
+                () = &mut overdue => return Outcome::Canceled,
+            };
+            let mut report = report.or_else(|| reports.try_recv().ok());
+            while let Some(next) = report {
+                // Meanwhile the agent waits, as it does for a slow reader.
+                if let Err(outcome) = self.patiently(id, turn_id, next, &mut stopped).await {
                     return outcome;
                 }
-                () = &mut overdue => return Outcome::Canceled,
+                report = ended.as_ref().and_then(|_| reports.try_recv().ok());
+            }
+            if let Some(outcome) = ended {
+                return outcome;
             }
         }
     }
 
-    fn report(&self, id: &str, turn_id: Option<&str>, report: Report) {
+    /// Takes a report. An item that cannot be stored is tried again for a while; then the turn is over.
+    async fn patiently(
+        &self,
+        id: &str,
+        turn_id: Option<&str>,
+        report: Report,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<(), Outcome> {
+        let Report::Item(item) = report else {
+            self.report(id, report);
+            return Ok(());
+        };
+        let deadline = Instant::now() + ROOM_PATIENCE;
+        let outcome = loop {
+            let recorded = match self.agents().get_mut(id) {
+                Ok(agent) => self.record_item(agent, turn_id, &item),
+                Err(_) => Ok(()),
+            };
+            let Err(error) = recorded else {
+                break Ok(());
+            };
+            self.store.stalled(id, Some(error.clone()));
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break Err(Outcome::Canceled),
+                () = tokio::time::sleep(ROOM_LOOK) => {}
+            }
+            if turn_id.is_none() || Instant::now() >= deadline {
+                break Err(Outcome::Failed {
+                    error: error.to_string(),
+                    code: Some("storage_failed".to_owned()),
+                });
+            }
+        };
+        self.store.stalled(id, None);
+        outcome
+    }
+
+    fn report(&self, id: &str, report: Report) {
         let mut agents = self.agents();
         let Ok(agent) = agents.get_mut(id) else {
             return;
         };
         match report {
-            Report::Item(item) => self.record_item(agent, turn_id, *item),
+            // Items are waited for.
+            Report::Item(_) => {}
             Report::Ask(request, answer) => self.asked(agent, *request, answer),
             Report::Session(session_id) => {
                 agent.record.session_id = Some(session_id.clone());
@@ -197,27 +270,16 @@ impl Core {
             Report::Modes(modes, current) => {
                 agent.record.modes = modes;
                 agent.record.mode = current.or(agent.record.mode.take());
-                self.in_force(agent);
+                agent.in_force();
+                self.touch(agent);
             }
             Report::Model { model, thinking } => {
                 agent.record.model = model.or(agent.record.model.take());
                 agent.record.thinking = thinking.or(agent.record.thinking.take());
-                self.in_force(agent);
+                agent.in_force();
+                self.touch(agent);
             }
         }
-    }
-
-    /// What the agent says is in force is also what people want from now on.
-    fn in_force(&self, agent: &mut Agent) {
-        if let Some(live) = &agent.live {
-            let settings = agent.record.settings();
-            live.settings.send_if_modified(|wanted| {
-                let changes = *wanted != settings;
-                *wanted = settings;
-                changes
-            });
-        }
-        self.touch(agent);
     }
 
     async fn finish(self: &Arc<Self>, id: &str, turn_id: &str, outcome: Outcome) {
@@ -255,8 +317,8 @@ impl Core {
                         text,
                         message_id: None,
                     };
-                    self.record_item(agent, None, item);
-                    agent.record.last_error = Some(error.clone());
+                    self.try_record(agent, None, &item);
+                    agent.record.last_error = Some(shorten(&error, ERROR_CHARS));
                     let event = StreamEvent::TurnFailed {
                         provider,
                         turn_id: turn,
@@ -288,16 +350,40 @@ impl Core {
         };
         for mut call in timeline.open_calls(turn_id) {
             call.status = ToolStatus::Canceled;
-            self.record_item(agent, Some(turn_id), TimelineItem::ToolCall(call));
+            self.try_record(agent, Some(turn_id), &TimelineItem::ToolCall(call));
         }
     }
 
-    /// Records an item, first on disk, and then shows it.
-    pub(super) fn record_item(&self, agent: &mut Agent, turn_id: Option<&str>, item: TimelineItem) {
+    /// Records an item, first on disk, and then shows it. One that cannot be stored is not shown.
+    fn record_item(
+        &self,
+        agent: &mut Agent,
+        turn_id: Option<&str>,
+        item: &TimelineItem,
+    ) -> Result<(), StoreError> {
+        let kept = self.keep_item(agent, turn_id, item)?;
+        self.hub.stream(&kept.event);
+        Ok(())
+    }
+
+    /// The same for an item without which things go on.
+    pub(super) fn try_record(&self, agent: &mut Agent, turn_id: Option<&str>, item: &TimelineItem) {
+        if let Err(error) = self.record_item(agent, turn_id, item) {
+            tracing::error!(agent = agent.record.id, %error, "an item is left out");
+        }
+    }
+
+    /// Records an item on disk and in memory; nobody has been shown it.
+    fn keep_item(
+        &self,
+        agent: &mut Agent,
+        turn_id: Option<&str>,
+        item: &TimelineItem,
+    ) -> Result<KeptItem, StoreError> {
         let mut row = Row {
             timestamp: now(),
             turn_id: turn_id.map(str::to_owned),
-            item,
+            item: item.clone(),
         };
         let mut line = serde_json::to_vec(&row).unwrap_or_default();
         if line.len() > MAX_LINE_BYTES {
@@ -308,19 +394,13 @@ impl Core {
         }
         let id = agent.record.id.clone();
         let provider = agent.record.provider.clone();
-        let (timeline, file) = match agent.rows(&self.store) {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::error!(agent = id, %error, "the timeline cannot be opened");
-                return;
-            }
-        };
-        let size = line.len();
-        if let Err(error) = file.append(line) {
-            tracing::error!(agent = id, %error, "an item could not be stored");
-        }
+        let rows = agent.rows(&self.store);
+        let (timeline, file) = rows.map_err(|error| StoreError::io(&error))?;
+        let (size, start) = (line.len(), file.end());
+        file.append(line).map_err(|error| StoreError::io(&error))?;
+        let end = file.end();
         let seq = timeline.push(row.clone(), size);
-        self.hub.stream(&AgentStream {
+        let event = AgentStream {
             agent_id: id,
             event: StreamEvent::Timeline {
                 provider,
@@ -330,7 +410,8 @@ impl Core {
             timestamp: row.timestamp,
             seq: Some(seq),
             epoch: Some(timeline.epoch().to_owned()),
-        });
+        };
+        Ok(KeptItem { event, start, end })
     }
 
     /// Shows an event that is not part of the timeline.
@@ -343,14 +424,24 @@ impl Core {
             epoch: None,
         });
     }
+}
 
-    /// Saves a change and tells who watches.
-    pub(super) fn touch(&self, agent: &mut Agent) {
-        agent.record.updated_at = now();
-        self.store
-            .save(&Record::file(&agent.record.id), &agent.record);
-        agent.changed.send_replace(());
-        self.announce(agent);
+/// An item that is recorded: how it is shown, and where it lies in the file.
+struct KeptItem {
+    event: AgentStream,
+    start: u64,
+    end: u64,
+}
+
+impl Agent {
+    /// Takes back an item, unless others came after it.
+    fn take_back_item(&mut self, kept: &KeptItem) {
+        if let Some((timeline, file)) = &mut self.rows
+            && file.end() == kept.end
+        {
+            file.cut(kept.start);
+            timeline.take_back();
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl Serve for CreateAgent {
                 agent_id: agent.id.clone(),
                 agent: Box::new(agent),
             },
+            Err(AgentError::Store(error)) => return Err(error.into()),
             Err(error) => {
                 let error = error.to_string();
                 call.log(&format!("Failed to create agent: {error}"));
@@ -92,6 +93,7 @@ impl Serve for ImportAgent {
                 timeline_size: Some(rows),
                 agent: Box::new(agent),
             },
+            Err(AgentError::Store(error)) => return Err(error.into()),
             Err(error) => {
                 let error = error.to_string();
                 call.log(&format!("Failed to import agent: {error}"));
@@ -116,16 +118,14 @@ impl Serve for SendMessage {
         let resolved = call.core.agents().resolve(&self.agent_id);
         let id = match resolved {
             Ok(id) => id,
-            Err(error) => return Ok(changed(call, "send message", self.agent_id, Err(error))),
+            Err(error) => return changed(call, "send message", self.agent_id, Err(error)),
         };
         let prompt = Prompt {
             text: self.text,
             images: self.images.unwrap_or_default(),
         };
         let sent = call.core.prompt(&id, prompt, self.message_id).await;
-        // Accepted means that a killed daemon still knows of the turn.
-        call.core.store.saved().await;
-        Ok(changed(call, "send message", id, sent))
+        changed(call, "send message", id, sent)
     }
 }
 
@@ -156,7 +156,7 @@ impl Serve for ArchiveAgent {
 
 impl Serve for DeleteAgent {
     async fn serve(self, call: &Call) -> Result<DeletedAgent, Refusal> {
-        call.core.delete(&self.agent_id).await;
+        call.core.delete(&self.agent_id).await?;
         Ok(DeletedAgent {
             agent_id: self.agent_id,
         })
@@ -166,15 +166,15 @@ impl Serve for DeleteAgent {
 impl Serve for UpdateAgent {
     async fn serve(self, call: &Call) -> Result<AgentChanged, Refusal> {
         let done = call.core.update(&self.agent_id, self.name, self.labels);
-        call.core.store.saved().await;
-        Ok(changed(call, "update agent", self.agent_id, done))
+        let done = done.await;
+        changed(call, "update agent", self.agent_id, done)
     }
 }
 
 impl Serve for SetMode {
     async fn serve(self, call: &Call) -> Result<AgentChanged, Refusal> {
-        let done = call.core.set_mode(&self.agent_id, &self.mode_id);
-        Ok(changed(call, "set agent mode", self.agent_id, done))
+        let done = call.core.set_mode(&self.agent_id, &self.mode_id).await;
+        changed(call, "set agent mode", self.agent_id, done)
     }
 }
 
@@ -183,19 +183,15 @@ impl Serve for SetThinking {
         let done = call
             .core
             .set_thinking(&self.agent_id, self.thinking_option_id);
-        Ok(changed(
-            call,
-            "set agent thinking option",
-            self.agent_id,
-            done,
-        ))
+        let done = done.await;
+        changed(call, "set agent thinking option", self.agent_id, done)
     }
 }
 
 impl Serve for DetachAgent {
     async fn serve(self, call: &Call) -> Result<AgentChanged, Refusal> {
-        let done = call.core.detach(&self.agent_id);
-        Ok(changed(call, "detach agent", self.agent_id, done))
+        let done = call.core.detach(&self.agent_id).await;
+        changed(call, "detach agent", self.agent_id, done)
     }
 }
 
@@ -206,6 +202,7 @@ impl Serve for RefreshAgent {
                 agent_id: self.agent_id,
                 timeline_size: Some(rows),
             }),
+            Err(AgentError::Store(error)) => Err(error.into()),
             Err(error) => Err(Refusal::Coded("agent_refresh_failed", error.to_string())),
         }
     }
@@ -213,10 +210,11 @@ impl Serve for RefreshAgent {
 
 impl Serve for ClearAttention {
     async fn serve(self, call: &Call) -> Result<ClearedAttention, Refusal> {
-        let agents = match &self.agent_id {
-            OneOrMany::One(id) => call.core.clear_attention(std::slice::from_ref(id)),
-            OneOrMany::Many(ids) => call.core.clear_attention(ids),
+        let ids = match &self.agent_id {
+            OneOrMany::One(id) => std::slice::from_ref(id),
+            OneOrMany::Many(ids) => ids,
         };
+        let agents = call.core.clear_attention(ids).await?;
         Ok(ClearedAttention {
             agent_id: self.agent_id,
             agents,
@@ -229,15 +227,18 @@ fn changed(
     what: &str,
     agent_id: String,
     done: Result<(), AgentError>,
-) -> AgentChanged {
-    let error = done.err().map(|error| error.to_string());
+) -> Result<AgentChanged, Refusal> {
+    let error = match done {
+        Err(AgentError::Store(error)) => return Err(error.into()),
+        done => done.err().map(|error| error.to_string()),
+    };
     if let Some(error) = &error {
         call.log(&format!("Failed to {what}: {error}"));
     }
-    AgentChanged {
+    Ok(AgentChanged {
         agent_id,
         accepted: error.is_none(),
         error,
         notice: None,
-    }
+    })
 }

@@ -25,6 +25,7 @@ impl Serve for GetStatus {
             node_path: program.to_string_lossy().into_owned(),
             started_at: Some(core.started_at.clone()),
             listen: core.listening(),
+            problems: core.store.problems(),
             relay: settings.relay.as_ref().map(|relay| RelayStatus {
                 enabled: relay.enabled,
                 endpoint: relay.endpoint.to_string(),
@@ -85,7 +86,7 @@ impl Serve for GetConfig {
 impl Serve for SetConfig {
     async fn serve(self, call: &Call) -> Result<DaemonConfig, Refusal> {
         // Keys that cannot be changed are ignored, and the reply tells what holds.
-        if call.core.set_config(&self.config).await {
+        if call.core.set_config(&self.config).await? {
             tell(call);
         }
         let config = config(call);

@@ -24,9 +24,10 @@ impl Serve for ListProjects {
 
 impl Serve for AddProject {
     async fn serve(self, call: &Call) -> Result<AddedProject, Refusal> {
-        let added = call.core.workspaces().add_project(&self.cwd);
-        save(&call.core).await;
-        Ok(match added {
+        let added = call
+            .core
+            .change_workspaces(|all| all.add_project(&self.cwd));
+        Ok(match added.await? {
             Ok(project) => AddedProject {
                 project: tell(&call.core, &project.id),
                 ..AddedProject::default()
@@ -60,8 +61,10 @@ impl Serve for RenameProject {
     async fn serve(self, call: &Call) -> Result<RenamedProject, Refusal> {
         let id = self.project_id;
         let name = self.custom_name.filter(|name| !name.trim().is_empty());
-        let accepted = call.core.workspaces().rename_project(&id, name.clone());
-        save(&call.core).await;
+        let renamed = call
+            .core
+            .change_workspaces(|all| all.rename_project(&id, name.clone()));
+        let accepted = renamed.await?;
         tell(&call.core, &id);
         Ok(RenamedProject {
             error: (!accepted).then(|| format!("Project not found: {id}")),
@@ -74,11 +77,13 @@ impl Serve for RenameProject {
 
 impl Serve for RemoveProject {
     async fn serve(self, call: &Call) -> Result<RemovedProject, Refusal> {
-        let removed = call.core.workspaces().remove_project(&self.project_id);
+        let removed = call
+            .core
+            .change_workspaces(|all| all.remove_project(&self.project_id));
+        let removed = removed.await?;
         for workspace in &removed {
-            archive_agents(call, workspace).await;
+            archive_agents(call, workspace).await?;
         }
-        save(&call.core).await;
         let update = json!({ "kind": "remove", "projectId": self.project_id });
         call.core.hub.project_changed(&update);
         Ok(RemovedProject {
@@ -88,9 +93,4 @@ impl Serve for RemoveProject {
             error: None,
         })
     }
-}
-
-async fn save(core: &Core) {
-    core.store.save("workspaces", &*core.workspaces());
-    core.store.saved().await;
 }

@@ -13,19 +13,20 @@ const REFUSED: &str = "schedule_request_failed";
 
 impl From<ScheduleError> for Refusal {
     fn from(error: ScheduleError) -> Self {
-        Self::Coded(REFUSED, error.to_string())
+        match error {
+            ScheduleError::Store(error) => error.into(),
+            _ => Self::Coded(REFUSED, error.to_string()),
+        }
     }
 }
 
-/// Saves, and replies when that is done.
+/// Changes the schedules, and replies when that is on the disk.
 async fn kept(
     call: &Call,
-    schedule: Result<Schedule, ScheduleError>,
+    change: impl FnOnce(&mut crate::daemon::schedules::Schedules) -> Result<Schedule, ScheduleError>
+    + Send,
 ) -> Result<OneSchedule, Refusal> {
-    let schedule = schedule?;
-    call.core.keep_schedules();
-    call.core.store.saved().await;
-    Ok(one(schedule))
+    Ok(one(call.core.change_schedules(change).await?))
 }
 
 fn one(schedule: Schedule) -> OneSchedule {
@@ -40,8 +41,7 @@ impl Serve for CreateSchedule {
         let target = call.core.target(self.target);
         self.target = target.map_err(|error| Refusal::Coded(REFUSED, error.to_string()))?;
         let at_once = self.run_on_create == Some(true);
-        let created = call.core.schedules().create(self);
-        let created = kept(call, created).await?;
+        let created = kept(call, |schedules| schedules.create(self)).await?;
         if at_once && let Some(schedule) = &created.schedule {
             let (core, id) = (call.core.clone(), schedule.id.clone());
             call.core.spawn(async move {
@@ -80,15 +80,13 @@ impl Serve for ScheduleLogs {
 
 impl Serve for PauseSchedule {
     async fn serve(self, call: &Call) -> Result<OneSchedule, Refusal> {
-        let paused = call.core.schedules().pause(&self.schedule_id);
-        kept(call, paused).await
+        kept(call, |schedules| schedules.pause(&self.schedule_id)).await
     }
 }
 
 impl Serve for ResumeSchedule {
     async fn serve(self, call: &Call) -> Result<OneSchedule, Refusal> {
-        let resumed = call.core.schedules().resume(&self.schedule_id);
-        kept(call, resumed).await
+        kept(call, |schedules| schedules.resume(&self.schedule_id)).await
     }
 }
 
@@ -100,16 +98,16 @@ impl Serve for RunSchedule {
 
 impl Serve for UpdateSchedule {
     async fn serve(self, call: &Call) -> Result<OneSchedule, Refusal> {
-        let updated = call.core.schedules().update(self);
-        kept(call, updated).await
+        kept(call, |schedules| schedules.update(self)).await
     }
 }
 
 impl Serve for DeleteSchedule {
     async fn serve(self, call: &Call) -> Result<DeletedSchedule, Refusal> {
-        call.core.schedules().delete(&self.schedule_id)?;
-        call.core.keep_schedules();
-        call.core.store.saved().await;
+        let deleted = call
+            .core
+            .change_schedules(|all| all.delete(&self.schedule_id));
+        deleted.await?;
         Ok(DeletedSchedule {
             schedule_id: self.schedule_id,
             error: None,

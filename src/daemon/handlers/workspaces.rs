@@ -5,9 +5,11 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 use super::agents::named;
+use crate::daemon::agents::AgentError;
 use crate::daemon::core::{Core, rank, shown};
 use crate::daemon::dispatch::{Call, Refusal, Serve};
 use crate::daemon::paging;
+use crate::daemon::store::StoreError;
 use crate::daemon::workspaces::{NewWorktree, WorkspaceError, WorkspaceRecord};
 use crate::order;
 use crate::protocol::agents::{MAX_PAGE, PageInfo, Sort, SortDirection};
@@ -125,8 +127,12 @@ impl Serve for CreateWorkspace {
     async fn serve(self, call: &Call) -> Result<CreatedWorkspace, Refusal> {
         match self.source {
             WorkspaceSource::Directory { path, .. } => {
-                let made = call.core.workspaces().create(&path, self.title, None);
-                Ok(created(call, made).await)
+                let title = self.title;
+                let made = call
+                    .core
+                    .change_workspaces(|all| all.create(&path, title, None));
+                let made = made.await?;
+                Ok(created(call, made))
             }
             WorkspaceSource::Worktree {
                 cwd,
@@ -155,14 +161,14 @@ impl Serve for CreateWorkspace {
     }
 }
 
-/// Saves, tells who watches, and shows a new workspace.
-pub(super) async fn created(
+/// Tells who watches of a new workspace, and shows it.
+pub(super) fn created(
     call: &Call,
     made: Result<WorkspaceRecord, WorkspaceError>,
 ) -> CreatedWorkspace {
     match made {
         Ok(record) => CreatedWorkspace {
-            workspace: Some(keep(call, &record).await),
+            workspace: Some(tell(call, &record)),
             ..CreatedWorkspace::default()
         },
         Err(error) => CreatedWorkspace {
@@ -173,10 +179,8 @@ pub(super) async fn created(
     }
 }
 
-async fn keep(call: &Call, record: &WorkspaceRecord) -> Workspace {
+fn tell(call: &Call, record: &WorkspaceRecord) -> Workspace {
     let core = &call.core;
-    core.store.save("workspaces", &*core.workspaces());
-    core.store.saved().await;
     core.stir(&record.id);
     super::projects::tell(core, &record.project_id);
     let statuses = core.workspace_statuses();
@@ -189,10 +193,10 @@ pub(super) fn error_code(error: &WorkspaceError) -> Option<String> {
 
 impl Serve for OpenProject {
     async fn serve(self, call: &Call) -> Result<OpenedProject, Refusal> {
-        let opened = call.core.workspaces().open(&self.cwd);
-        Ok(match opened {
+        let opened = call.core.change_workspaces(|all| all.open(&self.cwd));
+        Ok(match opened.await? {
             Ok(record) => OpenedProject {
-                workspace: Some(keep(call, &record).await),
+                workspace: Some(tell(call, &record)),
                 ..OpenedProject::default()
             },
             Err(error) => OpenedProject {
@@ -209,9 +213,8 @@ impl Serve for RenameWorkspace {
         let core = &call.core;
         let id = self.workspace_id;
         let title = self.title.filter(|title| !title.trim().is_empty());
-        let accepted = core.workspaces().rename(&id, title.clone());
-        core.store.save("workspaces", &*core.workspaces());
-        core.store.saved().await;
+        let renamed = core.change_workspaces(|all| all.rename(&id, title.clone()));
+        let accepted = renamed.await?;
         core.stir(&id);
         Ok(RenamedWorkspace {
             error: (!accepted).then(|| format!("Workspace not found: {id}")),
@@ -225,10 +228,11 @@ impl Serve for RenameWorkspace {
 impl Serve for ArchiveWorkspace {
     async fn serve(self, call: &Call) -> Result<ArchivedWorkspace, Refusal> {
         let id = self.workspace_id;
-        let archived_at = call.core.workspaces().archive(&id);
+        let archived = call.core.change_workspaces(|all| all.archive(&id));
+        let archived_at = archived.await?;
         if archived_at.is_some() {
             call.core.terminals.kill_all_of(&id);
-            archive_agents(call, &id).await;
+            archive_agents(call, &id).await?;
         }
         Ok(ArchivedWorkspace {
             error: archived_at
@@ -240,8 +244,11 @@ impl Serve for ArchiveWorkspace {
     }
 }
 
-/// Archives the agents of a workspace that is archived, and saves; returns their ids.
-pub(super) async fn archive_agents(call: &Call, workspace: &str) -> Vec<String> {
+/// Archives the agents of a workspace that is archived; returns their ids.
+pub(super) async fn archive_agents(
+    call: &Call,
+    workspace: &str,
+) -> Result<Vec<String>, StoreError> {
     let core = &call.core;
     core.stop_scripts(workspace);
     let ids: Vec<String> = core
@@ -253,10 +260,10 @@ pub(super) async fn archive_agents(call: &Call, workspace: &str) -> Vec<String> 
         .collect();
     for id in &ids {
         // One that was deleted meanwhile needs no archiving.
-        let _ = core.archive(id).await;
+        if let Err(AgentError::Store(error)) = core.archive(id).await {
+            return Err(error);
+        }
     }
-    core.store.save("workspaces", &*core.workspaces());
-    core.store.saved().await;
     core.stir(workspace);
-    ids
+    Ok(ids)
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::projects::project_shown;
 use super::workspaces::{archive_agents, created};
 use crate::daemon::dispatch::{Call, Refusal, Serve};
-use crate::daemon::workspaces::{self, Checkout, NewWorktree, WorktreeRecord};
+use crate::daemon::workspaces::{self, Checkout, NewWorktree};
 use crate::protocol::workspaces::{
     ArchiveWorktree, ArchivedWorktree, CheckoutError, CloneRepository, ClonedRepository,
     CreateWorktree, CreatedWorkspace, ListWorktrees, Worktree, Worktrees,
@@ -26,13 +26,7 @@ pub(super) async fn make(
             });
         }
     };
-    let record = WorktreeRecord {
-        slug: made.slug,
-        repo_root: made.repo_root,
-    };
-    let path = made.path.to_string_lossy().into_owned();
-    let workspace = call.core.workspaces().create(&path, title, Some(record));
-    Ok(created(call, workspace).await)
+    Ok(created(call, call.core.workspace_of(made, title).await?))
 }
 
 impl Serve for CreateWorktree {
@@ -105,8 +99,11 @@ impl Serve for ArchiveWorktree {
                 error: None,
             });
         };
-        call.core.workspaces().archive(&workspace.id);
-        let removed_agents = archive_agents(call, &workspace.id).await;
+        let archived = call
+            .core
+            .change_workspaces(|all| all.archive(&workspace.id));
+        archived.await?;
+        let removed_agents = archive_agents(call, &workspace.id).await?;
         // 0.1.65 knows no such field, and removes the worktree.
         let from_disk = self.delete_worktree_from_disk.unwrap_or(false);
         let worktree = workspace.worktree.as_ref().filter(|_| from_disk);
@@ -165,9 +162,10 @@ impl Serve for CloneRepository {
             return Ok(failed(error.to_string()));
         }
         let path = target.to_string_lossy().into_owned();
-        let added = call.core.workspaces().add_project(&path);
-        call.core.store.save("workspaces", &*call.core.workspaces());
-        let project = added.map(|project| project_shown(&call.core, &project.id));
+        let added = call.core.change_workspaces(|all| all.add_project(&path));
+        let project = added
+            .await?
+            .map(|project| project_shown(&call.core, &project.id));
         Ok(ClonedRepository {
             repo: name,
             checkout_path: Some(path),

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::clock::now;
-use super::store::Store;
+use super::store::{self, Store, StoreError, undo};
 use crate::order;
 use crate::protocol::schedules::{
     AgentConfigPatch, Cadence, CreateSchedule, Schedule, ScheduleRun, ScheduleTarget,
@@ -25,6 +25,8 @@ use cron::Cron;
 const MAX_SCHEDULES: usize = 1_000;
 /// Runs that one schedule remembers, the last ones.
 const MAX_RUNS: usize = 200;
+/// Bytes of all schedules without their runs, and of all runs, as JSON: both fit one record.
+const MAX_BYTES: usize = 7 * 1024 * 1024;
 /// The shortest interval.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
 
@@ -43,6 +45,9 @@ pub(super) enum ScheduleError {
     /// The request makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// It cannot be kept, so nothing has changed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 fn invalid(error: impl std::fmt::Display) -> ScheduleError {
@@ -50,13 +55,17 @@ fn invalid(error: impl std::fmt::Display) -> ScheduleError {
 }
 
 /// A schedule as it is kept.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Kept {
     schedule: Schedule,
     /// Runs so far; more than are remembered.
     #[serde(default)]
     ran: u64,
 }
+
+/// All schedules as they were.
+#[derive(Debug, PartialEq)]
+pub(super) struct State(BTreeMap<String, Kept>);
 
 /// All schedules by id.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -70,7 +79,7 @@ pub(super) struct Schedules {
 impl Schedules {
     /// Loads what an earlier process stored, and ends what it left open.
     pub(super) fn load(store: &Store) -> Self {
-        let mut schedules: Self = store.load("schedules").unwrap_or_default();
+        let mut schedules: Self = store.load(store::Kept::Schedules).unwrap_or_default();
         let time = Timestamp::now();
         for kept in schedules.all.values_mut() {
             for run in kept.runs().iter_mut().filter(|run| run.status == "running") {
@@ -83,6 +92,45 @@ impl Schedules {
             }
         }
         schedules
+    }
+
+    /// What a change may be taken back to.
+    pub(super) fn state(&self) -> State {
+        State(self.all.clone())
+    }
+
+    /// Takes back a change; what others have changed since stays.
+    pub(super) fn take_back(&mut self, before: &State, after: &State) {
+        undo(&mut self.all, &before.0, &after.0);
+    }
+
+    /// Refuses a change after which the schedules would not fit their file beside their runs.
+    fn fits(&self) -> Result<(), ScheduleError> {
+        let summaries: Vec<_> = self.all.values().map(Kept::summary).collect();
+        let size = serde_json::to_vec(&summaries).map_or(0, |json| json.len());
+        match size > MAX_BYTES {
+            true => Err(invalid(format!(
+                "all schedules together may have {MAX_BYTES} bytes"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    /// Forgets the oldest runs until the others fit the file beside the schedules.
+    fn trim(&mut self) {
+        let size = |run: &ScheduleRun| serde_json::to_vec(run).map_or(0, |json| json.len());
+        let runs = self.all.values().flat_map(|kept| &kept.schedule.runs);
+        let mut total: usize = runs.flatten().map(size).sum();
+        while total > MAX_BYTES {
+            let oldest = self.all.values_mut().filter_map(|kept| {
+                let runs = kept.schedule.runs.as_mut()?;
+                (!runs.is_empty()).then_some(runs)
+            });
+            let Some(runs) = oldest.min_by(|a, b| a[0].started_at.cmp(&b[0].started_at)) else {
+                return;
+            };
+            total -= size(&runs.remove(0));
+        }
     }
 
     /// All of them without their runs, oldest first.
@@ -140,6 +188,7 @@ impl Schedules {
         let kept = Kept { schedule, ran: 0 };
         let summary = kept.summary();
         self.all.insert(id, kept);
+        self.fits()?;
         Ok(summary)
     }
 
@@ -205,7 +254,9 @@ impl Schedules {
             }
         }
         kept.schedule.updated_at = now();
-        Ok(kept.schedule.clone())
+        let changed = kept.schedule.clone();
+        self.fits()?;
+        Ok(changed)
     }
 
     /// Forgets one.

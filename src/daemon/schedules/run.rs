@@ -8,16 +8,20 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::{MAX_RUNS, ScheduleError, Schedules};
-use crate::daemon::agents::AgentError;
+use crate::daemon::agents::{AgentError, shorten};
 use crate::daemon::clock::now;
 use crate::daemon::core::Core;
 use crate::daemon::providers::Prompt;
-use crate::daemon::workspaces::{NewWorktree, WorktreeRecord};
+use crate::daemon::store::Kept;
+use crate::daemon::workspaces::NewWorktree;
 use crate::protocol::lifecycle::{AgentConfig, CreateAgent, WaitStatus};
 use crate::protocol::schedules::{Schedule, ScheduleRun, ScheduleTarget};
 
 /// How long the clock sleeps at most: the machine may have been asleep, or its time been set.
 const LOOK: Duration = Duration::from_secs(20);
+
+/// Characters of what a run gave that are kept.
+const MAX_OUTPUT_CHARS: usize = 16 * 1024;
 
 /// What became of a run.
 #[derive(Debug, Default)]
@@ -83,9 +87,11 @@ impl Schedules {
             let failed = ran.error.is_some();
             run.status = if failed { "failed" } else { "succeeded" }.to_owned();
             run.ended_at = Some(now());
-            run.output = ran.output;
-            run.error = ran.error;
+            let short = |text: String| shorten(&text, MAX_OUTPUT_CHARS);
+            run.output = ran.output.map(short);
+            run.error = ran.error.map(short);
         });
+        self.trim();
         if let Some(kept) = self.all.get_mut(id) {
             kept.schedule.last_run_at = Some(now());
             kept.schedule.updated_at = now();
@@ -139,7 +145,9 @@ impl Core {
             let due = self.schedules().due(Timestamp::now());
             for id in due {
                 // One that cannot run now has been changed meanwhile.
-                if let Ok((run, schedule)) = self.begin_run(&id) {
+                let begun = self.schedules().begin(&id);
+                self.keep_schedules();
+                if let Ok((run, schedule)) = begun {
                     let core = Arc::clone(self);
                     self.spawn(async move { core.run_schedule(run, schedule, true).await });
                 }
@@ -152,7 +160,11 @@ impl Core {
         self: &Arc<Self>,
         id: &str,
     ) -> Result<Schedule, ScheduleError> {
-        let (run, schedule) = self.begin_run(id)?;
+        let begun = self.change_schedules(|schedules| schedules.begin(id)).await;
+        if let Err(ScheduleError::Store(_)) = begun {
+            self.schedules().running.remove(id);
+        }
+        let (run, schedule) = begun?;
         let (done, wait) = oneshot::channel();
         let core = Arc::clone(self);
         // It goes on when the client goes.
@@ -162,13 +174,32 @@ impl Core {
         });
         // An error means that the daemon ends.
         let _ = wait.await;
+        self.store.saved(&[Kept::Schedules]).await?;
         self.schedules().get(id)
     }
 
-    fn begin_run(&self, id: &str) -> Result<(String, Schedule), ScheduleError> {
-        let begun = self.schedules().begin(id);
+    /// Changes the schedules, and returns once that is on the disk; else takes it back.
+    pub(in crate::daemon) async fn change_schedules<T: Send>(
+        &self,
+        change: impl FnOnce(&mut Schedules) -> Result<T, ScheduleError> + Send,
+    ) -> Result<T, ScheduleError> {
+        let (before, after, done) = {
+            let mut schedules = self.schedules();
+            let before = schedules.state();
+            let done = change(&mut schedules);
+            let after = schedules.state();
+            if done.is_err() {
+                schedules.take_back(&before, &after);
+            }
+            (before, after, done?)
+        };
         self.keep_schedules();
-        begun
+        if let Err(error) = self.store.saved(&[Kept::Schedules]).await {
+            self.schedules().take_back(&before, &after);
+            self.keep_schedules();
+            return Err(error.into());
+        }
+        Ok(done)
     }
 
     async fn run_schedule(self: &Arc<Self>, run: String, schedule: Schedule, by_clock: bool) {
@@ -183,7 +214,6 @@ impl Core {
         };
         self.schedules().end(&schedule.id, &run, ran, by_clock);
         self.keep_schedules();
-        self.store.saved().await;
     }
 
     async fn prompt_agent(self: &Arc<Self>, id: &str, prompt: &str) -> Ran {
@@ -275,7 +305,7 @@ impl Core {
 
     /// Saves the schedules, and has the clock look at them.
     pub(in crate::daemon) fn keep_schedules(&self) {
-        self.store.save("schedules", &*self.schedules());
+        self.store.save(Kept::Schedules, &*self.schedules());
         self.replan.notify_one();
     }
 
@@ -298,11 +328,8 @@ impl Core {
         let made = worktree.make(&self.home).await;
         let made = made.map_err(|error| error.to_string())?;
         let path = made.path.to_string_lossy().into_owned();
-        let record = WorktreeRecord {
-            slug: made.slug,
-            repo_root: made.repo_root,
-        };
-        let created = self.workspaces().create(&path, None, Some(record));
+        let created = self.workspace_of(made, None).await;
+        let created = created.map_err(|error| error.to_string())?;
         created.map_err(|error| error.to_string())?;
         Ok(path)
     }

@@ -5,10 +5,16 @@
 //! rows are shown to anybody, so that no kill can take back what a client has seen. Against a power
 //! failure rows are forced to the disk once in [`SYNC_EVERY`], and before any record that is written
 //! after them: a record that says that a turn is over never stands without the turn.
+//!
+//! What cannot be written is kept and tried again every [`RETRY_EVERY`]. [`Store::saved`] tells whoever
+//! answers a client whether the change is on the disk: without that no success is told, and the change
+//! is taken back in memory. A record that cannot be read is set aside, never written over.
+
+mod rows;
+mod undo;
+mod writer;
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,14 +23,38 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
+pub(super) use self::rows::RowFile;
+use self::rows::Rows;
+pub(super) use self::undo::undo;
 use crate::files::{self, FileError};
 
-/// Largest record, in bytes.
+/// Largest record, in bytes; it holds for reading and for writing.
 const MAX_RECORD_BYTES: u64 = 16 * 1024 * 1024;
 /// Longest line of a timeline, in bytes: one item.
 pub(super) const MAX_LINE_BYTES: usize = 16 * 1024 * 1024;
 /// How long a row may wait for the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
+/// How soon what could not be written is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Why something is not on the disk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the daemon cannot store this: {0}")]
+pub(super) struct StoreError(String);
+
+impl StoreError {
+    fn file(error: &FileError) -> Self {
+        let cause = std::error::Error::source(error);
+        Self(match cause {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        })
+    }
+
+    pub(super) fn io(error: &std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
 
 /// The files of one daemon.
 #[derive(Debug, Clone)]
@@ -46,10 +76,29 @@ struct Queue {
     /// Newest content by file; `None` removes it.
     pending: BTreeMap<PathBuf, Option<Vec<u8>>>,
     /// Timelines with rows that the disk may not have, and since when the first of them.
-    unsynced: BTreeMap<PathBuf, Arc<File>>,
+    unsynced: BTreeMap<PathBuf, Arc<Rows>>,
     since: Option<Instant>,
-    waiting: Vec<oneshot::Sender<()>>,
+    /// Something is to be done at once.
+    urgent: bool,
+    /// What could not be written at the last try, and why. It is still pending, or unsynced.
+    failing: BTreeMap<PathBuf, StoreError>,
+    /// Records whose newest content is larger than a record may be, so that it is not pending.
+    too_large: BTreeMap<PathBuf, StoreError>,
+    /// When what failed is tried again.
+    retry: Option<Instant>,
+    waiting: Vec<Waiter>,
+    /// Turns that wait for room, by agent.
+    stalled: BTreeMap<String, StoreError>,
+    /// Files that could not be read, where they are now.
+    aside: Vec<PathBuf>,
     ended: bool,
+}
+
+/// Somebody who answers once these files are on the disk.
+#[derive(Debug)]
+struct Waiter {
+    paths: Vec<PathBuf>,
+    done: oneshot::Sender<Result<(), StoreError>>,
 }
 
 #[derive(Debug)]
@@ -72,6 +121,30 @@ impl Drop for End {
 /// Takes a lock; a holder that panicked left nothing half done that would matter here.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a change is kept in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept<'a> {
+    /// The record and the rows of an agent.
+    Agent(&'a str),
+    /// Projects and workspaces.
+    Workspaces,
+    /// Schedules and their runs.
+    Schedules,
+    /// What clients have set.
+    Settings,
+}
+
+impl Kept<'_> {
+    fn record(self) -> PathBuf {
+        match self {
+            Self::Agent(id) => format!("agents/{id}.json").into(),
+            Self::Workspaces => "workspaces.json".into(),
+            Self::Schedules => "schedules.json".into(),
+            Self::Settings => "settings.json".into(),
+        }
+    }
 }
 
 impl Store {
@@ -100,42 +173,119 @@ impl Store {
         })
     }
 
-    /// Saves a record under a name of ours, such as `workspaces` or `agents/<id>`.
-    pub(super) fn save(&self, name: &str, record: &impl Serialize) {
-        match serde_json::to_vec(record) {
-            Ok(content) => self.put(self.record(name), Some(content)),
-            Err(error) => tracing::error!(name, %error, "a record cannot be written"),
+    /// Saves a record. [`Store::saved`] tells what became of it.
+    pub(super) fn save(&self, kept: Kept<'_>, record: &impl Serialize) {
+        let path = self.path(kept);
+        let content = match serde_json::to_vec(record) {
+            Ok(content) if content.len() as u64 <= MAX_RECORD_BYTES => Ok(content),
+            Ok(content) => Err(format!(
+                "a record of {} bytes is larger than {MAX_RECORD_BYTES}",
+                content.len()
+            )),
+            Err(error) => Err(error.to_string()),
+        };
+        match content {
+            Ok(content) => self.put(path, Some(content)),
+            Err(why) => {
+                tracing::error!(path = %path.display(), why, "a record cannot be written");
+                lock(&self.shared.queue)
+                    .too_large
+                    .insert(path, StoreError(why));
+            }
         }
     }
 
-    /// Removes a record.
-    pub(super) fn remove(&self, name: &str) {
-        self.put(self.record(name), None);
+    /// Removes a record. [`Store::saved`] tells what became of it.
+    pub(super) fn remove(&self, kept: Kept<'_>) {
+        self.put(self.path(kept), None);
     }
 
-    /// Returns when everything saved so far is on disk.
-    pub(super) async fn saved(&self) {
+    /// Returns once these, as they are saved by now, are on the disk; else why one of them is not.
+    pub(super) async fn saved(&self, kept: &[Kept<'_>]) -> Result<(), StoreError> {
+        let mut paths = Vec::new();
+        for kept in kept {
+            paths.push(self.path(*kept));
+            if let Kept::Agent(id) = kept {
+                paths.push(self.row_path(id));
+            }
+        }
         let (done, wait) = oneshot::channel();
-        lock(&self.shared.queue).waiting.push(done);
+        {
+            let mut queue = lock(&self.shared.queue);
+            queue.waiting.push(Waiter { paths, done });
+            queue.urgent = true;
+        }
         self.shared.wake.notify_one();
-        // The thread ends only after it has served everybody.
-        let _ = wait.await;
+        let ended = || StoreError("the daemon ends".to_owned());
+        wait.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    /// Reads a record; `None` when there is none or it is of no use.
-    pub(super) fn load<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
-        let path = self.record(name);
-        let read = files::read_private(&path, MAX_RECORD_BYTES);
-        match read.map(|content| content.map(|bytes| serde_json::from_slice(&bytes))) {
-            Ok(None) => None,
-            Ok(Some(Ok(record))) => Some(record),
-            Ok(Some(Err(error))) => {
-                tracing::warn!(path = %path.display(), %error, "a record is damaged and is left out");
+    /// Returns once everything that is saved by now was tried.
+    pub(super) async fn flush(&self) {
+        // What is not on the disk has been told in the log.
+        let _ = self.saved(&[]).await;
+    }
+
+    /// Reads a record; `None` when there is none. One that cannot be read is set aside.
+    pub(super) fn load<T: DeserializeOwned>(&self, kept: Kept<'_>) -> Option<T> {
+        let path = self.path(kept);
+        let read = match files::read_private(&path, MAX_RECORD_BYTES) {
+            Ok(None) => return None,
+            Ok(Some(bytes)) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+            Err(error) => Err(StoreError::file(&error).0),
+        };
+        match read {
+            Ok(record) => Some(record),
+            Err(why) => {
+                self.set_aside(&path, &why);
                 None
             }
+        }
+    }
+
+    /// Renames a file that cannot be read, so that nothing is ever written over it.
+    fn set_aside(&self, path: &Path, why: &str) {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".damaged-{}", super::clock::millis()));
+        let aside = PathBuf::from(name);
+        match std::fs::rename(path, &aside) {
+            Ok(()) => {
+                let (path, aside) = (path.display(), aside.display());
+                tracing::error!(%path, %aside, why, "a record cannot be read and was set aside");
+            }
             Err(error) => {
-                tracing::warn!(%error, "a record cannot be read and is left out");
-                None
+                tracing::error!(path = %path.display(), why, %error, "a record cannot be read");
+            }
+        }
+        lock(&self.shared.queue).aside.push(aside);
+    }
+
+    /// What a person should know about the files of this daemon; nothing when all is well.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let queue = lock(&self.shared.queue);
+        let failing = queue.failing.values().chain(queue.too_large.values());
+        let first = failing.chain(queue.stalled.values()).next();
+        let mut problems: Vec<String> = first.map(ToString::to_string).into_iter().collect();
+        let aside = queue.aside.iter();
+        problems.extend(aside.map(|path| {
+            let path = path.display();
+            format!("a damaged record was set aside: {path}")
+        }));
+        problems
+    }
+
+    /// Notes that the turn of an agent waits for room, or that it does not any more.
+    pub(super) fn stalled(&self, agent: &str, why: Option<StoreError>) {
+        let mut queue = lock(&self.shared.queue);
+        match why {
+            Some(why) => {
+                if !queue.stalled.contains_key(agent) {
+                    tracing::error!(agent, %why, "a turn waits, because its items cannot be stored");
+                }
+                queue.stalled.insert(agent.to_owned(), why);
+            }
+            None => {
+                queue.stalled.remove(agent);
             }
         }
     }
@@ -152,152 +302,39 @@ impl Store {
     }
 
     /// Opens the rows of an agent; `each` gets every whole line. A line that a kill cut off is
-    /// removed.
+    /// removed. Nothing may be unsynced: see [`Store::saved`].
     pub(super) fn rows(&self, agent: &str, each: impl FnMut(&[u8])) -> std::io::Result<RowFile> {
         RowFile::open(self.row_path(agent), Arc::clone(&self.shared), each)
     }
 
+    /// Does not wait for the rows of an agent that is to be removed.
+    pub(super) fn without_rows(&self, agent: &str) {
+        lock(&self.shared.queue)
+            .unsynced
+            .remove(&self.row_path(agent));
+    }
+
     /// Removes the rows of an agent.
     pub(super) fn remove_rows(&self, agent: &str) {
-        if let Err(error) = files::remove(&self.row_path(agent)) {
+        let path = self.row_path(agent);
+        if let Err(error) = files::remove(&path) {
             tracing::warn!(%error, "a timeline cannot be removed");
         }
     }
 
     fn put(&self, path: PathBuf, content: Option<Vec<u8>>) {
-        lock(&self.shared.queue).pending.insert(path, content);
+        let mut queue = lock(&self.shared.queue);
+        queue.too_large.remove(&path);
+        queue.pending.insert(path, content);
+        queue.urgent = true;
         self.shared.wake.notify_one();
     }
 
-    fn record(&self, name: &str) -> PathBuf {
-        self.root.join(format!("{name}.json"))
+    fn path(&self, kept: Kept<'_>) -> PathBuf {
+        self.root.join(kept.record())
     }
 
     fn row_path(&self, agent: &str) -> PathBuf {
         self.root.join("timelines").join(format!("{agent}.jsonl"))
-    }
-}
-
-/// What the writer does next.
-#[derive(Default)]
-struct Work {
-    unsynced: BTreeMap<PathBuf, Arc<File>>,
-    pending: BTreeMap<PathBuf, Option<Vec<u8>>>,
-    waiting: Vec<oneshot::Sender<()>>,
-    ended: bool,
-}
-
-impl Shared {
-    fn run(&self) {
-        loop {
-            let work = self.next();
-            for (path, file) in work.unsynced {
-                if let Err(error) = file.sync_data() {
-                    tracing::error!(path = %path.display(), %error, "a timeline is not on the disk");
-                }
-            }
-            for (path, content) in work.pending {
-                let done = match content {
-                    Some(content) => files::write_private(&path, &content),
-                    None => files::remove(&path).map(|_| ()),
-                };
-                if let Err(error) = done {
-                    tracing::error!(%error, "a record cannot be written");
-                }
-            }
-            for waiter in work.waiting {
-                // Who no longer waits need not be told.
-                let _ = waiter.send(());
-            }
-            if work.ended {
-                return;
-            }
-        }
-    }
-
-    /// Waits until there is something to do.
-    fn next(&self) -> Work {
-        let mut queue = lock(&self.queue);
-        loop {
-            let due = queue.since.map(|since| since + SYNC_EVERY);
-            let left = due.map(|due| due.saturating_duration_since(Instant::now()));
-            let urgent = !queue.pending.is_empty() || !queue.waiting.is_empty() || queue.ended;
-            if urgent || left.is_some_and(|left| left.is_zero()) {
-                break;
-            }
-            // A holder of the lock that panicked left nothing half done.
-            queue = match left {
-                Some(left) => {
-                    let waited = self.wake.wait_timeout(queue, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => {
-                    let waited = self.wake.wait(queue);
-                    waited.unwrap_or_else(PoisonError::into_inner)
-                }
-            };
-        }
-        queue.since = None;
-        Work {
-            unsynced: std::mem::take(&mut queue.unsynced),
-            pending: std::mem::take(&mut queue.pending),
-            waiting: std::mem::take(&mut queue.waiting),
-            ended: queue.ended,
-        }
-    }
-}
-
-/// The rows of one agent on disk: one JSON object a line.
-#[derive(Debug)]
-pub(super) struct RowFile {
-    path: PathBuf,
-    file: Arc<File>,
-    shared: Arc<Shared>,
-}
-
-impl RowFile {
-    fn open(
-        path: PathBuf,
-        shared: Arc<Shared>,
-        mut each: impl FnMut(&[u8]),
-    ) -> std::io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path)?;
-        let mut reader = BufReader::new(&file);
-        let mut line = Vec::new();
-        let mut whole = 0;
-        loop {
-            line.clear();
-            let limit = MAX_LINE_BYTES as u64 + 1;
-            let read = (&mut reader).take(limit).read_until(b'\n', &mut line)?;
-            if line.pop() != Some(b'\n') {
-                break;
-            }
-            whole += read as u64;
-            each(&line);
-        }
-        file.set_len(whole)?;
-        (&file).seek(SeekFrom::End(0))?;
-        let file = Arc::new(file);
-        Ok(Self { path, file, shared })
-    }
-
-    /// Appends one row, a line of JSON without line break.
-    pub(super) fn append(&mut self, mut line: Vec<u8>) -> std::io::Result<()> {
-        line.push(b'\n');
-        (&*self.file).write_all(&line)?;
-        let mut queue = lock(&self.shared.queue);
-        if !queue.unsynced.contains_key(&self.path) {
-            let file = Arc::clone(&self.file);
-            queue.unsynced.insert(self.path.clone(), file);
-        }
-        if queue.since.is_none() {
-            queue.since = Some(Instant::now());
-            self.shared.wake.notify_one();
-        }
-        Ok(())
     }
 }

@@ -89,6 +89,12 @@ impl Timeline {
         self.next_seq() - 1
     }
 
+    /// Takes back the newest row.
+    pub(super) fn take_back(&mut self) {
+        self.rows.pop_back();
+        self.bytes -= self.sizes.pop_back().unwrap_or_default();
+    }
+
     /// Which sequence numbers are held.
     pub(super) fn window(&self) -> Window {
         if self.rows.is_empty() {

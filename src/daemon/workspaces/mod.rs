@@ -14,6 +14,7 @@ pub(super) use show::Placements;
 pub(super) use worktree::{NewWorktree, clone, remove};
 
 use super::clock::now;
+use super::store::undo;
 
 /// Workspaces that one daemon keeps.
 const MAX_WORKSPACES: usize = 10_000;
@@ -30,7 +31,7 @@ pub(super) enum WorkspaceError {
 }
 
 /// All projects and workspaces, as they are kept on disk.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Workspaces {
     projects: BTreeMap<String, ProjectRecord>,
@@ -38,7 +39,7 @@ pub(super) struct Workspaces {
 }
 
 /// A project.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ProjectRecord {
     pub(super) id: String,
@@ -51,7 +52,7 @@ pub(super) struct ProjectRecord {
 }
 
 /// A workspace.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WorkspaceRecord {
     pub(super) id: String,
@@ -68,7 +69,7 @@ pub(super) struct WorkspaceRecord {
 }
 
 /// A worktree that this daemon made.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WorktreeRecord {
     pub(super) slug: String,
@@ -76,6 +77,12 @@ pub(super) struct WorktreeRecord {
 }
 
 impl Workspaces {
+    /// Takes back a change; what others have changed since stays.
+    pub(super) fn take_back(&mut self, before: &Self, after: &Self) {
+        undo(&mut self.projects, &before.projects, &after.projects);
+        undo(&mut self.workspaces, &before.workspaces, &after.workspaces);
+    }
+
     /// The workspace with this id.
     pub(super) fn get(&self, id: &str) -> Option<&WorkspaceRecord> {
         self.workspaces.get(id)

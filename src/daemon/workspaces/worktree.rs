@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::Checkout;
+use super::{Checkout, WorkspaceError, WorkspaceRecord, WorktreeRecord};
+use crate::daemon::core::Core;
+use crate::daemon::store::StoreError;
+use crate::files;
+use crate::subprocess;
 
 /// How long git may take.
 const DEADLINE: Duration = Duration::from_secs(240);
@@ -78,12 +82,39 @@ impl NewWorktree {
         } else {
             vec!["worktree", "add", "-b", &branch, &target, &base]
         };
+        // Ours alone, whatever the umask: git would make it as open as that lets it.
+        let group = path.parent().unwrap_or(home);
+        files::create_private_dir(group).map_err(|error| WorktreeError::Git(error.to_string()))?;
         git(Path::new(&root), &args).await?;
         Ok(Made {
             path,
             slug,
             repo_root: root,
         })
+    }
+}
+
+impl Core {
+    /// Makes the workspace of a new worktree. When it cannot be kept, the worktree goes again.
+    pub(in crate::daemon) async fn workspace_of(
+        &self,
+        made: Made,
+        title: Option<String>,
+    ) -> Result<Result<WorkspaceRecord, WorkspaceError>, StoreError> {
+        let path = made.path.to_string_lossy().into_owned();
+        let repo = made.repo_root.clone();
+        let record = WorktreeRecord {
+            slug: made.slug,
+            repo_root: made.repo_root,
+        };
+        let created = self.change_workspaces(|all| all.create(&path, title, Some(record)));
+        let created = created.await;
+        if !matches!(created, Ok(Ok(_)))
+            && let Err(error) = remove(&repo, &path).await
+        {
+            tracing::warn!(%error, path, "a worktree without a workspace is left");
+        }
+        created
     }
 }
 
@@ -108,7 +139,7 @@ pub(in crate::daemon) async fn clone(url: &str, target: &Path) -> Result<(), Wor
 
 async fn git(dir: &Path, args: &[&str]) -> Result<(), WorktreeError> {
     let failed = |error: std::io::Error| WorktreeError::Git(error.to_string());
-    let child = Command::new("git")
+    let child = Command::from(subprocess::command("git"))
         .args(args)
         .current_dir(dir)
         .env("GIT_TERMINAL_PROMPT", "0")
