@@ -1,6 +1,7 @@
 //! `paseo daemon pair`.
 
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use paseo::pairing::{Home, Offer};
 use serde_json::{Value, json};
@@ -28,8 +29,15 @@ fn configure(sandbox: &Sandbox, listen: &str, relay: bool) {
 }
 
 fn pid(sandbox: &Sandbox, pid: u32, listen: &str) {
-    let pid = json!({"pid": pid, "startedAt": "", "hostname": "h", "uid": 0, "listen": listen});
+    let pid = json!({"pid": pid, "startedAt": "", "hostname": "", "uid": 0, "listen": listen});
     sandbox.write(&format!("{HOME}/paseo.pid"), &pid.to_string());
+}
+
+/// A process that may be an official daemon, by its command line. It ends when this is dropped.
+fn process() -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", "read line", "paseo"]);
+    command.stdin(Stdio::piped()).spawn().unwrap()
 }
 
 /// The public key of the home, as an offer spells it.
@@ -205,11 +213,12 @@ fn running(
     server_id: &str,
     features: &[&str],
     answer: fn(&Value) -> Value,
-) -> (Sandbox, FakeDaemon) {
+) -> (Sandbox, FakeDaemon, Child) {
     let sandbox = sandbox();
     let daemon = FakeDaemon::start(server_id, features, answer);
-    pid(&sandbox, std::process::id(), &daemon.address);
-    (sandbox, daemon)
+    let process = process();
+    pid(&sandbox, process.id(), &daemon.address);
+    (sandbox, daemon, process)
 }
 
 fn relay_of(ran: &Ran) -> String {
@@ -219,7 +228,7 @@ fn relay_of(ran: &Ran) -> String {
 
 #[test]
 fn a_running_daemon_is_asked() {
-    let (sandbox, daemon) = running(SERVER_ID, &["daemonStatusRpc"], official);
+    let (sandbox, daemon, _process) = running(SERVER_ID, &["daemonStatusRpc"], official);
     let ran = sandbox.run(&["daemon", "pair", "--json"]);
     assert_eq!(relay_of(&ran), "from.the.daemon:1");
     assert_eq!(daemon.requests().len(), 1);
@@ -227,7 +236,7 @@ fn a_running_daemon_is_asked() {
 
 #[test]
 fn a_running_daemon_of_another_home_is_not_taken_for_this_one() {
-    let (sandbox, daemon) = running("srv_somebody_else", &["daemonStatusRpc"], official);
+    let (sandbox, daemon, _process) = running("srv_somebody_else", &["daemonStatusRpc"], official);
     let ran = sandbox.run(&["daemon", "pair"]);
     ran.failed(10, "belongs to a different Paseo home");
     ran.says_none_of(&[SERVER_ID, "srv_somebody_else"]);
@@ -236,7 +245,7 @@ fn a_running_daemon_of_another_home_is_not_taken_for_this_one() {
 
 #[test]
 fn a_daemon_that_is_too_old_to_be_asked_has_its_files_read() {
-    let (sandbox, daemon) = running(SERVER_ID, &[], official);
+    let (sandbox, daemon, _process) = running(SERVER_ID, &[], official);
     let ran = sandbox.run(&["daemon", "pair", "--json"]);
     assert_eq!(relay_of(&ran), "relay.example.org:8787");
     assert_eq!(daemon.requests(), [] as [Value; 0]);
@@ -248,7 +257,7 @@ fn a_daemon_that_is_too_old_to_be_asked_has_its_files_read() {
 #[test]
 fn relay_alone_turns_the_relay_on_first() {
     let features = ["daemonStatusRpc", "relayConfig"];
-    let (sandbox, daemon) = running(SERVER_ID, &features, official);
+    let (sandbox, daemon, _process) = running(SERVER_ID, &features, official);
     let ran = sandbox.run(&["daemon", "pair", "--relay", "--json"]);
     assert_eq!(relay_of(&ran), "from.the.daemon:1");
     let requests = daemon.requests();
@@ -256,7 +265,7 @@ fn relay_alone_turns_the_relay_on_first() {
     assert_eq!(requests[0]["config"], json!({"relay": {"enabled": true}}));
     assert_eq!(requests[1]["type"], "daemon.get_pairing_offer.request");
 
-    let (sandbox, _daemon) = running(SERVER_ID, &features, relay_off);
+    let (sandbox, _daemon, _process) = running(SERVER_ID, &features, relay_off);
     let ran = sandbox.run(&["daemon", "pair", "--json"]);
     ran.failed(1, r#"{"code":"RELAY_DISABLED""#);
 }
@@ -282,7 +291,8 @@ fn a_dead_pid_is_no_daemon_and_a_living_one_must_answer() {
     let sandbox = sandbox();
     pid(&sandbox, 1 << 30, "127.0.0.1:1");
     assert_eq!(sandbox.run(&["daemon", "pair", "-q"]).status, 0);
-    pid(&sandbox, std::process::id(), "127.0.0.1:1");
+    let process = process();
+    pid(&sandbox, process.id(), "127.0.0.1:1");
     sandbox
         .run(&["daemon", "pair", "-q"])
         .failed(6, "127.0.0.1:1");

@@ -69,7 +69,7 @@ impl Drop for Disk {
 
 /// What of an answer does not change by itself.
 fn lasting(value: &Value) -> Value {
-    const KEYS: [&str; 9] = [
+    const KEYS: [&str; 10] = [
         "id",
         "agentId",
         "name",
@@ -78,6 +78,7 @@ fn lasting(value: &Value) -> Value {
         "mode",
         "labels",
         "projectId",
+        "workspaceId",
         "archivedAt",
     ];
     match value {
@@ -85,7 +86,10 @@ fn lasting(value: &Value) -> Value {
         Value::Object(fields) => fields
             .iter()
             .filter(|(key, value)| value.is_array() || KEYS.contains(&key.as_str()))
-            .map(|(key, value)| (key.clone(), lasting(value)))
+            .map(|(key, value)| match key.as_str() {
+                "labels" => (key.clone(), value.clone()),
+                _ => (key.clone(), lasting(value)),
+            })
             .collect(),
         value => value.clone(),
     }
@@ -95,13 +99,13 @@ fn lasting(value: &Value) -> Value {
 fn everything(world: &World, agent: &str) -> Vec<Value> {
     let mut all: Vec<Value> = [
         &["ls", "-a", "-g"][..],
-        &["schedule", "ls"],
         &["project", "ls"],
         &["workspace", "ls"],
     ]
     .iter()
     .map(|args| lasting(&world.remote(0, args)))
     .collect();
+    all.push(world.remote(0, &["schedule", "ls"]));
     all.push(json!(world.logs(agent)));
     all
 }
@@ -135,8 +139,8 @@ fn a_change_on_a_full_disk_fails_and_leaves_nothing() {
     let schedule = [&every[..], &["--cwd", &cwd, "hello"]].concat();
     let schedule = text(&world.remote(0, &schedule)["id"]);
     let workspace = world.remote(0, &["workspace", "ls"]);
-    let workspace = text(&workspace[0]["id"]);
-    let project = text(&world.remote(0, &["project", "ls"])[0]["id"]);
+    let workspace = text(&workspace[0]["workspaceId"]);
+    let project = text(&world.remote(0, &["project", "ls"])[0]["projectId"]);
     restart(&mut world);
     let before = everything(&world, &agent);
 
