@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::built_in::BuiltIn;
-use crate::completion::is_missing;
 use crate::sandbox::Sandbox;
+use crate::tool::is_missing;
 
 fn git(dir: &Path, args: &[&str]) -> String {
     let mut git = Command::new("git");

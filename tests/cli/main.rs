@@ -5,8 +5,8 @@
 mod agents;
 mod agents_terminal;
 mod built_in;
-mod closed;
 mod children;
+mod closed;
 mod completion;
 mod completion_live;
 mod crash;

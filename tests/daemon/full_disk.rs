@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::tool::is_missing;
 use crate::world::World;
 
 /// A small file system of its own, with the home of a daemon on it.
@@ -24,10 +25,7 @@ impl Disk {
         if mounted.is_ok_and(|mounted| mounted.status.success()) {
             return Some(Self(dir));
         }
-        assert!(
-            !paseo::env::Env::from_process().is_set("CI"),
-            "a tmpfs cannot be mounted"
-        );
+        assert!(!in_ci(), "a tmpfs cannot be mounted");
         println!("skipped: a tmpfs cannot be mounted");
         None
     }
@@ -314,17 +312,19 @@ fn write_private(path: &Path, content: &str) {
 
 /// Whether strace is there and may attach to a daemon, which takes root; in CI it must.
 fn can_inject() -> bool {
-    let found = Command::new("strace").arg("-V").output();
-    let found = found.is_ok_and(|found| found.status.success());
-    let found = found && rustix::process::geteuid().is_root();
-    if !found {
-        assert!(
-            !paseo::env::Env::from_process().is_set("CI"),
-            "strace cannot attach"
-        );
+    if is_missing("strace") {
+        return false;
+    }
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        assert!(!in_ci(), "strace cannot attach");
         println!("skipped: strace cannot attach");
     }
-    found
+    root
+}
+
+fn in_ci() -> bool {
+    paseo::env::Env::from_process().is_set("CI")
 }
 
 /// Lets a call of a running daemon fail from its nth time on, as long as this lives.
