@@ -1,5 +1,6 @@
 //! The two halves of an X25519 key pair, and the fingerprint of the public one.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -25,6 +26,10 @@ pub enum KeyError {
     /// A point of low order: every agreement with it gives the same, public, result.
     #[error("the key is a point of low order, which no honest daemon has")]
     LowOrder,
+    /// Another spelling of a key: bit 255 is set, or the number is not below 2^255 - 19. X25519 reads both as the key
+    /// itself, so whoever compares bytes would take them for two keys.
+    #[error("the key is not in canonical form, which no honest program writes")]
+    NotCanonical,
 }
 
 /// The public half of a key pair. Printable, but together with a server id it grants access, so
@@ -33,17 +38,21 @@ pub enum KeyError {
 pub struct PublicKey([u8; KEY_BYTES]);
 
 impl PublicKey {
-    /// Takes the 32 bytes of a key and refuses points of low order.
+    /// Takes the 32 bytes of a key. Refuses points of low order, and every encoding but the canonical one, so two keys
+    /// are the same exactly when their bytes are.
     ///
-    /// Deployed daemons and clients accept those; no honest peer makes one.
+    /// Deployed daemons and clients accept those; no honest peer makes one: whatever computes a public key
+    /// (tweetnacl, noble, libsodium, ours) reduces it modulo 2^255 - 19 before it writes it.
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Result<Self, KeyError> {
         // Multiplying by any clamped scalar maps every low-order point to zero, and no other.
         let probe = StaticSecret::from([0x42; KEY_BYTES]);
         let shared = probe.diffie_hellman(&x25519_dalek::PublicKey::from(bytes));
-        if shared.was_contributory() {
-            Ok(Self(bytes))
-        } else {
-            Err(KeyError::LowOrder)
+        if !shared.was_contributory() {
+            return Err(KeyError::LowOrder);
+        }
+        match is_canonical(&bytes) {
+            true => Ok(Self(bytes)),
+            false => Err(KeyError::NotCanonical),
         }
     }
 
@@ -71,6 +80,22 @@ impl PublicKey {
     /// Returns the fingerprint, which grants nothing and may be published.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint(Sha256::digest(self.0).into())
+    }
+}
+
+/// Returns whether a little-endian number is below 2^255 - 19 (RFC 7748 section 5).
+fn is_canonical(bytes: &[u8; KEY_BYTES]) -> bool {
+    /// 2^255 - 19 without its lowest byte.
+    const HIGH: [u8; KEY_BYTES - 1] = {
+        let mut high = [0xff; KEY_BYTES - 1];
+        high[KEY_BYTES - 2] = 0x7f;
+        high
+    };
+    let (low, high) = (bytes[0], &bytes[1..]);
+    match high.iter().rev().cmp(HIGH.iter().rev()) {
+        Ordering::Less => true,
+        Ordering::Equal => low < 0xed,
+        Ordering::Greater => false,
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{secret, unhex};
-use crate::e2ee::handshake::{DaemonHandshake, Established};
+use crate::e2ee::handshake::{DaemonHandshake, Established, HelloError};
 use crate::e2ee::keys::{KeyError, PublicKey, SecretKey};
 use crate::e2ee::seal::{OpenError, SharedKey, seal_with};
 use crate::protocol::e2ee::Handshake;
@@ -149,6 +149,51 @@ fn low_order_points_are_refused() {
     for point in list(&vectors["low_order_points"], "points") {
         let bytes = unhex(text(point, "public_hex")).try_into().unwrap();
         assert_eq!(PublicKey::from_bytes(bytes), Err(KeyError::LowOrder));
+    }
+}
+
+/// X25519 takes each alias for the key itself, so one that passed would be a second name of the same channel, of the
+/// same daemon and of the same line of a block list.
+#[test]
+fn another_encoding_of_a_key_is_refused() {
+    let vectors = vectors();
+    let daemon = secret(text(&list(&vectors, "key_pairs")[0], "daemon_secret_hex"));
+    for case in list(&vectors["non_canonical_keys"], "keys") {
+        let (canonical, alias) = (text(case, "canonical_b64"), text(case, "alias_b64"));
+        let name = text(case, "name");
+        let agree = |key: &str| {
+            let bytes = base64_simd::STANDARD.decode_to_vec(key).unwrap();
+            let point = x25519_dalek::PublicKey::from(<[u8; 32]>::try_from(bytes).unwrap());
+            let secret = x25519_dalek::StaticSecret::from([7; 32]);
+            secret.diffie_hellman(&point).to_bytes()
+        };
+        assert_eq!(agree(alias), agree(canonical), "{name} is an alias");
+        assert!(PublicKey::from_base64(canonical).is_ok(), "{name}");
+        assert_eq!(
+            PublicKey::from_base64(alias),
+            Err(KeyError::NotCanonical),
+            "{name}"
+        );
+        let hello = format!(r#"{{"type":"e2ee_hello","key":"{alias}"}}"#);
+        let refused = DaemonHandshake::new(&daemon).finish(&Frame::Text(hello));
+        assert_eq!(
+            refused.unwrap_err(),
+            HelloError::Key(KeyError::NotCanonical),
+            "{name}"
+        );
+    }
+}
+
+/// The last character of a key has two bits that say nothing: set, they are a second spelling.
+#[test]
+fn another_spelling_of_a_key_is_refused() {
+    for last in ["x", "y", "z"] {
+        let text = format!("B6N8vBQgk8i3VdwbEOhstCY3StFqqFPtC9/AsrhtHH{last}=");
+        assert_eq!(
+            PublicKey::from_base64(&text),
+            Err(KeyError::NotBase64),
+            "{text}"
+        );
     }
 }
 
