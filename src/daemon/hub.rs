@@ -21,7 +21,9 @@ use crate::transport::Frame;
 
 /// Sockets of all sessions together.
 const MAX_SOCKETS: usize = 512;
-/// How long a session outlives its last socket.
+/// Sessions, those that no socket is left of included.
+const MAX_SESSIONS: usize = 2 * MAX_SOCKETS;
+/// How long a session outlives its last socket, while there is room for it.
 const GRACE: Duration = Duration::from_secs(90);
 /// Agents of one selective subscription.
 const MAX_SUBSCRIBED: usize = 10_000;
@@ -107,7 +109,8 @@ impl Socket {
 }
 
 impl Hub {
-    /// Adds a socket to its session; `None` when there are too many.
+    /// Adds a socket to its session; `None` when there are too many sockets. Sessions without one never keep anybody out:
+    /// the one that was left first makes room.
     pub(super) fn join(self: &Arc<Self>, hello: &Hello, outbox: Outbox) -> Option<Membership> {
         let can = |name: &str| hello.capabilities.get(name) == Some(&true);
         let mut inner = lock(&self.0);
@@ -116,8 +119,15 @@ impl Hub {
             .sessions
             .retain(|_, session| session.left_at.is_none_or(|at| at.elapsed() < GRACE));
         let sockets: usize = inner.sessions.values().map(|s| s.sockets.len()).sum();
-        if sockets >= MAX_SOCKETS || inner.sessions.len() >= 2 * MAX_SOCKETS {
+        if sockets >= MAX_SOCKETS {
             return None;
+        }
+        if inner.sessions.len() >= MAX_SESSIONS && !inner.sessions.contains_key(&hello.client_id) {
+            let left = inner.sessions.iter();
+            let left = left.filter_map(|(id, session)| Some((session.left_at?, id)));
+            // There is one: fewer sockets than half of the sessions.
+            let first = left.min().map(|(_, id)| id.clone());
+            inner.sessions.remove(&first?);
         }
         inner.last_socket += 1;
         let socket = Arc::new(Socket {
@@ -278,4 +288,67 @@ pub(super) fn message(kind: &str, payload: &impl Serialize) -> Frame {
         tracing::error!(kind, %error, "a message cannot be written");
         String::new()
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::daemon::outbox::outbox;
+    use crate::protocol::session::PROTOCOL_VERSION;
+
+    fn join(hub: &Arc<Hub>, client: &str) -> Option<Membership> {
+        let hello = Hello {
+            client_id: client.to_owned(),
+            client_type: "cli".to_owned(),
+            protocol_version: PROTOCOL_VERSION,
+            capabilities: BTreeMap::new(),
+            app_version: None,
+        };
+        hub.join(&hello, outbox().0)
+    }
+
+    fn sessions(hub: &Hub) -> usize {
+        lock(&hub.0).sessions.len()
+    }
+
+    #[test]
+    fn sessions_without_a_socket_keep_nobody_out() {
+        let hub = Arc::<Hub>::default();
+        let _stays = join(&hub, "stays").unwrap();
+        for number in 0..3 * MAX_SESSIONS {
+            assert!(join(&hub, &number.to_string()).is_some(), "{number}");
+            assert!(sessions(&hub) <= MAX_SESSIONS);
+        }
+        let inner = lock(&hub.0);
+        assert!(inner.sessions.contains_key("stays"));
+        // The first that were left are the first to go.
+        assert!(!inner.sessions.contains_key("0"));
+        let last = (3 * MAX_SESSIONS - 1).to_string();
+        assert!(inner.sessions.contains_key(&last));
+    }
+
+    #[test]
+    fn a_session_that_is_come_back_to_needs_no_room() {
+        let hub = Arc::<Hub>::default();
+        for number in 0..MAX_SESSIONS {
+            join(&hub, &number.to_string()).unwrap();
+        }
+        hub.watch_agents("0");
+        let _back = join(&hub, "0").unwrap();
+        assert!(hub.agents_are_watched());
+        assert_eq!(sessions(&hub), MAX_SESSIONS);
+    }
+
+    #[test]
+    fn sockets_have_a_limit() {
+        let hub = Arc::<Hub>::default();
+        let mut open: Vec<_> = (0..MAX_SOCKETS)
+            .map(|number| join(&hub, &number.to_string()).unwrap())
+            .collect();
+        assert!(join(&hub, "one more").is_none());
+        open.pop();
+        assert!(join(&hub, "one more").is_some());
+    }
 }
