@@ -68,6 +68,32 @@ fn the_token_of_a_private_relay_survives() {
     assert!(!format!("{offer:?}").contains("t0k"));
 }
 
+/// A block list has fingerprints of keys, so a key must have one spelling.
+#[test]
+fn an_alias_of_a_key_is_no_offer() {
+    let vectors = include_str!("../../../tests/vectors/e2ee.json");
+    let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+    let keys = vectors["non_canonical_keys"]["keys"].as_array().unwrap();
+    assert!(!keys.is_empty());
+    for case in keys {
+        let offer = |key: &str| Offer::parse(&official().replace(KEY, case[key].as_str().unwrap()));
+        assert!(offer("canonical_b64").is_ok(), "{case}");
+        let refused = offer("alias_b64").unwrap_err();
+        assert_eq!(refused, OfferError::Key(KeyError::NotCanonical), "{case}");
+    }
+    let points = vectors["low_order_points"]["points"].as_array().unwrap();
+    for point in points {
+        let hex = point["public_hex"].as_str().unwrap();
+        let bytes: Vec<u8> = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect();
+        let key = base64_simd::STANDARD.encode_to_string(bytes);
+        let refused = Offer::parse(&official().replace(KEY, &key)).unwrap_err();
+        assert_eq!(refused, OfferError::Key(KeyError::LowOrder), "{point}");
+    }
+}
+
 #[test]
 fn each_fault_is_named() {
     let without = |part: &str| official().replace(part, "");
