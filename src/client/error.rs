@@ -28,13 +28,27 @@ pub enum ConnectError {
         /// The limit.
         limit: Duration,
     },
-    /// The other side answered the handshake and then could not prove that it holds the daemon's key.
-    #[error("the other side could not prove that it is the paired daemon")]
+    /// The other side answered the handshake, and the connection ended before anything showed whose key it has. A daemon
+    /// with another key ends it, and so do one that restarts and a relay that drops it.
+    #[error("the connection ended before the daemon proved its key")]
     NotProven {
-        /// How the connection ended.
+        /// How the connection ended; `None`: nothing came in time.
         #[source]
         source: Option<Arc<TransportError>>,
     },
+    /// What the other side sealed was not sealed with the daemon's key, or was changed on the way.
+    #[error("the other side does not have the key of the paired daemon")]
+    WrongKey {
+        /// How that was seen.
+        #[source]
+        source: Option<Arc<TransportError>>,
+    },
+    /// Frames came that nobody had sealed.
+    #[error("what came through the encrypted channel was not encrypted")]
+    NotSealed(#[source] Arc<TransportError>),
+    /// The daemon takes no more clients.
+    #[error("the daemon has too many connections, and takes no more for now")]
+    Full,
     /// The channel broke the rules.
     #[error("the encrypted channel could not be opened")]
     Channel(#[source] e2ee::ConnectError),

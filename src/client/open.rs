@@ -15,7 +15,7 @@ use super::named::named;
 use super::settings::Settings;
 use crate::e2ee;
 use crate::protocol::relay::Endpoint;
-use crate::protocol::session::{CLOSE_PASSWORD, CLOSE_PROTOCOL_VERSION};
+use crate::protocol::session::{CLOSE_FULL, CLOSE_PASSWORD, CLOSE_PROTOCOL_VERSION, FULL};
 use crate::target::Target;
 use crate::transport::{Closed, Traffic, Transport, TransportError, dial};
 
@@ -103,6 +103,7 @@ fn no_channel(error: e2ee::ConnectError, relay: &Endpoint, settings: &Settings) 
             relay: relay.clone(),
             limit: settings.handshake_timeout,
         },
+        e2ee::ConnectError::WrongKey(_) => ConnectError::WrongKey { source: None },
         other => ConnectError::Channel(other),
     }
 }
@@ -128,8 +129,14 @@ impl Peer<'_> {
     /// The connection ended before it has.
     pub(super) fn ended(&self, error: Arc<TransportError>) -> ConnectError {
         if !self.is_proven() {
-            return ConnectError::NotProven {
-                source: Some(error),
+            let source = Some(Arc::clone(&error));
+            return match error.as_ref() {
+                TransportError::NotAuthentic => ConnectError::WrongKey { source },
+                TransportError::Protocol {
+                    layer: "encryption",
+                    ..
+                } => ConnectError::NotSealed(error),
+                _ => ConnectError::NotProven { source },
             };
         }
         match error.as_ref() {
@@ -146,6 +153,10 @@ impl Peer<'_> {
                 code: Some(CLOSE_PROTOCOL_VERSION),
                 ..
             }) => ConnectError::ProtocolVersion,
+            TransportError::Closed(Closed {
+                code: Some(CLOSE_FULL),
+                reason,
+            }) if reason == FULL => ConnectError::Full,
             _ => ConnectError::Ended(error),
         }
     }

@@ -1,16 +1,20 @@
 //! The task that reads: replies to those who wait for them, events to the one who asked for them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 
 use super::events::{Event, EventSender};
 use super::pulse::Pulse;
 use super::session::CallError;
-use crate::protocol::session::{Correlation, Envelope, Message, RpcError, ServerInfo};
-use crate::transport::{Frame, FrameReceiver, FrameSender, TransportError};
+use crate::protocol::session::{
+    CLOSE_FULL, Correlation, Envelope, FULL, FULL_CODE, Message, RpcError, ServerInfo,
+};
+use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, TransportError};
 
 /// The payload of a reply, not yet read.
 pub(super) type RawReply = Result<Box<RawValue>, CallError>;
@@ -36,6 +40,8 @@ pub(super) struct Reader {
     pub(super) shared: Arc<Mutex<Shared>>,
     pub(super) server: Option<oneshot::Sender<ServerInfo>>,
     pub(super) pulse: Arc<Pulse>,
+    /// The daemon has said that it takes no more clients. The close frame that says it, too, ends at the relay.
+    pub(super) full: bool,
 }
 
 impl Reader {
@@ -65,6 +71,9 @@ impl Reader {
                         self.pulse.busy(true);
                         self.take(frame).await;
                         self.pulse.busy(false);
+                        if self.full {
+                            return TransportError::Closed(Closed::new(CLOSE_FULL, FULL));
+                        }
                     }
                     Err(error) => return error,
                 }
@@ -138,6 +147,10 @@ impl Reader {
             }
             return;
         }
+        if kind == "status" && self.server.is_some() {
+            let told = serde_json::from_str::<Trouble<'_>>(payload.get());
+            self.full = told.is_ok_and(|told| told.code.as_deref() == Some(FULL_CODE));
+        }
         self.event(Event::Message {
             kind: kind.into_owned(),
             payload: payload.to_owned(),
@@ -151,6 +164,13 @@ impl Reader {
             events.send(event).await;
         }
     }
+}
+
+/// A `status` message that is no introduction.
+#[derive(Deserialize)]
+struct Trouble<'a> {
+    #[serde(borrow, default)]
+    code: Option<Cow<'a, str>>,
 }
 
 /// First bytes of terminal frames and file transfers (`docs/protocol.md`, "Binary frames").

@@ -185,6 +185,7 @@ impl Opening {
             shared: Arc::clone(&shared),
             server: Some(server_tx),
             pulse: Arc::new(Pulse::new(traffic)),
+            full: false,
         };
         let reader = tokio::spawn(reader.run(transport.receiver)).abort_handle();
         Self {

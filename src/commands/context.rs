@@ -285,11 +285,13 @@ pub(super) type Opened = (Road, DaemonClient, Option<client::EarlyReply>);
 type Taking<'a> =
     LocalBoxFuture<'a, Result<(DaemonClient, Option<client::EarlyReply>), Failed<ConnectError>>>;
 
-/// Returns whether other roads may be tried after an error. A key that is not proven ends everything: what
+/// Returns whether other roads may be tried after an error. A key that is proven to be another ends everything: what
 /// stands in the daemon's place must not choose the road.
 fn sort_out(error: ConnectError, guess: bool) -> Failed<ConnectError> {
     match error {
-        ConnectError::NotProven { .. } | ConnectError::Channel(_) => Failed::All(error),
+        ConnectError::WrongKey { .. } | ConnectError::NotSealed(_) | ConnectError::Channel(_) => {
+            Failed::All(error)
+        }
         // Of several addresses of this machine's daemon, the one that somebody has taken is worth telling.
         ConnectError::Dial(DialError::OtherUser { .. }) if guess => Failed::All(error),
         ConnectError::Dial(_) => Failed::Here(error),

@@ -20,8 +20,8 @@ use crate::protocol::session::Request;
 /// How long a connection is missed where nobody sees that it is, and could end it.
 const PATIENCE_UNATTENDED: Duration = Duration::from_secs(10 * 60);
 
-/// A key that is not proven is no accident when it happens so often in a row; once it may be: a daemon that ends
-/// during the handshake looks the same.
+/// A wrong key is no accident when it is seen so often in a row; once it may be: a frame that a relay has damaged
+/// looks the same.
 const MAX_DISTRUSTED: u32 = 3;
 
 /// The connection of a command that survives it.

@@ -12,9 +12,10 @@ use super::dispatch;
 use super::hub::{Membership, message};
 use super::outbox::{Outgoing, outbox};
 use super::server_info;
+use crate::e2ee::Standing;
 use crate::protocol::session::{
-    CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, CLOSE_PROTOCOL_VERSION, Envelope, Hello,
-    PROTOCOL_VERSION,
+    CLOSE_FULL, CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, CLOSE_PROTOCOL_VERSION, Envelope, FULL,
+    FULL_CODE, Hello, PROTOCOL_VERSION,
 };
 use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 
@@ -22,13 +23,15 @@ use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, Tra
 const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
 /// A client that has sent one ping must send the next within this time.
 const LEASE: Duration = Duration::from_secs(45);
+/// How long a client may take to take what is sent before its socket is closed.
+const GOODBYE: Duration = Duration::from_millis(250);
 /// Requests of one socket that may be under way at once.
 const MAX_SLOW_REQUESTS: usize = 256;
 /// Longest client id, in bytes.
 const MAX_CLIENT_ID_BYTES: usize = 256;
 
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(core: Arc<Core>, transport: Transport) {
+pub(super) async fn serve(core: Arc<Core>, transport: Transport, standing: Standing) {
     let Transport {
         mut sender,
         mut receiver,
@@ -45,13 +48,12 @@ pub(super) async fn serve(core: Arc<Core>, transport: Transport) {
     };
     let (outbox, mut outgoing) = outbox();
     let Some(socket) = core.hub.join(&hello, outbox) else {
-        let closed = Closed::new(1013, "Too many connections");
-        return sender.close(closed).await;
+        return refuse_full(&mut *sender).await;
     };
     socket.send("status", &server_info(&core));
     let mut stop = core.stop.subscribe();
     let closed = tokio::select! {
-        closed = read(&core, &socket, &mut *receiver) => Some(closed),
+        closed = read(&core, &socket, &mut *receiver, &standing) => Some(closed),
         () = write(&mut *sender, &mut outgoing) => None,
         _ = stop.wait_for(|stop| *stop) => Some(Closed::default()),
     };
@@ -65,9 +67,18 @@ pub(super) async fn serve(core: Arc<Core>, transport: Transport) {
                 }
             }
         };
-        let _ = timeout(Duration::from_millis(250), rest).await;
+        let _ = timeout(GOODBYE, rest).await;
         sender.close(closed).await;
     }
+}
+
+/// Says that there is no room. In a message, too, because a relay tells no client how the daemon closed its socket; clients
+/// that do not know it ignore it.
+async fn refuse_full(sender: &mut dyn FrameSender) {
+    tracing::warn!("a client was refused: too many are connected");
+    let payload = json!({ "status": "error", "message": FULL, "code": FULL_CODE });
+    let _ = timeout(GOODBYE, sender.send(message("status", &payload))).await;
+    sender.close(Closed::new(CLOSE_FULL, FULL)).await;
 }
 
 enum Refused {
@@ -153,7 +164,12 @@ async fn write(sender: &mut dyn FrameSender, outgoing: &mut Outgoing) {
 }
 
 /// Takes frames until the connection ends; returns how to close it.
-async fn read(core: &Arc<Core>, socket: &Membership, receiver: &mut dyn FrameReceiver) -> Closed {
+async fn read(
+    core: &Arc<Core>,
+    socket: &Membership,
+    receiver: &mut dyn FrameReceiver,
+    standing: &Standing,
+) -> Closed {
     // Dropped with the connection: nobody would hear the answers. What changes something is finished all the same.
     let mut slow = JoinSet::new();
     let mut lease: Option<Instant> = None;
@@ -171,8 +187,10 @@ async fn read(core: &Arc<Core>, socket: &Membership, receiver: &mut dyn FrameRec
             }
             Err(_) => return Closed::new(1011, "Connection failed"),
         };
+        // Of this frame: it is the last that was received.
+        let freshness = standing.now();
         let Some(text) = json_text(&frame) else {
-            dispatch::binary(core, socket, frame).await;
+            dispatch::binary(core, socket, frame, freshness).await;
             continue;
         };
         let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(text) else {
@@ -186,7 +204,7 @@ async fn read(core: &Arc<Core>, socket: &Membership, receiver: &mut dyn FrameRec
                 socket.outbox.push(pong);
             }
             ("session", Some(message)) if slow.len() < MAX_SLOW_REQUESTS => {
-                dispatch::session(core, socket, message.get(), &mut slow).await;
+                dispatch::session(core, socket, message.get(), freshness, &mut slow).await;
             }
             ("session", Some(message)) => dispatch::busy(socket, message.get()),
             ("hello", _) => return Closed::new(CLOSE_INVALID_HELLO, "Unexpected hello"),

@@ -15,6 +15,7 @@ use super::connection::invalid;
 use super::core::Core;
 use super::hub::{Membership, Socket};
 use super::store::{StoreError, lock};
+use crate::e2ee::Freshness;
 use crate::protocol::daemon::{
     GetConfig, GetPairingOffer, GetStatus, ReloadConfig, Restart, SetConfig, Shutdown,
 };
@@ -68,6 +69,24 @@ pub(super) enum Refusal {
     Coded(&'static str, String),
 }
 
+impl Refusal {
+    /// A change in a frame that may be a recording.
+    fn replayable(freshness: Freshness) -> Self {
+        match freshness {
+            Freshness::Unrecorded => Self::Coded(
+                "connection_not_recorded",
+                "this daemon cannot write to its disk, so it cannot tell this connection from a recording: it only \
+                 answers what changes nothing"
+                    .to_owned(),
+            ),
+            _ => Self::Coded(
+                "connection_not_fresh",
+                "the request left before this connection was known to be no recording".to_owned(),
+            ),
+        }
+    }
+}
+
 impl From<AgentError> for Refusal {
     fn from(error: AgentError) -> Self {
         match error {
@@ -107,12 +126,14 @@ pub(super) async fn session(
     core: &Arc<Core>,
     socket: &Membership,
     text: &str,
+    freshness: Freshness,
     slow: &mut JoinSet<()>,
 ) {
     let Ok(head) = serde_json::from_str::<Head<'_>>(text) else {
         return invalid(socket, "no type");
     };
-    if super::handlers::notice(core, socket, &head.kind, text).await {
+    // Notices type into terminals, and are answered by nothing.
+    if freshness.may_change() && super::handlers::notice(core, socket, &head.kind, text).await {
         return;
     }
     // The request whose id may be left out, and that is done all the same.
@@ -154,6 +175,9 @@ pub(super) async fn session(
             RunSchedule, StopScript,
             CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;
     };
+    if served.changes && !freshness.may_change() {
+        return call.refuse(Refusal::replayable(freshness));
+    }
     let mut work = (served.serving)(call, text);
     if served.changes {
         let changes = Arc::clone(&core.changes);
@@ -202,7 +226,16 @@ pub(super) fn busy(socket: &Membership, text: &str) {
 }
 
 /// Takes a frame of bytes.
-pub(super) async fn binary(core: &Arc<Core>, socket: &Membership, frame: Frame) {
+pub(super) async fn binary(
+    core: &Arc<Core>,
+    socket: &Membership,
+    frame: Frame,
+    freshness: Freshness,
+) {
+    // It may type into a terminal.
+    if !freshness.may_change() {
+        return invalid(socket, "bytes on a connection that may be a recording");
+    }
     // Slots that nobody has are ignored, as the protocol asks.
     super::handlers::bytes(core, socket, frame).await;
 }

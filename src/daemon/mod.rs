@@ -5,6 +5,7 @@
 //! at the same time: `paseo.pid` names the one that runs.
 
 mod agents;
+mod agreements;
 mod changes;
 mod clock;
 mod connection;
@@ -40,8 +41,9 @@ pub(crate) use providers::fuzz_acp;
 pub use providers::{AgentKind, AgentSpec, AgentSpecError};
 pub use settings::{Reread, Settings};
 
+use self::agreements::Agreements;
 use self::core::{Core, Parts};
-use crate::e2ee::{PublicKey, SecretKey};
+use crate::e2ee::{PublicKey, Responder, Standing};
 use crate::files::FileError;
 use crate::host::{Handler, Host, Relay};
 use crate::listen::{self, Listen, Listener, Password};
@@ -128,7 +130,7 @@ struct Identity {
 pub struct Daemon {
     core: Arc<Core>,
     listener: Option<Listener>,
-    key: SecretKey,
+    responder: Responder,
     ca_file: Option<PathBuf>,
     local_addr: Option<SocketAddr>,
     _claim: PidGuard,
@@ -157,8 +159,10 @@ impl Daemon {
         };
         let processes = Processes::new(config.guard);
         let providers = providers::all(config.agents, &processes)?;
+        let store = Store::open(config.home.dir())?;
+        let agreements = Agreements::open(store.root())?;
         let core = Core::new(Parts {
-            store: Store::open(config.home.dir())?,
+            store,
             home: config.home.dir().to_owned(),
             identity,
             settings: Settings {
@@ -202,7 +206,7 @@ impl Daemon {
         Ok(Self {
             core,
             listener,
-            key: secret,
+            responder: Responder::new(secret).remembering(Arc::new(agreements)),
             ca_file: config.ca_file,
             local_addr,
             _claim: claim,
@@ -226,7 +230,7 @@ impl Daemon {
                 None => std::future::pending().await,
             }
         };
-        let hosting = host_for_ever(core, self.key, self.ca_file);
+        let hosting = host_for_ever(core, self.responder, self.ca_file);
         let mut stop = core.stop.subscribe();
         tokio::select! {
             () = listening => {}
@@ -245,7 +249,7 @@ impl Daemon {
 }
 
 /// Stays connected to the relay that is set, and to none while it is off.
-async fn host_for_ever(core: &Arc<Core>, key: SecretKey, ca_file: Option<PathBuf>) {
+async fn host_for_ever(core: &Arc<Core>, responder: Responder, ca_file: Option<PathBuf>) {
     let mut settings = core.settings.subscribe();
     let at = |relay: &RelayConfig| Relay {
         endpoint: relay.endpoint.clone(),
@@ -256,7 +260,7 @@ async fn host_for_ever(core: &Arc<Core>, key: SecretKey, ca_file: Option<PathBuf
     let Some(first) = settings.borrow().relay.as_ref().map(at) else {
         return std::future::pending().await;
     };
-    let host = Host::new(first, core.identity.server_id.clone(), key);
+    let host = Host::new(first, core.identity.server_id.clone(), responder);
     loop {
         let relay = settings.borrow_and_update().relay.clone();
         let hosting = async {
@@ -301,13 +305,14 @@ impl listen::Service for Sessions {
     }
 
     fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
-        Box::pin(connection::serve(Arc::clone(&self.0), transport))
+        let core = Arc::clone(&self.0);
+        Box::pin(connection::serve(core, transport, Standing::direct()))
     }
 }
 
 impl Handler for Sessions {
-    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
-        Box::pin(connection::serve(Arc::clone(&self.0), transport))
+    fn serve(&self, transport: Transport, standing: Standing) -> BoxFuture<'static, ()> {
+        Box::pin(connection::serve(Arc::clone(&self.0), transport, standing))
     }
 }
 

@@ -3,26 +3,46 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout_at};
 
 use super::channel::{Channel, Role};
 use super::handshake::{DaemonHandshake, Established, Greeting, HelloError};
-use super::keys::{KEY_BYTES, PublicKey, SecretKey};
+use super::keys::{PublicKey, SecretKey};
+use super::nonce::PART_BYTES;
 use super::recent::Recent;
 use crate::protocol::e2ee::{CLOSE_FAILED, HANDSHAKE_FAILED};
 use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 
-/// How many keys of clients are remembered at least.
-const REMEMBERED_CLIENTS: usize = 4096;
+/// How many agreements are remembered in this process at least.
+const REMEMBERED_AGREEMENTS: usize = 4096;
+
+/// Names the key that a daemon and a client have agreed on: the same however the client's key was spelled. A hash, which
+/// says nothing of the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Agreement(pub [u8; PART_BYTES]);
+
+/// Remembers agreements with deployed clients for longer than a process lives.
+pub trait Memory: Send + Sync {
+    /// Returns whether an agreement is remembered.
+    fn contains(&self, agreement: Agreement) -> bool;
+
+    /// Remembers an agreement; gives whether it will be known after a crash, once it would be.
+    fn keep(&self, agreement: Agreement) -> BoxFuture<'static, bool>;
+}
 
 /// The daemon's side of all its channels: its key, and what it has seen.
 ///
-/// A client makes a key for each connection, so whoever comes with the key of an earlier connection is a
+/// A client makes a key for each connection, so whoever agrees on the key of an earlier connection is a
 /// relay that plays a recording back. Deployed daemons fall for that. The key counts as used when a
 /// frame has been authenticated with it, so that a client whose socket broke before may try again.
+///
+/// Clients of ours show by themselves that their frames are no recording ([`super::nonce`]). For deployed ones there is
+/// only this memory, so it has to survive the process: [`Responder::remembering`].
 pub struct Responder {
     secret: SecretKey,
-    used: Mutex<Recent<[u8; KEY_BYTES], REMEMBERED_CLIENTS>>,
+    used: Mutex<Recent<Agreement, REMEMBERED_AGREEMENTS>>,
+    memory: Option<Arc<dyn Memory>>,
 }
 
 impl Responder {
@@ -31,6 +51,15 @@ impl Responder {
         Self {
             secret,
             used: Mutex::new(Recent::new()),
+            memory: None,
+        }
+    }
+
+    /// The same, with a memory that outlives it.
+    pub fn remembering(self, memory: Arc<dyn Memory>) -> Self {
+        Self {
+            memory: Some(memory),
+            ..self
         }
     }
 
@@ -41,18 +70,31 @@ impl Responder {
 
     fn take(&self, frame: &Frame) -> Result<(Established, Greeting), HelloError> {
         let (established, greeting) = DaemonHandshake::new(&self.secret).finish(frame)?;
-        if self.used().contains(greeting.client_key.as_bytes()) {
+        if self.used().contains(&greeting.agreement) || self.remembers(greeting.agreement) {
             return Err(HelloError::KeyUsedBefore);
         }
         Ok((established, greeting))
     }
 
-    /// Marks a key as used; false when it was already.
-    pub(super) fn use_up(&self, client_key: &PublicKey) -> bool {
-        self.used().insert(*client_key.as_bytes())
+    /// Marks an agreement as used; false when it was already.
+    pub(super) fn use_up(&self, agreement: Agreement) -> bool {
+        self.used().insert(agreement) && !self.remembers(agreement)
     }
 
-    fn used(&self) -> std::sync::MutexGuard<'_, Recent<[u8; KEY_BYTES], REMEMBERED_CLIENTS>> {
+    /// Has the agreement with a deployed client remembered; gives whether it is.
+    pub(super) fn keep(&self, agreement: Agreement) -> BoxFuture<'static, bool> {
+        match &self.memory {
+            Some(memory) => memory.keep(agreement),
+            None => Box::pin(std::future::ready(true)),
+        }
+    }
+
+    fn remembers(&self, agreement: Agreement) -> bool {
+        let memory = self.memory.as_ref();
+        memory.is_some_and(|memory| memory.contains(agreement))
+    }
+
+    fn used(&self) -> std::sync::MutexGuard<'_, Recent<Agreement, REMEMBERED_AGREEMENTS>> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

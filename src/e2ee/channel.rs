@@ -18,6 +18,7 @@ use super::accept::Responder;
 use super::handshake::{Established, Greeting};
 use super::receive::Receiver;
 use super::seal::{Sealer, TooLarge};
+use super::standing::Standing;
 use crate::protocol::e2ee::{MAX_BINARY_BYTES, MAX_TEXT_BYTES};
 use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 
@@ -30,13 +31,15 @@ pub struct Channel {
     pub binary: bool,
     /// Whether the peer has proved to hold its key.
     pub proof: Proof,
+    /// What shows that the frame that was received last is no recording. Of a client's channel it says nothing.
+    pub standing: Standing,
 }
 
 /// Whether a frame from the peer has been authenticated yet.
 ///
 /// `e2ee_ready` is plaintext, so a client that offers the wrong key gets it all the same. A channel that
-/// ends while nothing is proved was most likely opened with the wrong key; a daemon that is absent
-/// does not get as far as a channel.
+/// ends while nothing is proved says nothing of the key: a daemon that restarts and a relay that drops the connection
+/// look the same.
 #[derive(Debug, Clone, Default)]
 pub struct Proof(Arc<AtomicBool>);
 
@@ -76,19 +79,20 @@ impl Channel {
             binary,
         } = established;
         let shared = Arc::new(Mutex::new(sender));
-        let proof = Proof::default();
+        let (proof, standing) = (Proof::default(), Standing::unknown());
         let receiver = Receiver::new(
             receiver,
             shared.clone(),
             opener,
             binary,
             role,
-            proof.clone(),
+            (proof.clone(), standing.clone()),
         );
         let sender = Sender {
             inner: shared,
             sealer,
             binary,
+            sealed: Vec::new(),
         };
         Self {
             transport: Transport {
@@ -97,6 +101,7 @@ impl Channel {
             },
             binary,
             proof,
+            standing,
         }
     }
 }
@@ -105,6 +110,9 @@ struct Sender {
     inner: SharedSender,
     sealer: Sealer,
     binary: bool,
+    /// Sealed, and not yet handed on: the peer counts frames, so one that has its number must leave, also when whoever
+    /// sends it gives up.
+    sealed: Vec<Frame>,
 }
 
 impl Sender {
@@ -120,19 +128,27 @@ impl Sender {
     }
 }
 
+impl Sender {
+    async fn hand_on(&mut self) -> Result<(), TransportError> {
+        let mut inner = self.inner.lock().await;
+        inner.send_all(std::mem::take(&mut self.sealed)).await
+    }
+}
+
 impl FrameSender for Sender {
     fn send(&mut self, frame: Frame) -> BoxFuture<'_, Result<(), TransportError>> {
-        Box::pin(async move {
-            let sealed = self.seal(frame)?;
-            self.inner.lock().await.send(sealed).await
-        })
+        self.send_all(vec![frame])
     }
 
     fn send_all(&mut self, frames: Vec<Frame>) -> BoxFuture<'_, Result<(), TransportError>> {
+        let sealed = frames.into_iter().try_for_each(|frame| {
+            let frame = self.seal(frame)?;
+            self.sealed.push(frame);
+            Ok::<_, TooLarge>(())
+        });
         Box::pin(async move {
-            let sealed: Result<Vec<_>, _> =
-                frames.into_iter().map(|frame| self.seal(frame)).collect();
-            self.inner.lock().await.send_all(sealed?).await
+            self.hand_on().await?;
+            Ok(sealed?)
         })
     }
 

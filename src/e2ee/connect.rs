@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 
 use super::channel::{Channel, Role};
-use super::handshake::{ClientHandshake, Established};
+use super::handshake::{ClientHandshake, Established, WrongKey};
 use super::keys::{KeyError, PublicKey};
 use super::seal::TooLarge;
 use crate::transport::{Closed, Frame, Transport, TransportError};
@@ -31,6 +31,9 @@ pub enum ConnectError {
     /// again, with [`connect`].
     #[error("the daemon is too old for a pipelined handshake")]
     CannotPipeline,
+    /// `e2ee_ready` has a proof, and not of the daemon's key.
+    #[error(transparent)]
+    WrongKey(#[from] WrongKey),
     /// Too many other frames came instead of `e2ee_ready`.
     #[error("the other side floods the encryption handshake")]
     Flood,
@@ -109,7 +112,7 @@ async fn exchange(
     for _ in 0..IGNORED_FRAMES {
         let frame = next_frame(transport, &hello, &mut ticks).await?;
         match handshake.finish(&frame) {
-            ControlFlow::Break(established) => return Ok(established),
+            ControlFlow::Break(established) => return Ok(established?),
             ControlFlow::Continue(waiting) => handshake = waiting,
         }
     }

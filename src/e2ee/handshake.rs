@@ -2,15 +2,19 @@
 //!
 //! ```text
 //! client -> daemon  {"type":"e2ee_hello","key":K,"capabilities":{"binaryCiphertext":true}}
-//! daemon -> client  {"type":"e2ee_ready","capabilities":{"binaryCiphertext":true}}
+//! daemon -> client  {"type":"e2ee_ready","capabilities":{"binaryCiphertext":true},"freshness":F}
 //! ```
 //!
 //! The client is authenticated by nothing. The daemon is by the first frame that decrypts, because only
-//! the owner of the offered key can have sealed it; `e2ee_ready` proves nothing.
+//! the owner of the offered key can have sealed it; `e2ee_ready` proves nothing unless it has `freshness`, which
+//! daemons of ours put there ([`super::nonce`]).
 
 use std::ops::ControlFlow;
 
+use super::accept::Agreement;
+use super::fresh;
 use super::keys::{KeyError, PublicKey, SecretKey};
+use super::nonce::Value;
 use super::seal::{Opener, Sealer, SharedKey, TooLarge};
 use crate::protocol::e2ee::{Capabilities, Handshake, Hello, Ready};
 use crate::transport::Frame;
@@ -31,6 +35,7 @@ pub struct Established {
 pub struct ClientHandshake {
     hello: String,
     offered: bool,
+    key: SharedKey,
     sealer: Sealer,
     opener: Opener,
 }
@@ -46,7 +51,8 @@ impl ClientHandshake {
         daemon_key: &PublicKey,
         binary: bool,
     ) -> Result<Self, KeyError> {
-        let (sealer, opener) = SharedKey::agree(own, daemon_key)?.split();
+        let key = SharedKey::agree(own, daemon_key)?;
+        let (sealer, opener) = key.clone().of_client();
         let hello = Handshake::Hello(Hello {
             key: own.public_key().to_base64(),
             capabilities: binary.then_some(Capabilities::BINARY),
@@ -54,6 +60,7 @@ impl ClientHandshake {
         Ok(Self {
             hello: hello.to_json(),
             offered: binary,
+            key,
             sealer,
             opener,
         })
@@ -71,20 +78,34 @@ impl ClientHandshake {
 
     /// Takes a frame from the daemon: the channel when it is `e2ee_ready`, otherwise the handshake
     /// again, because everything before that frame is ignored.
-    pub fn finish(self, frame: &Frame) -> ControlFlow<Established, Self> {
+    pub fn finish(mut self, frame: &Frame) -> ControlFlow<Result<Established, WrongKey>, Self> {
         let Frame::Text(text) = frame else {
             return ControlFlow::Continue(self);
         };
         let Some(Handshake::Ready(ready)) = Handshake::parse(text) else {
             return ControlFlow::Continue(self);
         };
-        ControlFlow::Break(Established {
+        let told = ready.freshness.as_deref();
+        match told.and_then(|text| fresh::read(&self.key, text)) {
+            Some(Ok(value)) => {
+                self.sealer.carry(value);
+                self.opener.expect(value);
+            }
+            Some(Err(fresh::NotProven)) => return ControlFlow::Break(Err(WrongKey)),
+            None => {}
+        }
+        ControlFlow::Break(Ok(Established {
             sealer: self.sealer,
             opener: self.opener,
             binary: self.offered && ready.capabilities == Some(Capabilities::BINARY),
-        })
+        }))
     }
 }
+
+/// What came as `e2ee_ready` was not made with the daemon's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer was not made with the daemon's key")]
+pub struct WrongKey;
 
 /// The daemon's side, before the client's hello.
 #[derive(Debug)]
@@ -97,6 +118,8 @@ pub struct DaemonHandshake<'a> {
 pub struct Greeting {
     /// The client's fresh key.
     pub client_key: PublicKey,
+    /// Names the agreed key, so that the daemon knows it again.
+    pub agreement: Agreement,
     /// The text frame that answers this hello, and any repetition of it.
     pub ready: String,
 }
@@ -116,12 +139,21 @@ impl<'a> DaemonHandshake<'a> {
             return Err(HelloError::NotHello);
         };
         let client_key = PublicKey::from_base64(&hello.key)?;
-        let (sealer, opener) = SharedKey::agree(self.secret, &client_key)?.split();
+        let key = SharedKey::agree(self.secret, &client_key)?;
+        let value = Value::draw();
+        let freshness = Some(fresh::write(&key, value));
+        let agreement = Agreement(key.agreement());
+        let (sealer, opener) = key.of_daemon(value);
         // The ready frame says the capability only when the hello did.
         let capabilities = hello.capabilities.filter(|it| it.binary_ciphertext);
         let greeting = Greeting {
             client_key,
-            ready: Handshake::Ready(Ready { capabilities }).to_json(),
+            agreement,
+            ready: Handshake::Ready(Ready {
+                capabilities,
+                freshness,
+            })
+            .to_json(),
         };
         let established = Established {
             sealer,
@@ -141,7 +173,7 @@ pub enum HelloError {
     /// The hello's key is unusable.
     #[error("the client's key was refused")]
     Key(#[from] KeyError),
-    /// The key has been used on an earlier connection: somebody repeats recorded frames.
+    /// The key was agreed on an earlier connection: somebody repeats recorded frames.
     #[error("the client's key belongs to an earlier connection")]
     KeyUsedBefore,
 }

@@ -4,7 +4,9 @@ use futures_util::future::BoxFuture;
 
 use super::channel::{Proof, Role, SharedSender};
 use super::keys::PublicKey;
+use super::nonce::Peer;
 use super::seal::{OpenError, Opener};
+use super::standing::{Freshness, Standing};
 use crate::protocol::e2ee::{CLOSE_FAILED, CLOSE_KEY_MISMATCH, Handshake, KEY_MISMATCH};
 use crate::transport::{Closed, Frame, FrameReceiver, TransportError};
 
@@ -19,6 +21,9 @@ pub(super) struct Receiver {
     binary: bool,
     role: Role,
     proof: Proof,
+    standing: Standing,
+    /// The first frame of a deployed client waits until its connection is written down. State, as what follows.
+    waiting: Option<(BoxFuture<'static, bool>, Frame)>,
     handshakes: u32,
     /// A repeated hello waits for its answer. State, so that a cancelled `recv` forgets nothing.
     answer_owed: bool,
@@ -34,6 +39,16 @@ impl FrameReceiver for Receiver {
                     return Err(Fault::Ended.into());
                 }
                 self.answer().await?;
+                if let Some((kept, _)) = &mut self.waiting {
+                    let kept = kept.await;
+                    if let Some((_, frame)) = self.waiting.take() {
+                        self.standing.set(match kept {
+                            true => Freshness::Fresh,
+                            false => Freshness::Unrecorded,
+                        });
+                        return Ok(frame);
+                    }
+                }
                 let frame = self.inner.recv().await?;
                 match self.take(&frame) {
                     Ok(Some(frame)) => return Ok(frame),
@@ -52,7 +67,7 @@ impl Receiver {
         opener: Opener,
         binary: bool,
         role: Role,
-        proof: Proof,
+        (proof, standing): (Proof, Standing),
     ) -> Self {
         Self {
             inner,
@@ -61,50 +76,76 @@ impl Receiver {
             binary,
             role,
             proof,
+            standing,
+            waiting: None,
             handshakes: 0,
             answer_owed: false,
             ended: false,
         }
     }
 
-    /// Returns the plaintext of a frame, or nothing when it is a repeated handshake.
+    /// Returns the plaintext of a frame, or nothing when it is a repeated handshake, or waits.
     fn take(&mut self, frame: &Frame) -> Result<Option<Frame>, Fault> {
-        let plaintext = match frame {
+        let opened = match frame {
             Frame::Text(text) if text.trim_ascii_start().starts_with('{') => {
                 self.handshake(text)?;
                 return Ok(None);
             }
-            Frame::Text(text) => self.opener.open_base64(text.as_bytes())?,
-            Frame::Binary(bytes) if self.binary => self.opener.open(bytes)?,
+            Frame::Text(text) => self.opener.open_base64_from(text.as_bytes()),
+            Frame::Binary(bytes) if self.binary => self.opener.open_from(bytes),
             // As deployed receivers do when nothing was agreed.
-            Frame::Binary(bytes) => self.opener.open_base64(bytes)?,
+            Frame::Binary(bytes) => self.opener.open_base64_from(bytes),
         };
-        self.authenticated()?;
+        let (plaintext, peer) = opened.inspect_err(|error| {
+            if error.is_genuine() {
+                self.proof.give();
+            }
+        })?;
+        let is_first = self.authenticated()?;
         let is_bytes = self.binary && matches!(frame, Frame::Binary(_));
-        if is_bytes {
-            return Ok(Some(Frame::Binary(plaintext.into())));
-        }
-        match String::from_utf8(plaintext) {
-            Ok(text) => Ok(Some(Frame::Text(text))),
-            Err(_) if self.binary => Err(Fault::NotUtf8),
-            Err(error) => Ok(Some(Frame::Binary(error.into_bytes().into()))),
-        }
+        let plain = match is_bytes {
+            true => Frame::Binary(plaintext.into()),
+            false => match String::from_utf8(plaintext) {
+                Ok(text) => Frame::Text(text),
+                Err(_) if self.binary => return Err(Fault::NotUtf8),
+                Err(error) => Frame::Binary(error.into_bytes().into()),
+            },
+        };
+        Ok(match (peer, &self.role) {
+            (
+                Peer::Deployed,
+                Role::Daemon {
+                    responder,
+                    greeting,
+                },
+            ) if is_first => {
+                self.waiting = Some((responder.keep(greeting.agreement), plain));
+                None
+            }
+            (Peer::Deployed, _) => Some(plain),
+            (Peer::Fresh, _) => {
+                self.standing.set(Freshness::Fresh);
+                Some(plain)
+            }
+            (Peer::Early, _) => Some(plain),
+        })
     }
 
-    fn authenticated(&self) -> Result<(), Fault> {
+    /// A frame was authenticated. Returns whether it is the first.
+    fn authenticated(&self) -> Result<bool, Fault> {
         if self.proof.is_given() {
-            return Ok(());
+            return Ok(false);
         }
         if let Role::Daemon {
             responder,
             greeting,
         } = &self.role
-            && !responder.use_up(&greeting.client_key)
+            && !responder.use_up(greeting.agreement)
         {
             return Err(Fault::KeyUsedBefore);
         }
         self.proof.give();
-        Ok(())
+        Ok(true)
     }
 
     /// Takes a plaintext frame. The handshake's own frames may be repeated; anything else is an attack
@@ -180,6 +221,9 @@ impl From<Fault> for TransportError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Open(OpenError::NotAuthentic) => Self::NotAuthentic,
+            Fault::Open(error) if error.is_disorder() => Self::Disorder {
+                what: error.to_string(),
+            },
             other => Self::Protocol {
                 layer: "encryption",
                 what: other.to_string(),

@@ -1,8 +1,7 @@
 //! Single frames, sealed and opened: NaCl secretbox (XSalsa20-Poly1305) with the nonce in front.
 //!
-//! `bundle = nonce(24) || tag(16) || ciphertext`. Both directions use one key, and the deployed format
-//! has no sequence numbers. Two things are possible without them: an [`Opener`] refuses nonces that it
-//! has opened lately, and those of the [`Sealer`] beside it.
+//! `bundle = nonce(24) || tag(16) || ciphertext`. Both directions use one key, and the deployed format has no sequence
+//! numbers; what the nonces of our own ends say in their place is in [`super::nonce`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,26 +10,26 @@ use dryoc::classic::crypto_core::crypto_core_hsalsa20;
 use dryoc::classic::crypto_secretbox::{
     crypto_secretbox_easy_inplace, crypto_secretbox_open_detached,
 };
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::keys::{KEY_BYTES, KeyError, PublicKey, SecretKey};
-use super::recent::Recent;
+use super::nonce::{Mark, NONCE_BYTES, Nonce, Nonces, Order, PART_BYTES, Peer, Value};
 use super::trace::without_trace;
 use crate::protocol::base64::{decode_lenient, encode_in_place};
 use crate::protocol::e2ee::{MAX_BINARY_BYTES, MAX_TEXT_BYTES, OVERHEAD_BYTES};
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
 
-const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
-/// Bytes of a nonce that are the same in all frames of one sealer.
-const PREFIX_BYTES: usize = 16;
 
-/// How many nonces an [`Opener`] remembers at least. A frame that is repeated while fewer than this
-/// many newer ones have come is refused; the memory is at most about 1.6 MB, for busy channels only.
-const REMEMBERED_NONCES: usize = 16_384;
+/// Labels of what is derived from the key of a channel.
+const CLIENT: &str = "paseo e2ee client";
+const DAEMON: &str = "paseo e2ee daemon";
+const READY: &str = "paseo e2ee ready";
+const AGREEMENT: &str = "paseo e2ee agreement";
 
-type Nonce = [u8; NONCE_BYTES];
-type Prefix = [u8; PREFIX_BYTES];
+/// Length of what a daemon proves its key with, in bytes.
+pub(super) const PROOF_BYTES: usize = 16;
 
 /// The key of one channel, the same on both sides and for both directions. There is one copy of it: whatever is moved
 /// leaves its bytes behind.
@@ -51,21 +50,56 @@ impl SharedKey {
         Ok(Self(shared))
     }
 
-    /// Makes this side's two halves of the channel.
-    pub(crate) fn split(self) -> (Sealer, Opener) {
-        let mut prefix = Prefix::default();
-        getrandom::fill(&mut prefix).expect("the system's random number generator works");
+    /// Makes the client's two halves of the channel. It learns the daemon's value later.
+    pub(super) fn of_client(self) -> (Sealer, Opener) {
+        let (own, peer) = (self.mark(CLIENT), self.mark(DAEMON));
+        self.split(Nonces::new(own), Order::of_daemon(own, peer))
+    }
+
+    /// Makes the daemon's two halves of the channel, on a connection with this value.
+    pub(super) fn of_daemon(self, value: Value) -> (Sealer, Opener) {
+        let (own, peer) = (self.mark(DAEMON), self.mark(CLIENT));
+        let mut nonces = Nonces::new(own);
+        nonces.carry(value);
+        self.split(nonces, Order::of_client(own, peer, value))
+    }
+
+    fn split(self, nonces: Nonces, order: Order) -> (Sealer, Opener) {
         let sealer = Sealer {
             key: self.clone(),
-            prefix,
-            counter: 0,
+            nonces,
         };
-        let opener = Opener {
-            key: self,
-            own_prefix: prefix,
-            seen: Recent::new(),
-        };
-        (sealer, opener)
+        (sealer, Opener { key: self, order })
+    }
+
+    fn mark(&self, role: &str) -> Mark {
+        Mark(self.derive(role, &[]))
+    }
+
+    /// Returns what shows that the daemon has this key, and drew this value.
+    pub(super) fn proof(&self, value: Value) -> [u8; PROOF_BYTES] {
+        self.derive(READY, &value.0)
+    }
+
+    /// Returns a short name of the key, which says nothing of it.
+    pub(super) fn agreement(&self) -> [u8; PART_BYTES] {
+        self.derive(AGREEMENT, &[])
+    }
+
+    /// The first bytes of SHA-256 over label, key and data. All labels and data have fixed lengths, and less than half
+    /// of the hash gets out, so nothing can be appended.
+    fn derive<const N: usize>(&self, label: &str, data: &[u8]) -> [u8; N] {
+        without_trace(|| {
+            let hash = Sha256::new()
+                .chain_update(label)
+                .chain_update([0_u8])
+                .chain_update(self.0.as_slice())
+                .chain_update(data)
+                .finalize();
+            let mut first = [0; N];
+            first.copy_from_slice(&hash[..N]);
+            first
+        })
     }
 
     #[cfg(test)]
@@ -74,15 +108,16 @@ impl SharedKey {
     }
 }
 
+impl fmt::Debug for SharedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedKey([secret])")
+    }
+}
+
 /// Seals the frames that this side sends.
-///
-/// Peers take any nonce. Ours are 16 random bytes, chosen once, and a counter: they cannot repeat
-/// within a channel, nor meet those of the other side by more than a chance of 2⁻¹²⁸, and this side
-/// knows its own when a relay sends them back.
 pub struct Sealer {
     key: SharedKey,
-    prefix: Prefix,
-    counter: u64,
+    nonces: Nonces,
 }
 
 impl Sealer {
@@ -90,27 +125,27 @@ impl Sealer {
     /// used: a frame may be most of what a command may keep.
     pub fn seal(&mut self, plaintext: Vec<u8>) -> Result<Vec<u8>, TooLarge> {
         TooLarge::check(plaintext.len(), MAX_BINARY_BYTES)?;
-        let nonce = self.next_nonce();
+        let nonce = self.nonces.next();
         Ok(seal_with(&self.key, &nonce, plaintext))
     }
 
     /// Seals into standard padded base64, for a text frame. At most [`MAX_TEXT_BYTES`].
     pub fn seal_to_base64(&mut self, plaintext: Vec<u8>) -> Result<String, TooLarge> {
         TooLarge::check(plaintext.len(), MAX_TEXT_BYTES)?;
-        let nonce = self.next_nonce();
+        let nonce = self.nonces.next();
         let bundle = seal_with(&self.key, &nonce, plaintext);
         Ok(encode_in_place(bundle))
     }
 
-    fn next_nonce(&mut self) -> Nonce {
-        let mut nonce = Nonce::default();
-        nonce[..PREFIX_BYTES].copy_from_slice(&self.prefix);
-        nonce[PREFIX_BYTES..].copy_from_slice(&self.counter.to_be_bytes());
-        self.counter = self
-            .counter
-            .checked_add(1)
-            .expect("no channel lives for 2^64 frames");
-        nonce
+    /// From now on the frames carry the value of the connection.
+    pub(super) fn carry(&mut self, value: Value) {
+        self.nonces.carry(value);
+    }
+
+    /// Seals as a deployed peer does, whose nonces say nothing.
+    #[cfg(test)]
+    pub(crate) fn as_deployed(&mut self) {
+        self.nonces = Nonces::new(Mark(Value::draw().0));
     }
 }
 
@@ -138,13 +173,17 @@ pub(crate) fn seal_with(key: &SharedKey, nonce: &Nonce, plaintext: Vec<u8>) -> V
 /// Opens the frames that the peer sends.
 pub struct Opener {
     key: SharedKey,
-    own_prefix: Prefix,
-    seen: Recent<Nonce, REMEMBERED_NONCES>,
+    order: Order,
 }
 
 impl Opener {
     /// Opens raw bytes, the payload of a binary frame.
     pub fn open(&mut self, bundle: &[u8]) -> Result<Vec<u8>, OpenError> {
+        Ok(self.open_from(bundle)?.0)
+    }
+
+    /// The same, and says what the frame shows of the peer.
+    pub(super) fn open_from(&mut self, bundle: &[u8]) -> Result<(Vec<u8>, Peer), OpenError> {
         if bundle.len() > MAX_MESSAGE_BYTES {
             return Err(OpenError::TooLarge);
         }
@@ -154,29 +193,34 @@ impl Opener {
         let (tag, ciphertext) = rest
             .split_first_chunk::<TAG_BYTES>()
             .ok_or(OpenError::TooShort)?;
-        if nonce.starts_with(&self.own_prefix) {
-            return Err(OpenError::Reflected);
-        }
+        self.order.check_sender(nonce)?;
         let mut plaintext = vec![0; ciphertext.len()];
         let key = &self.key.0;
         without_trace(|| {
             crypto_secretbox_open_detached(&mut plaintext, ciphertext, tag, nonce, key)
         })
         .map_err(|_| OpenError::NotAuthentic)?;
-        // Only now: a frame that is not authentic must not fill the memory.
-        if !self.seen.insert(*nonce) {
-            return Err(OpenError::Repeated);
-        }
-        Ok(plaintext)
+        let peer = self.order.take(nonce)?;
+        Ok((plaintext, peer))
     }
 
     /// Opens base64, the payload of a text frame. As deployed receivers do, takes the URL-safe alphabet,
     /// missing padding and white space around it as well.
     pub fn open_base64(&mut self, text: &[u8]) -> Result<Vec<u8>, OpenError> {
+        Ok(self.open_base64_from(text)?.0)
+    }
+
+    /// The same, and says what the frame shows of the peer.
+    pub(super) fn open_base64_from(&mut self, text: &[u8]) -> Result<(Vec<u8>, Peer), OpenError> {
         if text.len() > MAX_MESSAGE_BYTES {
             return Err(OpenError::TooLarge);
         }
-        self.open(&decode_lenient(text).ok_or(OpenError::NotBase64)?)
+        self.open_from(&decode_lenient(text).ok_or(OpenError::NotBase64)?)
+    }
+
+    /// The daemon has told the value that its frames carry.
+    pub(super) fn expect(&mut self, value: Value) {
+        self.order.expect(value);
     }
 }
 
@@ -221,9 +265,28 @@ pub enum OpenError {
     #[error("the frame could not be authenticated")]
     NotAuthentic,
     /// The frame was opened before.
-    #[error("the frame came before: somebody repeats recorded frames")]
+    #[error("a frame came twice")]
     Repeated,
+    /// Frames of the peer did not come, or come later.
+    #[error("a frame is missing, or came out of order")]
+    Missing,
+    /// The peer is one of ours, and the frame carries the value of another connection: a recording, or the relay has
+    /// changed `e2ee_ready`.
+    #[error("a frame belongs to another connection")]
+    OtherConnection,
     /// The frame is one of our own.
-    #[error("the frame is one of our own, sent back")]
+    #[error("a frame of this side came back")]
     Reflected,
+}
+
+impl OpenError {
+    /// Returns whether a frame is not at its place: a fault of the transport, which no key has to do with.
+    pub(super) fn is_disorder(self) -> bool {
+        self.is_genuine() || self == Self::Reflected
+    }
+
+    /// Returns whether the frame was authenticated all the same.
+    pub(super) fn is_genuine(self) -> bool {
+        matches!(self, Self::Repeated | Self::Missing | Self::OtherConnection)
+    }
 }

@@ -178,16 +178,40 @@ impl From<ConnectError> for CommandError {
                     .retryable()
                     .hint("on the daemon's machine, check it with: paseo daemon status")
             }
-            ConnectError::NotProven { source } => {
+            ConnectError::WrongKey { source } => {
                 let error = CommandError::new("DAEMON_KEY_MISMATCH", Exit::Trust, message).at(Hop::Key).hint(
                     "if the daemon was set up anew, pair again (on its machine: paseo daemon pair); \
-                     if not, do not go on: somebody may be in its place",
+                     if not, do not go on: another program may be in its place",
                 );
                 match source {
                     Some(source) => error.because(source),
                     None => error,
                 }
             }
+            ConnectError::NotSealed(source) => {
+                CommandError::new("CHANNEL_FAILED", Exit::Trust, message)
+                    .at(Hop::Key)
+                    .because(source)
+                    .hint("try another relay: this one sends frames that are not of the daemon")
+            }
+            ConnectError::NotProven { source } => {
+                let error = CommandError::new("DAEMON_NOT_PROVEN", Exit::DaemonOffline, message)
+                    .at(Hop::Key)
+                    .retryable()
+                    .hint(
+                        "try again: it may have restarted, or the relay has dropped the connection; if it stays so, \
+                         compare the fingerprint of `paseo remote show` with that of `paseo daemon pair` on its \
+                         machine: a daemon with another key ends the connection, too",
+                    );
+                match source {
+                    Some(source) => error.because(source),
+                    None => error,
+                }
+            }
+            ConnectError::Full => CommandError::new("DAEMON_FULL", Exit::DaemonOffline, message)
+                .at(Hop::Daemon)
+                .retryable()
+                .hint("try again later, or end connections that nobody needs"),
             ConnectError::Channel(e2ee::ConnectError::Transport(TransportError::Closed(
                 closed,
             ))) => CommandError::new(
@@ -243,6 +267,16 @@ impl From<ConnectError> for CommandError {
                 .at(Hop::Protocol)
                 .retryable()
                 .hint("check that this host and port belong to a paseo daemon"),
+            // The transport again, this time on an open channel.
+            ConnectError::Ended(source)
+                if matches!(source.as_ref(), TransportError::Disorder { .. }) =>
+            {
+                CommandError::new("CONNECTION_LOST", Exit::Unreachable, message)
+                    .at(Hop::Relay)
+                    .because(source)
+                    .retryable()
+                    .hint("try again; if it stays so, try another relay")
+            }
             ConnectError::Ended(source) => {
                 CommandError::new(NOT_RUNNING, Exit::DaemonOffline, message)
                     .at(Hop::Daemon)

@@ -116,14 +116,14 @@ mod tests {
     use tokio::task::JoinSet;
 
     use super::*;
-    use crate::e2ee::SecretKey;
+    use crate::e2ee::{Responder, SecretKey, Standing};
     use crate::host::Relay;
     use crate::protocol::relay::ServerId;
 
     struct Nobody;
 
     impl Handler for Nobody {
-        fn serve(&self, _: Transport) -> BoxFuture<'static, ()> {
+        fn serve(&self, _: Transport, _: Standing) -> BoxFuture<'static, ()> {
             Box::pin(async {})
         }
     }
@@ -145,7 +145,8 @@ mod tests {
                 ca_file: None,
             };
             let id = ServerId::new("srv_test").unwrap();
-            let host = Arc::new(Host::new(relay, id, SecretKey::generate()));
+            let responder = Responder::new(SecretKey::generate());
+            let host = Arc::new(Host::new(relay, id, responder));
             daemons.spawn(run(host, Arc::new(Nobody)));
             watching.spawn(async move {
                 for _ in 0..TRIES {

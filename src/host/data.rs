@@ -20,8 +20,9 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the socket of a client that has gone may go on. The relay's word comes on another socket, before
 /// the last frames of a client that sent them and left; the socket itself ends behind them.
 const LEAVING: Duration = Duration::from_secs(5);
-/// Sockets at once; a relay that announces more clients is not believed.
-const MAX_SOCKETS: usize = 512;
+/// Sockets at once; a relay that announces more clients is not believed. More than a daemon serves (512), so that it can
+/// say to the next ones that it is full.
+const MAX_SOCKETS: usize = 512 + 64;
 
 /// The data sockets that are open or on their way, at most one for each client: a second one would
 /// make the official relay throw the client out.
@@ -68,7 +69,7 @@ impl Sockets {
             };
             let deadline = Instant::now() + HELLO_TIMEOUT;
             match accept(dialed.transport, &host.responder, deadline).await {
-                Ok(channel) => handler.serve(channel.transport).await,
+                Ok(channel) => handler.serve(channel.transport, channel.standing).await,
                 Err(error) => tracing::debug!(%error, "a client did not get a channel"),
             }
         };
@@ -118,7 +119,7 @@ mod tests {
     use tokio_tungstenite::accept_async;
 
     use super::*;
-    use crate::e2ee::{SecretKey, connect};
+    use crate::e2ee::{Responder, SecretKey, Standing, connect};
     use crate::host::Relay;
     use crate::protocol::relay::ServerId;
     use crate::transport::{Closed, Frame, Transport, websocket};
@@ -127,7 +128,11 @@ mod tests {
     struct Recorder(mpsc::UnboundedSender<Frame>);
 
     impl Handler for Recorder {
-        fn serve(&self, mut transport: Transport) -> futures_util::future::BoxFuture<'static, ()> {
+        fn serve(
+            &self,
+            mut transport: Transport,
+            _: Standing,
+        ) -> futures_util::future::BoxFuture<'static, ()> {
             let got = self.0.clone();
             Box::pin(async move {
                 while let Ok(frame) = transport.receiver.recv().await {
@@ -149,7 +154,11 @@ mod tests {
             token: None,
             ca_file: None,
         };
-        let host = Host::new(relay, ServerId::new("srv_test").unwrap(), secret);
+        let host = Host::new(
+            relay,
+            ServerId::new("srv_test").unwrap(),
+            Responder::new(secret),
+        );
         let (got, mut frames) = mpsc::unbounded_channel();
         let mut sockets = Sockets::new(Arc::new(host), Arc::new(Recorder(got)));
         let id: ConnectionId = ConnectionId::new("conn_test").unwrap();

@@ -11,15 +11,16 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::e2ee::{Responder, SecretKey};
+use crate::e2ee::{Responder, Standing};
 use crate::protocol::relay::{ConnectQuery, Endpoint, PATH, Seat, ServerId};
 use crate::secret::{RelayToken, Secret};
 use crate::transport::{Address, Dial, Greeting, Network, Stopwatch, Transport};
 
 /// Takes the channels of clients.
 pub trait Handler: Send + Sync + 'static {
-    /// Serves a client until either side ends. The frames are plaintext.
-    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()>;
+    /// Serves a client until either side ends. The frames are plaintext; `standing` says what the one that was received
+    /// last may ask for.
+    fn serve(&self, transport: Transport, standing: Standing) -> BoxFuture<'static, ()>;
 }
 
 /// A relay to dial.
@@ -44,12 +45,12 @@ pub struct Host {
 }
 
 impl Host {
-    /// Makes the daemon with this id and key appear at a relay, once it runs.
-    pub fn new(relay: Relay, server_id: ServerId, secret: SecretKey) -> Self {
+    /// Makes the daemon with this id appear at a relay, once it runs.
+    pub fn new(relay: Relay, server_id: ServerId, responder: Responder) -> Self {
         Self {
             relay,
             server_id,
-            responder: Arc::new(Responder::new(secret)),
+            responder: Arc::new(responder),
         }
     }
 

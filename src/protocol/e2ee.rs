@@ -54,6 +54,10 @@ pub struct Ready {
     /// What both sides can do. Daemons of 0.1.65 send the bare frame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capabilities: Option<Capabilities>,
+    /// Ours, of 32 characters: what makes the connection differ from every other, and the proof that the daemon has
+    /// the channel's key. Other clients look at `type` and `capabilities` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<String>,
 }
 
 /// Capabilities of the channel.
@@ -112,6 +116,7 @@ mod tests {
         let extra = r#"{"v":9,"type":"e2ee_ready","capabilities":{"x":1,"binaryCiphertext":true}}"#;
         let ready = Ready {
             capabilities: Some(Capabilities::BINARY),
+            freshness: None,
         };
         assert_eq!(Handshake::parse(extra), Some(Handshake::Ready(ready)));
         for bad in [

@@ -15,6 +15,12 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// version ≥ 0.1.45 a daemon hides every agent of a custom provider.
 pub const APP_VERSION: &str = "0.5.0";
 
+/// Close code of a daemon that takes no more clients.
+pub const CLOSE_FULL: u16 = 1013;
+/// Text that goes with [`CLOSE_FULL`], and of the `status` message before it.
+pub const FULL: &str = "Too many connections";
+/// `code` of that message.
+pub const FULL_CODE: &str = "daemon_full";
 /// Close code of a daemon that wants a password (or another one).
 pub const CLOSE_PASSWORD: u16 = 4401;
 /// Close code: no hello within 15 s.

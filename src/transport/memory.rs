@@ -1,5 +1,6 @@
 //! A transport within this process: a bounded pair, for tests of two sides against each other.
 
+use std::collections::VecDeque;
 use std::io;
 
 use futures_util::future::BoxFuture;
@@ -19,7 +20,10 @@ pub fn pair(capacity: usize) -> (Transport, Transport) {
 
 fn end(tx: mpsc::Sender<Message>, rx: mpsc::Receiver<Message>) -> Transport {
     Transport {
-        sender: Box::new(Sender { tx: Some(tx) }),
+        sender: Box::new(Sender {
+            tx: Some(tx),
+            taken: VecDeque::new(),
+        }),
         receiver: Box::new(Receiver { rx, closed: None }),
     }
 }
@@ -32,19 +36,38 @@ enum Message {
 struct Sender {
     /// `None` after a close frame.
     tx: Option<mpsc::Sender<Message>>,
+    taken: VecDeque<Frame>,
+}
+
+impl Sender {
+    async fn pass_on(&mut self) -> Result<(), TransportError> {
+        let lost = || TransportError::Lost(io::ErrorKind::BrokenPipe.into());
+        let tx = self.tx.as_ref().ok_or_else(lost)?;
+        while !self.taken.is_empty() {
+            let place = tx.reserve().await.map_err(|_| lost())?;
+            if let Some(frame) = self.taken.pop_front() {
+                place.send(Message::Frame(frame));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl FrameSender for Sender {
     fn send(&mut self, frame: Frame) -> BoxFuture<'_, Result<(), TransportError>> {
-        Box::pin(async move {
-            let lost = || TransportError::Lost(io::ErrorKind::BrokenPipe.into());
-            let tx = self.tx.as_ref().ok_or_else(lost)?;
-            tx.send(Message::Frame(frame)).await.map_err(|_| lost())
-        })
+        self.send_all(vec![frame])
+    }
+
+    fn send_all(&mut self, frames: Vec<Frame>) -> BoxFuture<'_, Result<(), TransportError>> {
+        self.taken.extend(frames);
+        Box::pin(self.pass_on())
     }
 
     fn close(&mut self, closed: Closed) -> BoxFuture<'_, ()> {
         if let Some(tx) = self.tx.take() {
+            for frame in self.taken.drain(..) {
+                let _ = tx.try_send(Message::Frame(frame));
+            }
             let _ = tx.try_send(Message::Close(closed));
         }
         Box::pin(async {})

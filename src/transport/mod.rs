@@ -115,25 +115,27 @@ pub enum TransportError {
     /// Another daemon answers than the one that was meant.
     #[error("another daemon answers than the paired one")]
     OtherPeer,
+    /// Frames were lost, repeated or moved on the way, or are of another connection.
+    #[error("the relay did not pass on the frames as they were sent: {what}")]
+    Disorder {
+        /// What is wrong with the first of them.
+        what: String,
+    },
     /// A frame did not decrypt: the peer has another key, or somebody changed the frame.
     #[error("a frame could not be authenticated")]
     NotAuthentic,
 }
 
 /// The writing half.
+///
+/// Cancelling a send leaves no gap: the frame was not taken at all, or it leaves with the next one. A sender that numbers
+/// its frames takes them when it is called.
 pub trait FrameSender: Send {
     /// Sends one frame; returns when it has left for the operating system.
     fn send(&mut self, frame: Frame) -> BoxFuture<'_, Result<(), TransportError>>;
 
     /// Sends several frames with one flush, so that they leave in one flight.
-    fn send_all(&mut self, frames: Vec<Frame>) -> BoxFuture<'_, Result<(), TransportError>> {
-        Box::pin(async move {
-            for frame in frames {
-                self.send(frame).await?;
-            }
-            Ok(())
-        })
-    }
+    fn send_all(&mut self, frames: Vec<Frame>) -> BoxFuture<'_, Result<(), TransportError>>;
 
     /// Largest payload of a binary frame, in bytes. One of text may have less.
     fn largest(&self) -> usize {

@@ -1,5 +1,7 @@
 //! A WebSocket (RFC 6455) as a [`Transport`], for either role and any byte stream.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,7 +50,10 @@ where
 {
     let (sink, stream) = stream.split();
     Transport {
-        sender: Box::new(Sender(sink)),
+        sender: Box::new(Sender {
+            sink,
+            taken: VecDeque::new(),
+        }),
         receiver: Box::new(Receiver { stream, teller }),
     }
 }
@@ -69,7 +74,49 @@ fn fragments(frame: Frame) -> impl Iterator<Item = WireFrame> {
         })
 }
 
-struct Sender<S>(SplitSink<WebSocketStream<S>, Message>);
+struct Sender<S> {
+    sink: SplitSink<WebSocketStream<S>, Message>,
+    /// Taken, and not yet given to the library.
+    taken: VecDeque<Message>,
+}
+
+impl<S> Sender<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    fn take(&mut self, frame: Frame) -> Result<(), TransportError> {
+        match frame.len() {
+            0..=FRAGMENT_BYTES => self.taken.push_back(frame.into()),
+            ..=MAX_MESSAGE_BYTES => self.taken.extend(fragments(frame).map(Message::Frame)),
+            // The other side would close the connection over it.
+            _ => {
+                return Err(TransportError::TooLarge {
+                    limit: MAX_MESSAGE_BYTES,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn pass_on(&mut self) -> Result<(), TransportError> {
+        let passed = self.give().await;
+        if passed.is_err() {
+            self.taken.clear();
+        }
+        Ok(passed?)
+    }
+
+    async fn give(&mut self) -> Result<(), Error> {
+        while !self.taken.is_empty() {
+            // Between this and the message there is nothing to wait for, so each is given once.
+            poll_fn(|context| self.sink.poll_ready_unpin(context)).await?;
+            if let Some(message) = self.taken.pop_front() {
+                self.sink.start_send_unpin(message)?;
+            }
+        }
+        self.sink.flush().await
+    }
+}
 
 struct Receiver<S> {
     stream: SplitStream<WebSocketStream<S>>,
@@ -81,32 +128,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     fn send(&mut self, frame: Frame) -> BoxFuture<'_, Result<(), TransportError>> {
-        Box::pin(async move {
-            // The other side would close the connection over it.
-            if frame.len() > MAX_MESSAGE_BYTES {
-                return Err(TransportError::TooLarge {
-                    limit: MAX_MESSAGE_BYTES,
-                });
-            }
-            match frame.len() {
-                0..=FRAGMENT_BYTES => self.0.send(frame.into()).await?,
-                _ => {
-                    for fragment in fragments(frame) {
-                        self.0.feed(Message::Frame(fragment)).await?;
-                    }
-                    self.0.flush().await?;
-                }
-            }
-            Ok(())
-        })
+        self.send_all(vec![frame])
     }
 
     fn send_all(&mut self, frames: Vec<Frame>) -> BoxFuture<'_, Result<(), TransportError>> {
+        let taken = frames.into_iter().try_for_each(|frame| self.take(frame));
         Box::pin(async move {
-            for frame in frames {
-                self.0.feed(frame.into()).await?;
-            }
-            self.0.flush().await.map_err(TransportError::from)
+            self.pass_on().await?;
+            taken
         })
     }
 
@@ -117,7 +146,8 @@ where
         });
         Box::pin(async move {
             // The peer may be gone already, and then there is nobody to tell.
-            let _ = tokio::time::timeout(CLOSE_DEADLINE, self.0.send(Message::Close(frame))).await;
+            self.taken.push_back(Message::Close(frame));
+            let _ = tokio::time::timeout(CLOSE_DEADLINE, self.pass_on()).await;
         })
     }
 }

@@ -9,10 +9,10 @@ use paseo::error::{CommandError, Exit, Hop};
 use paseo::protocol::relay::Endpoint;
 use paseo::secret::Secret;
 use paseo::target::Target;
-use paseo::transport::{Closed, DialError};
+use paseo::transport::{Closed, DialError, Frame};
 use serde_json::json;
 
-use crate::peer::{Peer, accept, greet, hold, key, receive, send, settings};
+use crate::peer::{Peer, accept, greet, hold, key, receive, send, session, settings};
 
 /// Fails to connect, checks that no secret is in any form of the error, and returns both forms.
 async fn refused(target: &Target) -> (ConnectError, CommandError) {
@@ -168,7 +168,7 @@ async fn an_absent_daemon_is_a_timeout_where_the_relay_does_not_tell() {
     assert_eq!(command.exit, Exit::DaemonOffline);
 }
 
-/// The ready frame is plaintext and comes all the same; then nothing decrypts.
+/// A daemon of ours proves its key in the ready frame, and one with another key proves that it has another.
 #[tokio::test]
 async fn a_wrong_daemon_key_is_a_matter_of_trust() {
     let peer = Peer::new(|transport, _| async move {
@@ -179,15 +179,83 @@ async fn a_wrong_daemon_key_is_a_matter_of_trust() {
             .unwrap()
             .transport;
         let _ = channel.receiver.recv().await;
-        channel
-            .sender
-            .close(Closed::new(1012, "Server disconnected"))
-            .await;
     })
     .await;
     let (error, command) = refused(&peer.relay(&key())).await;
-    assert!(matches!(error, ConnectError::NotProven { .. }), "{error:?}");
+    assert!(matches!(error, ConnectError::WrongKey { .. }), "{error:?}");
     assert_eq!((command.exit, command.hop), (Exit::Trust, Some(Hop::Key)));
+    assert_eq!(command.code, "DAEMON_KEY_MISMATCH");
+}
+
+/// What is sealed with another key shows the same.
+#[tokio::test]
+async fn a_frame_of_another_key_is_a_matter_of_trust() {
+    let peer = Peer::new(|mut transport, _| async move {
+        receive(&mut transport).await;
+        send(&mut transport, &json!({ "type": "e2ee_ready" })).await;
+        let forged = Frame::Text("A".repeat(80));
+        transport.sender.send(forged).await.unwrap();
+        let _ = transport.receiver.recv().await;
+    })
+    .await;
+    let (error, command) = refused(&peer.relay(&key())).await;
+    assert!(matches!(error, ConnectError::WrongKey { .. }), "{error:?}");
+    assert_eq!(command.exit, Exit::Trust);
+}
+
+/// A close behind a ready frame that proves nothing: a deployed daemon with another key closes so, and so does the relay
+/// when the daemon restarts. Nobody is to be accused of anything.
+#[tokio::test]
+async fn an_end_before_the_proof_is_no_proof_of_another_key() {
+    for closed in [
+        Closed::new(1012, "Server disconnected"),
+        Closed::new(1012, "Relay restarting"),
+        Closed::new(1013, "Server absent and buffer full"),
+        Closed::default(),
+    ] {
+        let peer = Peer::new(move |mut transport, _| {
+            let closed = closed.clone();
+            async move {
+                receive(&mut transport).await;
+                send(&mut transport, &json!({ "type": "e2ee_ready" })).await;
+                let _ = transport.receiver.recv().await;
+                transport.sender.close(closed).await;
+            }
+        })
+        .await;
+        let (error, command) = refused(&peer.relay(&key())).await;
+        assert!(matches!(error, ConnectError::NotProven { .. }), "{error:?}");
+        assert_eq!(command.code, "DAEMON_NOT_PROVEN");
+        assert_eq!(command.exit, Exit::DaemonOffline);
+        assert!(command.retryable);
+    }
+}
+
+/// A full daemon says so: straight in the close frame, and within the channel, because a relay hides that.
+#[tokio::test]
+async fn a_full_daemon_says_that_it_is_full() {
+    const FULL: &str = "Too many connections";
+    let peer = Peer::new(|mut transport, _| async move {
+        receive(&mut transport).await;
+        transport.sender.close(Closed::new(1013, FULL)).await;
+    })
+    .await;
+    let relayed = Peer::new(|transport, _| async move {
+        let mut channel = accept(transport, key()).await;
+        receive(&mut channel).await;
+        let payload = json!({ "status": "error", "message": FULL, "code": "daemon_full" });
+        send(&mut channel, &session("status", payload)).await;
+        let gone = Closed::new(1012, "Server disconnected");
+        channel.sender.close(gone).await;
+    })
+    .await;
+    for target in [peer.direct(None), relayed.relay(&key())] {
+        let (error, command) = refused(&target).await;
+        assert!(matches!(error, ConnectError::Full), "{error:?}");
+        assert_eq!(command.code, "DAEMON_FULL");
+        assert_eq!(command.exit, Exit::DaemonOffline);
+        assert!(command.retryable);
+    }
 }
 
 #[tokio::test]

@@ -173,6 +173,11 @@ impl Store {
         })
     }
 
+    /// Returns the directory of the files.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Saves a record. [`Store::saved`] tells what became of it.
     pub(super) fn save(&self, kept: Kept<'_>, record: &impl Serialize) {
         let path = self.path(kept);

@@ -36,6 +36,7 @@ async fn accept_legacy(
     let hello = transport.receiver.recv().await.unwrap();
     let (mut established, mut greeting) = DaemonHandshake::new(own).finish(&hello).unwrap();
     established.binary = false;
+    established.sealer.as_deployed();
     greeting.ready = Handshake::Ready(Ready::default()).to_json();
     let ready = Frame::Text(greeting.ready.clone());
     transport.sender.send(ready).await.unwrap();
@@ -160,9 +161,29 @@ async fn an_absent_daemon_is_no_ready() {
     assert_eq!(started.elapsed().as_secs(), 15);
 }
 
-/// Pitfall 11: the ready frame arrives although the key is wrong.
+/// Pitfall 11: the ready frame of a deployed daemon arrives although the key is wrong.
 #[tokio::test(start_paused = true)]
-async fn a_wrong_key_is_a_channel_without_proof() {
+async fn a_wrong_key_of_a_deployed_daemon_is_a_channel_without_proof() {
+    let own = SecretKey::generate();
+    let responder = responder();
+    let (client, daemon) = pair(16);
+    let other_key = SecretKey::generate().public_key();
+    let (client, mut daemon) = tokio::join!(
+        connect(client, &other_key, soon()),
+        accept_legacy(daemon, &responder, &own)
+    );
+    let mut client = client.unwrap();
+    client.transport.sender.send(text("{}")).await.unwrap();
+    let error = daemon.transport.receiver.recv().await.unwrap_err();
+    assert!(matches!(error, TransportError::NotAuthentic));
+    let error = client.transport.receiver.recv().await.unwrap_err();
+    assert!(matches!(error, TransportError::Closed(closed) if closed.code == Some(1011)));
+    assert!(!client.proof.is_given() && !daemon.proof.is_given());
+}
+
+/// A daemon of ours says in the ready frame whose key it has.
+#[tokio::test(start_paused = true)]
+async fn a_wrong_key_is_seen_before_anything_is_sent() {
     let responder = responder();
     let (client, daemon) = pair(16);
     let other_key = SecretKey::generate().public_key();
@@ -170,13 +191,9 @@ async fn a_wrong_key_is_a_channel_without_proof() {
         connect(client, &other_key, soon()),
         accept(daemon, &responder, soon())
     );
-    let (mut client, mut daemon) = (client.unwrap(), daemon.unwrap());
-    client.transport.sender.send(text("{}")).await.unwrap();
-    let error = daemon.transport.receiver.recv().await.unwrap_err();
-    assert!(matches!(error, TransportError::NotAuthentic));
-    let error = client.transport.receiver.recv().await.unwrap_err();
-    assert!(matches!(error, TransportError::Closed(closed) if closed.code == Some(1011)));
-    assert!(!client.proof.is_given() && !daemon.proof.is_given());
+    assert!(matches!(client.unwrap_err(), ConnectError::WrongKey(_)));
+    let error = daemon.unwrap().transport.receiver.recv().await.unwrap_err();
+    assert!(matches!(error, TransportError::Closed(_)));
 }
 
 /// Counts how often frames leave.

@@ -2,11 +2,14 @@
 
 mod channel;
 mod hostile;
+mod order;
+mod recorded;
 mod seal;
 mod vectors;
 
 use super::keys::SecretKey;
-use super::seal::SharedKey;
+use super::nonce::Value;
+use super::seal::{Opener, Sealer, SharedKey};
 
 /// Bytes out of hexadecimal text.
 fn unhex(text: &str) -> Vec<u8> {
@@ -27,4 +30,14 @@ fn shared() -> SharedKey {
         SecretKey::from_bytes(&[2; 32]),
     );
     SharedKey::agree(&ours, &theirs.public_key()).unwrap()
+}
+
+/// The halves of a client with that key.
+fn client() -> (Sealer, Opener) {
+    shared().of_client()
+}
+
+/// The halves of the daemon.
+fn daemon() -> (Sealer, Opener) {
+    shared().of_daemon(Value::draw())
 }
