@@ -45,6 +45,17 @@ impl Honest {
         self.dir.path()
     }
 
+    /// Kills the daemon.
+    pub(crate) fn stop_daemon(&mut self) {
+        self.daemon.kill();
+    }
+
+    /// Kills the daemon, and starts it again.
+    pub(crate) fn restart_daemon(&mut self) {
+        self.stop_daemon();
+        self.daemon = daemon(self.dir.path(), &self.relay_address);
+    }
+
     /// Runs a command that succeeds.
     pub(crate) fn does(&self, args: &[&str]) -> Ran {
         let ran = run(&args.join(" "), paseo(self.home(), args));

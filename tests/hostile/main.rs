@@ -7,6 +7,8 @@
 //! | [`impostors`] | another daemon in the place of the paired one, on each route | every way to dial |
 //! | [`channel`] | a relay between an honest client and an honest daemon | client and daemon |
 //!
+//! Recordings that are played back, which take more than a row, are in [`replays`].
+//!
 //! To try something new, add a row. What must hold for every row is in [`process`]: it ends or goes on within
 //! its deadline, without a panic, within its memory, and says no secret.
 
@@ -25,6 +27,7 @@ mod honest;
 mod impostors;
 mod process;
 mod relays;
+mod replays;
 mod stranger;
 #[path = "../support/tool.rs"]
 mod tool;

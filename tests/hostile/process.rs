@@ -116,12 +116,17 @@ pub(crate) struct Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
 impl Server {
+    /// Ends it at once.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Starts it, and waits until it says `ready`.
     pub(crate) fn start(mut command: Command, ready: &str) -> Self {
         let mut child = command.spawn().unwrap();
