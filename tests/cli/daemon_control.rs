@@ -104,6 +104,9 @@ fn what_the_daemon_says_beats_the_files() {
         table.contains("\n  Claude          not found (daemon)\n"),
         "{table}"
     );
+    for form in [&["status"][..], &["status", "--json"], &["status", "-vv"]] {
+        sandbox.run(form).says_none_of(&["srv_1"]);
+    }
     let quiet = sandbox.run(&["status", "-q"]).stdout;
     assert!(quiet.starts_with("Local Daemon\n"), "{quiet}");
 }

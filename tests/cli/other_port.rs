@@ -9,8 +9,11 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::json;
+
+use crate::fake_daemon::FakeDaemon;
 use crate::other_user::{Running, is_root};
-use crate::sandbox::{Ran, Sandbox};
+use crate::sandbox::{Ran, Sandbox, binary};
 
 const PASSWORD: &str = "planted-password";
 
@@ -180,6 +183,42 @@ fn no_password_goes_to_a_port_or_socket_of_another_user() {
     let ran = Sandbox::new().run(&["--host", at, "ls"]);
     assert!(!ran.stderr.contains("another user"), "{ran:?}");
     other.has_heard("GET /ws");
+}
+
+/// Where the system does not tell who listens, that is said once in a command, and the password is sent.
+#[test]
+fn what_cannot_be_known_is_said_once() {
+    // A process that sees no `/proc`.
+    const HIDDEN: &str = "mount -t tmpfs none /proc && exec \"$0\" \"$@\"";
+    let hidden = |sandbox: &Sandbox, args: &[&str]| {
+        let mut command = sandbox.command("unshare".as_ref());
+        command.args(["-m", "sh", "-c", HIDDEN]).args(args);
+        command.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+        command.stdin(Stdio::null()).output()
+    };
+    let mut sandbox = Sandbox::new();
+    if !hidden(&sandbox, &["true"]).is_ok_and(|ran| ran.status.success()) {
+        println!("skipped: no mount namespace can be made here, or not by this user");
+        return;
+    }
+    let now = json!({ "serverReceivedAt": 0, "serverSentAt": 0 });
+    let daemon = FakeDaemon::start("srv_1", &[], move |_| now.clone());
+    let ping = [
+        binary().to_str().unwrap(),
+        "--host",
+        &daemon.address,
+        "ping",
+        "-c3",
+    ];
+    let ran: Ran = hidden(&sandbox, &ping).unwrap().into();
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{ran:?}");
+    sandbox.set("PASEO_PASSWORD", PASSWORD);
+    let ran: Ran = hidden(&sandbox, &ping).unwrap().into();
+    assert_eq!(ran.status, 0, "{ran:?}");
+    let said = format!("cannot check which user listens at {}", daemon.address);
+    assert_eq!(ran.stderr.matches(&said).count(), 1, "{ran:?}");
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+    ran.says_none_of(&[PASSWORD]);
 }
 
 /// A connection that nobody has accepted yet belongs to user 0 in the system's tables. It is not root's.

@@ -127,6 +127,40 @@ fn refusing_proxy() -> String {
     address
 }
 
+/// A daemon that answers every request with 403 and this text.
+fn refusing_daemon(said: &'static str) -> String {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let length = said.len();
+            let head = "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8";
+            let _ = write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{said}");
+        }
+    });
+    format!("localhost:{port}")
+}
+
+#[test]
+fn a_daemon_that_refuses_a_name_is_not_taken_for_a_relay() {
+    let sandbox = Sandbox::new();
+    let name = refusing_daemon("Host not allowed");
+    let ran = sandbox.run(&["--host", &name, "ls"]);
+    ran.failed(6, "refuses the host name localhost");
+    ran.failed(6, "PASEO_HOSTNAMES=localhost");
+    ran.failed(6, "IP address");
+    let json = sandbox.run(&["--host", &name, "ls", "--json"]);
+    json.failed(6, "\"HOST_NOT_ALLOWED\"");
+    let other = sandbox.run(&["--host", &refusing_daemon("Go away"), "ls"]);
+    other.failed(6, "HTTP status 403");
+    for ran in [ran, json, other] {
+        assert!(!ran.stderr.contains("relay"), "{ran:?}");
+    }
+}
+
 #[test]
 fn proxies_of_the_environment_and_their_exceptions() {
     let proxy = refusing_proxy();

@@ -68,10 +68,9 @@ impl Attempt<'_> {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::super::{Address, Dial};
     use super::*;
     use crate::secret::Secret;
-    use crate::transport::{Greeting, Network, Stopwatch};
+    use crate::transport::{Address, Dial, Greeting, Network, Stopwatch};
 
     static TOLD: AtomicUsize = AtomicUsize::new(0);
 
