@@ -12,9 +12,11 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
+/// How a table writes an address; `None` for one of the other family.
+type Spell = fn(IpAddr) -> Option<String>;
+
 /// The tables of TCP sockets in the network namespace of this process, and how each writes an address.
-const TABLES: [(&str, fn(IpAddr) -> Option<String>); 2] =
-    [("/proc/net/tcp", in_v4), ("/proc/net/tcp6", in_v6)];
+const TABLES: [(&str, Spell); 2] = [("/proc/net/tcp", in_v4), ("/proc/net/tcp6", in_v6)];
 /// Most bytes that are read of a table: a row takes 150.
 const MAX_TABLE_BYTES: u64 = 64 * 1024 * 1024;
 /// Longest row, in bytes.

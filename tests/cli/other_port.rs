@@ -14,6 +14,7 @@ use serde_json::json;
 use crate::fake_daemon::FakeDaemon;
 use crate::other_user::{Running, is_root};
 use crate::sandbox::{Ran, Sandbox, binary};
+use crate::tool::is_missing;
 
 const PASSWORD: &str = "planted-password";
 
@@ -62,6 +63,9 @@ impl Other {
     fn start(late: Duration) -> Option<Self> {
         if !is_root() {
             println!("skipped: only root can be two users");
+            return None;
+        }
+        if is_missing("setpriv") {
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
@@ -196,6 +200,9 @@ fn what_cannot_be_known_is_said_once() {
         command.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
         command.stdin(Stdio::null()).output()
     };
+    if is_missing("unshare") {
+        return;
+    }
     let mut sandbox = Sandbox::new();
     if !hidden(&sandbox, &["true"]).is_ok_and(|ran| ran.status.success()) {
         println!("skipped: no mount namespace can be made here, or not by this user");
