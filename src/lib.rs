@@ -58,6 +58,7 @@ pub mod transport;
 pub mod tty;
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -184,9 +185,7 @@ fn explain(error: &clap::Error, argv: &[OsString], official: bool) -> ExitCode {
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    output::write_stderr(&cli::reword(&cli::redact(
-        &error.render().to_string(),
-        &argv,
-    )));
+    let text = cli::reword(&cli::redact(&error.render().to_string(), &argv));
+    output::write_stderr(&output::safe_text(&text, std::io::stderr().is_terminal()));
     ExitCode::from(Exit::Usage.status(official))
 }

@@ -214,15 +214,16 @@ pub fn render(error: &CommandError, settings: &Settings, official: bool) -> Stri
         fields["exit"] = json!(error.exit.status(official));
         json!({ "error": fields })
     };
+    let terminal = std::io::stderr().is_terminal();
     match settings.format {
         Format::Json if error.flat => {
             let (code, message, action) = (&error.code, &error.message, &error.hint);
-            json!({ "code": code, "message": message, "action": action }).to_string() + "\n"
+            let fields = json!({ "code": code, "message": message, "action": action });
+            output::json_line(&fields, terminal) + "\n"
         }
-        Format::Json => output::pretty_json(&as_data()) + "\n",
-        Format::Yaml => output::yaml(&as_data()) + "\n",
+        Format::Json => output::pretty_json(&as_data(), terminal) + "\n",
+        Format::Yaml => output::yaml(&as_data(), terminal) + "\n",
         Format::Table => {
-            let terminal = std::io::stderr().is_terminal();
             let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
             let mut text = output::styled("Error:", red, settings.color);
             let _ = writeln!(text, " {}", output::safe_text(&error.message, terminal));

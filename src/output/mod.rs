@@ -2,10 +2,11 @@
 //!
 //! 1. Data goes to stdout, everything else to stderr.
 //! 2. A command gives an [`Output`]; one renderer turns it into a table, JSON, YAML or ids.
-//! 3. Text that came from elsewhere is made safe for terminals, and left alone in pipes and JSON.
+//! 3. Text that came from elsewhere is made safe for terminals, in every form of output, and left alone in pipes.
 //! 4. Prompts appear only on a terminal, and never with `--batch`.
 
 mod label;
+mod operand;
 mod progress;
 mod prompt;
 pub mod qr;
@@ -26,9 +27,11 @@ use serde_json::Value;
 use crate::spelling::{closest, did_you_mean};
 
 pub use label::Label;
+pub use operand::{shell_operand, shell_word};
 pub use progress::Progress;
-pub use prompt::{ask_hidden, ask_yes};
+pub use prompt::{ask_hidden, ask_yes, forget_typed};
 pub use region::Region;
+use sanitize::safe_json;
 pub use sanitize::{safe_line, safe_text};
 pub use stream::{ReaderGone, Stream};
 
@@ -201,10 +204,10 @@ pub fn render(output: &Output, settings: &Settings) -> String {
     }
     match settings.format {
         Format::Json => data(output)
-            .map(|data| pretty_json(&data) + "\n")
+            .map(|data| pretty_json(&data, settings.terminal) + "\n")
             .unwrap_or_default(),
         Format::Yaml => data(output)
-            .map(|data| yaml(&data) + "\n")
+            .map(|data| yaml(&data, settings.terminal) + "\n")
             .unwrap_or_default(),
         Format::Table => match output {
             Output::Nothing => String::new(),
@@ -231,7 +234,8 @@ fn terminal_rows() -> Option<usize> {
     terminal_size().map(|(_, rows)| rows)
 }
 
-fn terminal_size() -> Option<(usize, usize)> {
+/// Returns both: columns and lines.
+pub fn terminal_size() -> Option<(usize, usize)> {
     #[cfg(unix)]
     {
         let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
@@ -279,14 +283,23 @@ impl Settings {
     }
 }
 
-/// Returns JSON with two spaces of indentation, no line feed at the end.
-pub fn pretty_json(json: &impl Serialize) -> String {
-    serde_json::to_string_pretty(json).expect("a JSON value can be written")
+/// Returns JSON with two spaces of indentation, no line feed at the end. For a terminal it is made safe, and is the
+/// same data.
+pub fn pretty_json(json: &impl Serialize, terminal: bool) -> String {
+    let json = serde_json::to_string_pretty(json).expect("a JSON value can be written");
+    safe_json(&json, terminal).into_owned()
 }
 
-/// Returns YAML in block style, with a line feed at the end.
-pub fn yaml(json: &impl Serialize) -> String {
-    yaml::render(&serde_json::to_value(json).expect("a JSON value can be written"))
+/// Returns JSON on one line, no line feed at the end. For a terminal it is made safe.
+pub fn json_line(json: &impl Serialize, terminal: bool) -> String {
+    let json = serde_json::to_string(json).expect("a JSON value can be written");
+    safe_json(&json, terminal).into_owned()
+}
+
+/// Returns YAML in block style, with a line feed at the end. For a terminal it is made safe.
+pub fn yaml(json: &impl Serialize, terminal: bool) -> String {
+    let value = serde_json::to_value(json).expect("a JSON value can be written");
+    yaml::render(&value, terminal)
 }
 
 /// Returns text in a style, or plain.

@@ -4,6 +4,8 @@ use std::io::{self, BufRead, Write};
 
 use zeroize::Zeroizing;
 
+use super::{safe_line, safe_text};
+
 /// Longest answer to a question, in bytes.
 const MAX_ANSWER: u64 = 1024;
 
@@ -12,13 +14,25 @@ pub fn ask_hidden(question: &str) -> io::Result<Zeroizing<String>> {
     // Before the question is: somebody may paste the moment it is there.
     #[cfg(unix)]
     let _silence = Silence::begin()?;
+    let question = safe_line(question, true);
     rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new)
 }
 
-/// Asks a question whose answer is no unless somebody says yes.
+/// Throws away what was typed on the terminal until now and not read, a line that was only begun included.
+pub fn forget_typed() {
+    #[cfg(unix)]
+    {
+        use rustix::termios::{QueueSelector, tcflush};
+        // Where stdin is no terminal nobody has typed too early.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    }
+}
+
+/// Asks a question whose answer is no unless somebody says yes. What was typed before it is no answer.
 pub fn ask_yes(question: &str) -> io::Result<bool> {
+    forget_typed();
     let mut stderr = io::stderr().lock();
-    write!(stderr, "{question} [y/N] ")?;
+    write!(stderr, "{} [y/N] ", safe_text(question, true))?;
     stderr.flush()?;
     let mut answer = String::new();
     io::Read::take(io::stdin().lock(), MAX_ANSWER).read_line(&mut answer)?;

@@ -84,7 +84,7 @@ impl Stream {
 
     /// Writes a line of JSON to stdout.
     pub async fn json_line(&self, value: &impl Serialize) -> Result<(), ReaderGone> {
-        let line = serde_json::to_string(value).expect("output is structs with string keys");
+        let line = super::json_line(value, self.terminal);
         let mut line = match &self.label {
             Some(label) => label.in_json(line),
             None => line,

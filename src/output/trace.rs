@@ -1,12 +1,14 @@
 //! What happens, told on stderr: `-v` for the steps, `-vv` for the frames, `-vvv` for more. Never secrets: events
 //! carry addresses, sizes and kinds.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use super::sanitize::safe_log;
 
 /// How each event is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,15 +35,44 @@ pub fn start(filter: Option<&str>, verbose: u8, server: bool, format: LogFormat)
     let Some(targets) = targets.or_else(|| level?.parse().ok()) else {
         return;
     };
-    let lines = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_target(verbose > 2);
+    let lines = fmt::layer().with_writer(Log::new).with_target(verbose > 2);
     let subscriber = tracing_subscriber::registry().with(targets);
     // A second call, in tests, changes nothing.
     let _ = match format {
         LogFormat::Text => subscriber
-            .with(lines.with_ansi(std::io::stderr().is_terminal()))
+            .with(lines.with_ansi(io::stderr().is_terminal()))
             .try_init(),
         LogFormat::Json => subscriber.with(lines.json().flatten_event(true)).try_init(),
     };
+}
+
+/// Stderr for events, one at a time. Some name what a peer sent.
+struct Log {
+    terminal: bool,
+}
+
+impl Log {
+    fn new() -> Self {
+        Self {
+            terminal: io::stderr().is_terminal(),
+        }
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let mut stderr = io::stderr().lock();
+        match self.terminal {
+            true => {
+                let text = String::from_utf8_lossy(event);
+                stderr.write_all(safe_log(&text).as_bytes())?;
+            }
+            false => stderr.write_all(event)?,
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }

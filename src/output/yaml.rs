@@ -6,28 +6,31 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use super::sanitize::{has_unsafe, safe_yaml_string};
+
 /// Where a line is broken.
 const WIDTH: usize = 80;
 /// What a line holds at least, however deep it is indented.
 const LEAST: usize = 20;
 
-/// Returns a value as YAML, with a line feed at the end.
-pub(super) fn render(value: &Value) -> String {
+/// Returns a value as YAML, with a line feed at the end. For a terminal, strings that are not safe to show are quoted
+/// and escaped.
+pub(super) fn render(value: &Value, terminal: bool) -> String {
     let mut text = String::new();
-    block(value, 0, None, &mut text);
+    block(value, 0, None, terminal, &mut text);
     text.push('\n');
     text
 }
 
 /// Writes a value whose further lines are indented by `indent`. `taken` is how much of its first line is the key's.
-fn block(value: &Value, indent: usize, taken: Option<usize>, text: &mut String) {
+fn block(value: &Value, indent: usize, taken: Option<usize>, terminal: bool, text: &mut String) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             for (index, (key, value)) in fields.iter().enumerate() {
                 if index > 0 {
                     line(indent, text);
                 }
-                let key = scalar(key, None);
+                let key = scalar(key, None, terminal);
                 text.push_str(&key);
                 text.push(':');
                 let (from, inner) = (text.len(), indent + 2);
@@ -35,7 +38,8 @@ fn block(value: &Value, indent: usize, taken: Option<usize>, text: &mut String) 
                     true => line(inner, text),
                     false => text.push(' '),
                 }
-                block(value, inner, Some(key.chars().count() + 1), text);
+                let taken = Some(key.chars().count() + 1);
+                block(value, inner, taken, terminal, text);
                 // The value begins on a line of its own.
                 if text[from..].starts_with(" \n") {
                     text.remove(from);
@@ -48,10 +52,12 @@ fn block(value: &Value, indent: usize, taken: Option<usize>, text: &mut String) 
                     line(indent, text);
                 }
                 text.push_str("- ");
-                block(item, indent + 2, None, text);
+                block(item, indent + 2, None, terminal, text);
             }
         }
-        Value::String(string) => text.push_str(&scalar(string, Some((indent, taken)))),
+        Value::String(string) => {
+            text.push_str(&scalar(string, Some((indent, taken)), terminal));
+        }
         // Nothing, numbers and what is empty are as in JSON.
         other => {
             let _ = write!(text, "{other}");
@@ -72,20 +78,21 @@ fn line(indent: usize, text: &mut String) {
 }
 
 /// Writes a string; a key has no `place` and stays on its line.
-fn scalar(string: &str, place: Option<(usize, Option<usize>)>) -> String {
-    let hidden = |char: char| char.is_control() && char != '\n';
-    if string.contains('\n') && !string.contains(hidden) {
+fn scalar(string: &str, place: Option<(usize, Option<usize>)>, terminal: bool) -> String {
+    let controls = string.contains(|char: char| char.is_control() && char != '\n');
+    let hidden = controls || (terminal && has_unsafe(string));
+    if string.contains('\n') && !hidden {
         if let Some(lines) = place.and_then(|(indent, _)| lines(string, indent)) {
             return lines;
         }
-        return quoted(string);
+        return quoted(string, terminal);
     }
-    let written = match is_plain(string) && !string.contains(hidden) {
+    let written = match is_plain(string) && !hidden {
         true => string.to_owned(),
-        false if string.contains('"') && !string.contains('\'') && !string.contains(hidden) => {
+        false if string.contains('"') && !string.contains('\'') && !hidden => {
             format!("'{string}'")
         }
-        false => quoted(string),
+        false => quoted(string, terminal),
     };
     match place {
         Some((indent, taken)) => folded(&written, indent, taken),
@@ -93,9 +100,13 @@ fn scalar(string: &str, place: Option<(usize, Option<usize>)>) -> String {
     }
 }
 
-/// In double quotes a string is written as in JSON.
-fn quoted(string: &str) -> String {
-    Value::from(string).to_string()
+/// In double quotes a string is written as in JSON, but for the escapes of a terminal.
+fn quoted(string: &str, terminal: bool) -> String {
+    let quoted = Value::from(string).to_string();
+    match terminal {
+        true => safe_yaml_string(&quoted).into_owned(),
+        false => quoted,
+    }
 }
 
 /// Returns several lines in a block of their own, where that is possible: as they are behind `|`, or behind `>` when
@@ -287,7 +298,7 @@ mod tests {
   json: '{"a":1}'
   empty: ""
 "#;
-        assert_eq!(render(&value), expected);
+        assert_eq!(render(&value, false), expected);
     }
 
     #[test]
@@ -330,8 +341,18 @@ mod tests {
         /// Another reader of YAML gets the data back.
         #[test]
         fn means_what_was_written(value in any_json()) {
-            let text = render(&value);
+            let text = render(&value, false);
             let read: Value = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            prop_assert_eq!(read, value, "{}", text);
+        }
+
+        /// So it does on a terminal, where nothing is written that acts on it or hides.
+        #[test]
+        fn is_safe_on_a_terminal(value in any_json(), string in "[a \n\u{9b}\u{202e}\u{3164}\u{fe0f}\u{e0041}]{0,40}") {
+            let value = json!({ (string.as_str()): value, "b": [string] });
+            let text = render(&value, true);
+            let read: Value = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            prop_assert!(!has_unsafe(&text), "{}", text);
             prop_assert_eq!(read, value, "{}", text);
         }
     }

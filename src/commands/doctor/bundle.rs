@@ -59,7 +59,7 @@ fn text(context: &Context, report: &Report) -> String {
         "remotes": remotes,
         "checks": report,
     });
-    let text = output::pretty_json(&bundle) + "\n";
+    let text = output::pretty_json(&bundle, false) + "\n";
     match context
         .env
         .home()

@@ -98,6 +98,7 @@ fn of(label: &Label, mut row: Row, ids: bool) -> (bool, Row) {
 
 /// Returns the line about a part that failed.
 pub(super) fn failure(label: &Label, error: &CommandError, settings: &Settings) -> String {
+    let terminal = std::io::stderr().is_terminal();
     if settings.format == Format::Json {
         let error = json!({ "code": error.code, "message": sentence(error),
             "hop": error.hop.map(|hop| hop.as_str()), "hint": error.hint,
@@ -105,7 +106,7 @@ pub(super) fn failure(label: &Label, error: &CommandError, settings: &Settings) 
         let mut line = json!({ "error": error });
         line["remote"] = json!(label.remote);
         line["id"] = json!(label.id);
-        return line.to_string();
+        return output::json_line(&line, terminal);
     }
     let hop = error.hop.map(|hop| format!(" ({})", hop.as_str()));
     let hint = error.hint.as_deref().map(|hint| format!("; {hint}"));
@@ -115,7 +116,7 @@ pub(super) fn failure(label: &Label, error: &CommandError, settings: &Settings) 
         sentence(error),
         hint.unwrap_or_default()
     );
-    output::safe_line(&text, std::io::stderr().is_terminal()).into_owned()
+    output::safe_line(&text, terminal).into_owned()
 }
 
 /// What failed and why, on one line.

@@ -26,7 +26,7 @@ const LOOKED_AT: u64 = 200;
 pub(super) fn run(context: &Context, plan: Plan) -> CommandResult {
     let answer = context.with_lifeline(async |line| ask(context, line, &plan).await)?;
     let json = Output::Text {
-        text: output::pretty_json(&answer),
+        text: output::pretty_json(&answer, context.output.terminal),
         json: answer,
     };
     Ok(json.into())
@@ -65,7 +65,7 @@ pub(super) fn first_prompt(prompt: &str, schema: &Schema) -> String {
     format!(
         "{}\n\nAnswer with JSON only, no prose around it. It must be valid under this JSON Schema:\n{}",
         prompt.trim(),
-        output::pretty_json(schema.json())
+        output::pretty_json(schema.json(), false)
     )
 }
 
