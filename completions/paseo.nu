@@ -5,7 +5,7 @@ export-env {
     let before = $env.config?.completions?.external?.completer?
     let completer = {|spans|
         if ($spans | first) == "paseo" {
-            with-env { PASEO_COMPLETE: "fish" } { ^paseo -- ...$spans }
+            with-env { PASEO_COMPLETE: "nushell" } { ^paseo -- ...$spans }
             | lines
             | each {|line|
                 let parts = ($line | split row "\t")

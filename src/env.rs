@@ -41,6 +41,10 @@ pub const PASEO_ASKPASS: &str = "PASEO_ASKPASS";
 pub const PASEO_CONNECT_TIMEOUT: &str = "PASEO_CONNECT_TIMEOUT";
 /// Set by the shell that asks for completions, to its name.
 pub const PASEO_COMPLETE: &str = "PASEO_COMPLETE";
+/// Which word a shell completes; the scripts of `clap_complete` set it.
+pub const COMPLETE_INDEX: &str = "_CLAP_COMPLETE_INDEX";
+/// What a shell wants between candidates; the scripts of `clap_complete` set it.
+pub const COMPLETE_SEPARATOR: &str = "_CLAP_IFS";
 /// Set for a command that is handed to the official CLI: by which process, and to which program.
 pub const PASEO_HANDED_OVER: &str = "PASEO_HANDED_OVER";
 /// When set, nothing prompts.

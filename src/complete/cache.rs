@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
+use super::word::Word;
 use crate::env::Env;
 use crate::files;
 use crate::remote::{Choice, Route, Selection};
@@ -44,6 +45,13 @@ impl Kind {
             Self::Providers => "providers",
             Self::Modes => "modes",
         }
+    }
+
+    /// Returns a value of the list that may be offered. Of what has an id none may have a colon: what stands before
+    /// it would be taken for a remote, and the line would go to another daemon.
+    fn word(self, value: &str) -> Option<Word> {
+        let is_id = matches!(self, Self::Agents | Self::Terminals);
+        Word::parse(value).filter(|_| !(is_id && value.contains(':')))
     }
 
     /// The command that fills the list.
@@ -84,23 +92,22 @@ impl Cache {
         Self { dir }
     }
 
-    /// Remembers a list: values, each with a few words about it.
+    /// Remembers a list: values, each with a few words about it. Those that are no [`Word`] are left out.
     pub fn write(&self, kind: Kind, candidates: &mut dyn Iterator<Item = (&str, &str)>) {
         let Some(dir) = &self.dir else {
             return;
         };
         let mut text = String::new();
         for (value, help) in candidates.take(MAX_CANDIDATES) {
-            // One line each; a value with a line end or a tab is none that could be typed.
-            if value.is_empty() || value.contains(char::is_control) {
+            let Some(value) = kind.word(value) else {
                 continue;
-            }
+            };
             let help: String = help
                 .chars()
                 .map(|c| if c.is_control() { ' ' } else { c })
                 .take(MAX_HELP)
                 .collect();
-            let _ = writeln!(text, "{value}\t{help}");
+            let _ = writeln!(text, "{}\t{help}", value.as_str());
         }
         let _ = files::create_private_dir(dir)
             .and_then(|()| files::write_private(&dir.join(kind.file()), text.as_bytes()));
@@ -114,7 +121,7 @@ impl Cache {
     }
 
     /// Returns a list that still counts.
-    pub fn read(&self, kind: Kind) -> Option<Vec<(String, String)>> {
+    pub fn read(&self, kind: Kind) -> Option<Vec<(Word, String)>> {
         let path = self.dir.as_ref()?.join(kind.file());
         if !is_younger(&path, FRESH) {
             return None;
@@ -123,9 +130,10 @@ impl Cache {
         let text = String::from_utf8(text).ok()?;
         let pair = |line: &str| {
             let (value, help) = line.split_once('\t').unwrap_or((line, ""));
-            (value.to_owned(), help.to_owned())
+            // The file may be one of an older version.
+            Some((kind.word(value)?, help.to_owned()))
         };
-        Some(text.lines().map(pair).collect())
+        Some(text.lines().filter_map(pair).collect())
     }
 
     /// Returns whether it is worth asking the daemon, and notes that somebody does.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 
 use super::cache::{Cache, Kind};
+use super::word::Word;
 use crate::env::{self, Env};
-use crate::output;
 use crate::remote::{Asked, Choice, RemotesFile, Selected, Selection, Selector};
 use crate::secret::{Secret, StoreKind};
 use crate::subprocess;
@@ -22,15 +22,14 @@ const STEP: Duration = Duration::from_millis(5);
 pub(super) fn candidates(kind: Kind) -> ArgValueCandidates {
     ArgValueCandidates::new(move || {
         let found = find(kind).unwrap_or_default().into_iter();
-        let candidate = |(value, help): (String, String)| {
-            let help = output::safe_line(&help, true).into_owned();
-            CompletionCandidate::new(value).help((!help.is_empty()).then(|| help.into()))
+        let candidate = |(value, help): (Word, String)| {
+            CompletionCandidate::new(value.as_str()).help((!help.is_empty()).then(|| help.into()))
         };
         found.map(candidate).collect()
     })
 }
 
-fn find(kind: Kind) -> Option<Vec<(String, String)>> {
+fn find(kind: Kind) -> Option<Vec<(Word, String)>> {
     // The library gives candidates no context, so environment and command line are read once more.
     let env = Env::from_process();
     let remote = typed_remote(std::env::args_os());
@@ -51,12 +50,15 @@ fn find(kind: Kind) -> Option<Vec<(String, String)>> {
 }
 
 /// What is remembered of several daemons, with the remote before each. None of them is asked.
-fn of_several(kind: Kind, env: &Env, selections: &[Selection]) -> Vec<(String, String)> {
+fn of_several(kind: Kind, env: &Env, selections: &[Selection]) -> Vec<(Word, String)> {
     let of = |selection: &Selection| {
         let remote = selection.choice.name().unwrap_or_default().to_owned();
         let list = Cache::of(env, selection).read(kind).unwrap_or_default();
-        let full = move |(value, help)| (format!("{remote}:{value}"), help);
-        list.into_iter().map(full)
+        let full = move |(value, help): (Word, String)| {
+            let value = Word::parse(&format!("{remote}:{}", value.as_str()))?;
+            Some((value, help))
+        };
+        list.into_iter().filter_map(full)
     };
     selections.iter().flat_map(of).collect()
 }
@@ -118,7 +120,7 @@ fn asks_nobody(selection: &Selection) -> bool {
 fn ask(kind: Kind, remote: Option<&str>) -> Option<()> {
     let mut command = subprocess::ours().ok()?;
     if let Some(remote) = remote {
-        command.args(["-r", remote]);
+        command.arg(format!("--remote={remote}"));
     }
     command
         .args(["--batch", "--connect-timeout", "300ms"])

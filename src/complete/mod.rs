@@ -7,22 +7,26 @@
 
 mod cache;
 mod live;
+mod shells;
+mod word;
 
 pub use cache::{Cache, Kind};
+pub use word::Word;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::{CompleteEnv, Shells};
 
 use crate::env::{self, Env};
-use crate::output;
 use crate::remote::{RemoteName, RemotesFile, SettingKey};
 
 /// Answers the shell; returns whether it was the shell that asked.
 pub fn answer(argv: &[OsString], tree: fn() -> clap::Command) -> bool {
-    let completer = CompleteEnv::with_factory(tree).var(env::PASEO_COMPLETE);
+    let completer = CompleteEnv::with_factory(tree)
+        .var(env::PASEO_COMPLETE)
+        .shells(Shells(shells::ALL));
     let dir = std::env::current_dir().ok();
     // A shell that is not known gets nothing, like any other mistake here.
     completer.try_complete(argv, dir.as_deref()).unwrap_or(true)
@@ -132,7 +136,6 @@ fn saved(dir: &Option<impl AsRef<Path>>) -> Vec<CompletionCandidate> {
             .description
             .clone()
             .unwrap_or_else(|| remote.tags.join(", "));
-        let help = output::safe_line(&help, true).into_owned();
         let help = (!help.is_empty()).then(|| help.into());
         CompletionCandidate::new(remote.name.as_str()).help(help)
     };

@@ -3,6 +3,10 @@
 //! A file is replaced, never rewritten: the new content is written beside it with its final mode,
 //! synced, and renamed over it. A reader, or a crash at any moment, sees the old or the new content.
 
+mod name;
+
+pub use name::FileName;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};

@@ -8,6 +8,7 @@ mod built_in;
 mod children;
 mod closed;
 mod completion;
+mod completion_hostile;
 mod completion_live;
 mod crash;
 mod daemon_control;
@@ -28,6 +29,7 @@ mod offline;
 #[cfg(target_os = "linux")]
 mod other_port;
 mod other_user;
+mod permissions;
 mod preview;
 #[cfg(target_os = "linux")]
 #[path = "../support/process_memory.rs"]

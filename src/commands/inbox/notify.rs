@@ -101,8 +101,7 @@ impl Notify {
         }
         if let Some(program) = &self.program {
             let mut command = subprocess::command(program);
-            // A text cannot be an option: it begins with the id of the agent.
-            command.args([&self.title, &text]);
+            command.args([&self.title, &as_argument(&text)]);
             command.stdin(Stdio::null()).stdout(Stdio::null());
             let mut command = tokio::process::Command::from(command);
             let ran = tokio::time::timeout(PATIENCE, command.kill_on_drop(true).status()).await;
@@ -119,9 +118,22 @@ impl Notify {
     }
 }
 
+/// Returns a text as an argument for any program. It begins with a word of ours: it begins with an id that the daemon
+/// chose, which a program could take for an option or the name of a file.
+fn as_argument(text: &str) -> String {
+    format!("agent {text}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_argument_is_no_option() {
+        for text in ["--exec=touch x", "-x", "@file", "+x", "/x"] {
+            assert!(as_argument(text).starts_with("agent "), "{text}");
+        }
+    }
 
     #[test]
     fn a_text_stays_within_its_sequence() {

@@ -29,7 +29,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         return Err(CommandError::usage("NOT_A_TERMINAL", message).hint(format!(
             "type with: {paseo} terminal send-keys {id} TEXT Enter   look with: {paseo} terminal capture {id}",
             paseo = paseo(context),
-            id = args.terminal_id.on(context),
+            id = output::shell_operand(args.terminal_id.on(context)),
         )));
     }
     let settings = Settings {

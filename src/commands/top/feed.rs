@@ -56,7 +56,10 @@ impl Feed {
             remotes.push(Remote {
                 name,
                 link,
-                agents: known.into_iter().map(Agent::remembered).collect(),
+                agents: known
+                    .into_iter()
+                    .map(|(id, title)| Agent::remembered(id.as_str(), title))
+                    .collect(),
             });
         }
         let feed = Self(Arc::new(Shared {

@@ -6,6 +6,7 @@ use super::projects::project_shown;
 use super::workspaces::{archive_agents, created};
 use crate::daemon::dispatch::{Call, Refusal, Serve};
 use crate::daemon::workspaces::{self, Checkout, NewWorktree};
+use crate::files::FileName;
 use crate::protocol::workspaces::{
     ArchiveWorktree, ArchivedWorktree, CheckoutError, CloneRepository, ClonedRepository,
     CreateWorktree, CreatedWorkspace, ListWorktrees, Worktree, Worktrees,
@@ -133,9 +134,9 @@ impl Serve for CloneRepository {
             project: None,
             error: Some(error),
         };
-        if name.is_empty() || name.starts_with(['.', '-']) {
+        let Some(file_name) = FileName::parse(&name) else {
             return Ok(failed("The repository has no usable name".to_owned()));
-        }
+        };
         let url = match (
             repo.contains(':') || repo.starts_with('/'),
             &self.clone_protocol,
@@ -157,7 +158,7 @@ impl Serve for CloneRepository {
                 parent.display()
             )));
         }
-        let target = parent.join(&name);
+        let target = file_name.within(parent);
         if let Err(error) = workspaces::clone(&url, &target).await {
             return Ok(failed(error.to_string()));
         }

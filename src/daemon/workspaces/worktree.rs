@@ -78,9 +78,9 @@ impl NewWorktree {
             return Err(WorktreeError::Git("a name begins with a dash".to_owned()));
         }
         let args: Vec<&str> = if self.checkout {
-            vec!["worktree", "add", &target, &base]
+            vec!["worktree", "add", "--", &target, &base]
         } else {
-            vec!["worktree", "add", "-b", &branch, &target, &base]
+            vec!["worktree", "add", "-b", &branch, "--", &target, &base]
         };
         // Ours alone, whatever the umask: git would make it as open as that lets it.
         let group = path.parent().unwrap_or(home);

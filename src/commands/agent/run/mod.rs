@@ -188,6 +188,7 @@ async fn follow(
 
 fn say_how_to_come_back(context: &Context, agent: &AgentSnapshot) {
     let (paseo, id) = (paseo(context), super::ls::short_id(&agent.id));
+    let id = output::shell_operand(&id);
     output::note(&format!(
         "\nDetached: the agent goes on. Come back with: {paseo} attach {id}   \
          wait for it with: {paseo} wait {id}   stop it with: {paseo} stop {id}"
