@@ -29,6 +29,7 @@ pub mod mux;
 mod network;
 mod pairs;
 mod passphrase;
+mod permission;
 pub mod permit;
 pub mod ping;
 mod place;

@@ -261,9 +261,10 @@ fn json_and_tables_are_those_of_the_official_cli() {
     for (name, status, args) in CASES {
         let json = replay(name, args, &["--json"]);
         assert_eq!(json.status, *status, "{name}: {json:?}");
-        let ours: Value = serde_json::from_str(&json.stdout).unwrap();
+        let mut ours: Value = serde_json::from_str(&json.stdout).unwrap();
         let official: Value =
             serde_json::from_str(&sample(&Sandbox::new(), name, "json", args)).unwrap();
+        leave_out_what_is_asked(&mut ours);
         assert_eq!(ours, official, "{name}");
         let table = replay(name, args, &[]);
         assert_eq!(
@@ -271,6 +272,21 @@ fn json_and_tables_are_those_of_the_official_cli() {
             trimmed(&sample(&Sandbox::new(), name, "table", args)),
             "{name}"
         );
+    }
+}
+
+/// Lists of requests have what is asked beside the official fields: `permit ls`, and `inspect` under a name of its own.
+fn leave_out_what_is_asked(data: &mut Value) {
+    if data["PendingPermissions"].is_array() {
+        return leave_out_what_is_asked(&mut data["PendingPermissions"]);
+    }
+    let rows = data.as_array_mut().into_iter().flatten();
+    for row in rows.filter_map(Value::as_object_mut) {
+        if row.contains_key("detail") && row.contains_key("actions") {
+            for field in ["kind", "title", "input", "detail", "actions"] {
+                assert!(row.remove(field).is_some(), "{field}");
+            }
+        }
     }
 }
 

@@ -105,7 +105,11 @@ fn agents_are_shown_answered_and_the_terminal_comes_back() {
     let mut session = Session::of(&sandbox);
     session.top.wait_for("waits      work");
     session.top.wait_for("\u{1b}[90m  offline    gone");
+    // One key shows what is asked, another answers.
     session.press("a");
+    session.top.wait_for("command: echo hi > out.txt");
+    session.top.wait_for("y/n/number answers");
+    session.press("y");
     session.says_and_comes_back("allowed");
     session.top.wait_for("idle       work");
     session.press("q");
@@ -153,7 +157,7 @@ fn it_follows_the_size_of_the_window_and_ends_on_signals() {
         let mut session = Session::of(&sandbox);
         session.top.wait_for("waits      work");
         session.top.resize(10, 50);
-        session.top.wait_for("m messa…");
+        session.top.wait_for("m mess…");
         session.top.resize(40, 400);
         session.top.wait_for("q quit");
         kill_process(pid(&session), signal).unwrap();

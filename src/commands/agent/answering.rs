@@ -1,31 +1,57 @@
-//! Answers to permission requests, in place: on a terminal, `attach` shows the choices and reads a line.
+//! Answers to permission requests, in place: on a terminal, commands show a request, its choices, and read a line.
+//!
+//! What was typed before a request was on the screen is no answer to it. The request is shown first; a moment later
+//! the terminal forgets what was typed until then, and the choices appear. A long one is shown a page at a time, and
+//! allowed only once all of it was on the screen.
 
 use std::collections::VecDeque;
 use std::io::BufRead;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::questions::Questions;
+use crate::commands::permission::{Asked, Pages};
+use crate::output;
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::PermissionAnswer;
 
-/// The kind of requests whose answer is data.
-const QUESTION: &str = "question";
-
 /// Refuses to answer questions.
 const REFUSE: &str = "/deny";
+/// Shows more of a long request.
+const MORE: &str = "m";
 
 /// Longest line that is read, in bytes.
 const MAX_LINE: u64 = 1024;
 
+/// How long a request is on the screen before it can be answered: a key that is on its way was for something else.
+pub(in crate::commands) const ARMING: Duration = Duration::from_millis(400);
+
 /// The requests that wait, and the lines that are typed.
 pub(in crate::commands) struct Asking {
-    lines: mpsc::Receiver<String>,
+    lines: mpsc::Receiver<(Instant, String)>,
     waiting: VecDeque<PermissionRequest>,
-    /// Those of the first request, when it has some.
-    questions: Option<Questions>,
+    /// The first of them, as it is shown.
+    current: Option<Current>,
+    /// Since when lines are answers.
+    armed: Instant,
     closed: bool,
+}
+
+/// The request that is being answered.
+struct Current {
+    asked: Asked,
+    pages: Pages,
+    /// Its questions, when it has some.
+    questions: Option<Questions>,
+}
+
+/// What is shown, and what is asked a moment later.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::commands) struct Step {
+    shown: String,
+    question: String,
 }
 
 /// What a line is.
@@ -33,8 +59,8 @@ pub(in crate::commands) struct Asking {
 pub(in crate::commands) enum Typed {
     /// No answer.
     Nothing,
-    /// The answer to a question, behind which there is another.
-    Next(String),
+    /// No answer yet: there is more to see or to be asked.
+    Next(Step),
     /// The answer to the request with this id.
     Answer(String, PermissionAnswer),
 }
@@ -48,50 +74,83 @@ impl Asking {
             loop {
                 let mut line = String::new();
                 let read = std::io::Read::take(&mut stdin, MAX_LINE).read_line(&mut line);
+                let line = (Instant::now(), line);
                 if !matches!(read, Ok(1..)) || sender.blocking_send(line).is_err() {
                     return;
                 }
             }
         });
+        Self::reading(lines)
+    }
+
+    fn reading(lines: mpsc::Receiver<(Instant, String)>) -> Self {
         Self {
             lines,
             waiting: VecDeque::new(),
-            questions: None,
+            current: None,
+            armed: Instant::now(),
             closed: false,
         }
     }
 
-    /// Adds a request; returns the question when it is the only one.
-    pub(in crate::commands) fn add(&mut self, request: PermissionRequest) -> Option<String> {
+    /// Adds a request; returns what to ask when it is the only one.
+    pub(in crate::commands) fn add(&mut self, request: PermissionRequest) -> Option<Step> {
         if self.waiting.iter().any(|waiting| waiting.id == request.id) {
             return None;
         }
         self.waiting.push_back(request);
-        (self.waiting.len() == 1).then(|| self.question()).flatten()
+        (self.waiting.len() == 1).then(|| self.begin()).flatten()
     }
 
-    /// Removes a request that was answered, here or elsewhere; returns the next question.
-    pub(in crate::commands) fn remove(&mut self, id: &str) -> Option<String> {
+    /// Removes a request that was answered, here or elsewhere; returns what to ask next.
+    pub(in crate::commands) fn remove(&mut self, id: &str) -> Option<Step> {
         let first = self.waiting.front().is_some_and(|request| request.id == id);
         self.waiting.retain(|request| request.id != id);
-        first.then(|| self.question()).flatten()
+        first.then(|| self.begin()).flatten()
     }
 
     /// Forgets all requests, those that still wait to be added again, and asked again.
     pub(super) fn forget(&mut self) {
         self.waiting.clear();
-        self.questions = None;
+        self.current = None;
+    }
+
+    /// Prints a step, and makes it answerable.
+    pub(in crate::commands) async fn ask<E>(
+        &mut self,
+        step: Step,
+        print: impl AsyncFn(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !step.shown.is_empty() {
+            print(&step.shown).await?;
+        }
+        tokio::time::sleep(ARMING).await;
+        self.arm();
+        print(&step.question).await
+    }
+
+    /// From now on lines are answers. What was typed before is thrown away, a line that was only begun included.
+    fn arm(&mut self) {
+        output::forget_typed();
+        while self.lines.try_recv().is_ok() {}
+        self.armed = Instant::now();
     }
 
     /// Waits for a line; `None` when no more can come.
     pub(in crate::commands) async fn line_or_end(&mut self) -> Option<String> {
-        self.lines.recv().await
+        loop {
+            let (read, line) = self.lines.recv().await?;
+            // The thread may have had one in its hands.
+            if read >= self.armed {
+                return Some(line);
+            }
+        }
     }
 
     /// Waits for a line, for ever while nothing is asked. Cancelling it loses nothing.
     pub(in crate::commands) async fn line(&mut self) -> String {
         while !self.waiting.is_empty() && !self.closed {
-            match self.lines.recv().await {
+            match self.line_or_end().await {
                 Some(line) => return line,
                 None => self.closed = true,
             }
@@ -101,109 +160,107 @@ impl Asking {
 
     /// Reads a line as an answer to the first request. One that is none leaves the request as it is.
     pub(in crate::commands) fn answer(&mut self, line: &str) -> Typed {
-        let Some(request) = self.waiting.front() else {
+        let Some(current) = &mut self.current else {
             return Typed::Nothing;
         };
-        let id = request.id.clone();
-        if let Some(questions) = &mut self.questions {
-            if line.trim() == REFUSE {
-                return Typed::Answer(id, deny(None));
+        let (typed, id) = (line.trim(), current.asked.id.clone());
+        let left = current.pages.left();
+        if typed == MORE && left > 0 {
+            return Typed::Next(current.step());
+        }
+        let unread = |current: &Current| {
+            Typed::Next(Step {
+                shown: format!("  not yet: {left} more lines of this request were not shown\n"),
+                question: current.question(),
+            })
+        };
+        if let Some(questions) = &mut current.questions {
+            if typed == REFUSE {
+                return Typed::Answer(id, deny());
+            }
+            if left > 0 {
+                return unread(current);
             }
             questions.answer(line);
             return match (questions.next(), questions.answers()) {
-                (None, Some(answers)) => Typed::Answer(id, allow(None, Some(answers))),
-                (next, _) => next.map_or(Typed::Nothing, Typed::Next),
+                (None, Some(answers)) => Typed::Answer(id, allow(answers)),
+                (Some(_), _) => Typed::Next(Step {
+                    shown: String::new(),
+                    question: current.question(),
+                }),
+                (None, None) => Typed::Nothing,
             };
         }
-        let choices = choices(request);
-        let line = line.trim().to_lowercase();
-        let choice = match line.as_str() {
-            "y" | "yes" => choices.iter().find(|choice| choice.allows),
-            "n" | "no" => choices.iter().find(|choice| !choice.allows),
-            number => {
-                let number = number.parse::<usize>().ok();
-                number.and_then(|number| choices.get(number.checked_sub(1)?))
-            }
-        };
-        choice.map_or(Typed::Nothing, |choice| Typed::Answer(id, choice.answer()))
+        match current.asked.choose(typed) {
+            Some(choice) if choice.allows && left > 0 => unread(current),
+            Some(choice) => Typed::Answer(id, choice.answer()),
+            None => Typed::Nothing,
+        }
     }
 
-    /// Returns the question about the first request. What was typed before it is no answer to it.
-    fn question(&mut self) -> Option<String> {
-        while self.lines.try_recv().is_ok() {}
-        self.questions = None;
+    /// Begins with the first request.
+    fn begin(&mut self) -> Option<Step> {
+        self.current = None;
         let request = self.waiting.front()?;
-        if request.kind == QUESTION {
-            self.questions = Questions::of(request);
-            if let Some(questions) = &self.questions {
-                return questions.next();
-            }
-        }
-        let choices = choices(request);
-        if choices.is_empty() {
-            return Some("  (answer with: paseo permit allow … --input JSON)\n".to_owned());
-        }
-        let numbered: Vec<String> = choices
-            .iter()
-            .enumerate()
-            .map(|(at, choice)| format!("{}) {}", at + 1, choice.label))
-            .collect();
-        Some(format!("  {}   [y/n/number]\n", numbered.join("   ")))
+        let asked = Asked::from(request);
+        let current = Current {
+            pages: Pages::of_terminal(&asked.lines()),
+            questions: asked
+                .is_question()
+                .then(|| Questions::of(request))
+                .flatten(),
+            asked,
+        };
+        Some(self.current.insert(current).step())
     }
 }
 
-struct Choice {
-    id: Option<String>,
-    label: String,
-    allows: bool,
-}
+impl Current {
+    /// Returns its next page, and the question below it.
+    fn step(&mut self) -> Step {
+        let page = self.pages.next();
+        let shown = page.iter().map(|line| format!("{line}\n")).collect();
+        Step {
+            shown,
+            question: self.question(),
+        }
+    }
 
-impl Choice {
-    fn answer(&self) -> PermissionAnswer {
-        match self.allows {
-            true => allow(self.id.clone(), None),
-            false => deny(self.id.clone()),
+    fn question(&self) -> String {
+        match (self.pages.left(), &self.questions) {
+            (0, Some(questions)) => questions.next().unwrap_or_default(),
+            (0, None) => self.asked.question(),
+            (left, _) => format!(
+                "  … {left} more lines: {MORE} and Enter shows them\n{}",
+                self.refusal()
+            ),
+        }
+    }
+
+    /// What can be answered before everything was seen.
+    fn refusal(&self) -> &'static str {
+        match (&self.questions, self.asked.default_of(false)) {
+            (Some(_), _) => "  [m; /deny refuses]\n",
+            (None, Some(_)) => "  [m/n]\n",
+            (None, None) => "  [m]\n",
         }
     }
 }
 
-fn allow(selected_action_id: Option<String>, updated_input: Option<Value>) -> PermissionAnswer {
+fn allow(answers: Value) -> PermissionAnswer {
     PermissionAnswer::Allow {
-        selected_action_id,
-        updated_input,
+        selected_action_id: None,
+        updated_input: Some(answers),
         updated_permissions: None,
     }
 }
 
-fn deny(selected_action_id: Option<String>) -> PermissionAnswer {
+fn deny() -> PermissionAnswer {
     PermissionAnswer::Deny {
-        selected_action_id,
+        selected_action_id: None,
         message: None,
         interrupt: None,
     }
-}
-
-/// Returns the choices of a request. Questions have none: their answer is data.
-fn choices(request: &PermissionRequest) -> Vec<Choice> {
-    let actions = request.actions.as_deref().unwrap_or_default();
-    if request.kind == QUESTION {
-        return Vec::new();
-    }
-    if actions.is_empty() {
-        return [("Allow", true), ("Deny", false)]
-            .map(|(label, allows)| Choice {
-                id: None,
-                label: label.to_owned(),
-                allows,
-            })
-            .into();
-    }
-    let choice = |action: &crate::protocol::agents::PermissionAction| Choice {
-        id: Some(action.id.clone()),
-        label: action.label.clone(),
-        allows: action.behavior == "allow",
-    };
-    actions.iter().map(choice).collect()
 }
 
 #[cfg(test)]
@@ -212,20 +269,14 @@ mod tests {
 
     use super::*;
 
-    fn asking() -> (mpsc::Sender<String>, Asking) {
+    fn asking() -> (mpsc::Sender<(Instant, String)>, Asking) {
         let (sender, lines) = mpsc::channel(4);
-        let asking = Asking {
-            lines,
-            waiting: VecDeque::new(),
-            questions: None,
-            closed: false,
-        };
-        (sender, asking)
+        (sender, Asking::reading(lines))
     }
 
     fn request(id: &str) -> PermissionRequest {
         serde_json::from_value(
-            json!({ "id": id, "provider": "p", "name": "n", "kind": "tool", "actions": [
+            json!({ "id": id, "provider": "p", "name": "n", "kind": "tool", "input": {"command": "rm -r x"}, "actions": [
                 {"id": "always", "label": "Always", "behavior": "allow"},
                 {"id": "reject", "label": "Reject", "behavior": "deny"},
             ]}),
@@ -236,7 +287,9 @@ mod tests {
     #[test]
     fn a_line_chooses() {
         let (_sender, mut asking) = asking();
-        assert!(asking.add(request("1")).unwrap().contains("2) Reject"));
+        let step = asking.add(request("1")).unwrap();
+        assert!(step.shown.contains("command: rm -r x"), "{step:?}");
+        assert!(step.question.contains("2) Reject"), "{step:?}");
         assert_eq!(asking.add(request("2")), None);
         let mut chosen = |line: &str| match asking.answer(line) {
             Typed::Answer(
@@ -252,7 +305,8 @@ mod tests {
         };
         assert_eq!(chosen("1\n").as_deref(), Some("always"));
         assert_eq!(chosen("n").as_deref(), Some("reject"));
-        for line in ["", "0", "3", "maybe", "-1"] {
+        // Always is more than yes.
+        for line in ["", "0", "3", "maybe", "-1", "y"] {
             assert_eq!(chosen(line), None, "{line}");
         }
         assert!(asking.remove("1").is_some());
@@ -269,8 +323,14 @@ mod tests {
             ]},
         }))
         .unwrap();
-        assert!(asking.add(question.clone()).unwrap().contains("One?"));
-        assert!(matches!(asking.answer("1"), Typed::Next(next) if next.contains("Two?")));
+        assert!(
+            asking
+                .add(question.clone())
+                .unwrap()
+                .question
+                .contains("One?")
+        );
+        assert!(matches!(asking.answer("1"), Typed::Next(next) if next.question.contains("Two?")));
         let Typed::Answer(id, PermissionAnswer::Allow { updated_input, .. }) = asking.answer("y")
         else {
             panic!("it is answered");
@@ -289,12 +349,47 @@ mod tests {
         ));
     }
 
-    #[tokio::test]
+    #[test]
+    fn what_was_not_shown_is_not_allowed() {
+        let (_sender, mut asking) = asking();
+        let mut long = request("1");
+        let text: String = (0..200).map(|n| format!("line {n}\n")).collect();
+        long.input = Some(json!({ "command": text }));
+        let mut step = asking.add(long).unwrap();
+        assert!(step.question.contains("more lines"), "{step:?}");
+        assert!(matches!(asking.answer("1"), Typed::Next(next) if next.shown.contains("not yet")));
+        assert!(matches!(asking.answer("n"), Typed::Answer(..)));
+        let mut seen = step.shown.clone();
+        while step.question.contains("more lines") {
+            let Typed::Next(next) = asking.answer("m") else {
+                panic!("there is more");
+            };
+            seen += &next.shown;
+            step = next;
+        }
+        assert!((0..200).all(|n| seen.contains(&format!("| line {n}\n"))));
+        assert!(matches!(asking.answer("1"), Typed::Answer(..)));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_was_typed_before_the_question_is_no_answer() {
         let (sender, mut asking) = asking();
-        sender.send("y".to_owned()).await.unwrap();
-        asking.add(request("1"));
-        sender.send("n".to_owned()).await.unwrap();
+        let typed = async |text: &str| {
+            let line = (Instant::now(), text.to_owned());
+            sender.send(line).await.unwrap();
+        };
+        typed("y").await;
+        let held = (Instant::now(), "y".to_owned());
+        let step = asking.add(request("1")).unwrap();
+        let print = async |_: &str| {
+            typed("y").await;
+            Ok::<_, ()>(())
+        };
+        asking.ask(step, print).await.unwrap();
+        // The reader had this one before, and the one that is typed with the question comes behind it.
+        sender.send(held).await.unwrap();
+        assert_eq!(asking.line().await, "y");
+        typed("n").await;
         assert_eq!(asking.line().await, "n");
     }
 }

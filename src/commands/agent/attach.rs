@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 
-use super::answering::{Asking, Typed};
+use super::answering::{Asking, Step, Typed};
 use super::attach_text::{AttachText, Text, permission};
 use super::live::Live;
 use super::ls::short_id;
@@ -98,7 +98,8 @@ impl Attached<'_> {
         }
         for request in pending {
             if self.text.is_some() && self.told.insert(request.id.clone()) {
-                self.stream.text(&permission(&request)).await?;
+                let text = permission(&request, self.asking.is_none());
+                self.stream.text(&text).await?;
             }
             self.ask(request).await?;
         }
@@ -142,7 +143,7 @@ impl Attached<'_> {
         let Some(text) = &mut self.text else {
             return Ok(self.stream.json_line(happened).await?);
         };
-        match text.event(&happened.event) {
+        match text.event(&happened.event, self.asking.is_none()) {
             Some(Text::Out(text)) => self.stream.text(&text).await?,
             Some(Text::Err(text)) => self.stream.warn(&text).await?,
             None => {}
@@ -151,11 +152,19 @@ impl Attached<'_> {
     }
 
     async fn ask(&mut self, request: PermissionRequest) -> Result<(), Stop> {
-        let question = self.asking.as_mut().and_then(|asking| asking.add(request));
-        if let Some(question) = question {
-            self.stream.text(&question).await?;
-        }
-        Ok(())
+        let step = self.asking.as_mut().and_then(|asking| asking.add(request));
+        self.step(step).await
+    }
+
+    /// Shows a request, and asks.
+    async fn step(&mut self, step: Option<Step>) -> Result<(), Stop> {
+        let (Some(asking), Some(step)) = (&mut self.asking, step) else {
+            return Ok(());
+        };
+        let stream = self.stream;
+        Ok(asking
+            .ask(step, async |text: &str| stream.text(text).await)
+            .await?)
     }
 
     async fn answer(&mut self, daemon: &DaemonClient, line: &str) -> Result<(), Stop> {
@@ -164,7 +173,7 @@ impl Attached<'_> {
         };
         match asking.answer(line) {
             Typed::Nothing => Ok(()),
-            Typed::Next(question) => Ok(self.stream.text(&question).await?),
+            Typed::Next(step) => self.step(Some(step)).await,
             Typed::Answer(id, answer) => {
                 self.send(daemon, &id, answer).await?;
                 self.next_question(&id).await
@@ -188,14 +197,11 @@ impl Attached<'_> {
     }
 
     async fn next_question(&mut self, answered: &str) -> Result<(), Stop> {
-        let question = self
+        let step = self
             .asking
             .as_mut()
             .and_then(|asking| asking.remove(answered));
-        if let Some(question) = question {
-            self.stream.text(&question).await?;
-        }
-        Ok(())
+        self.step(step).await
     }
 }
 

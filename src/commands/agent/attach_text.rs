@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::tool_line;
+use crate::commands::permission::Asked;
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::PermissionAnswer;
 use crate::protocol::timeline::{StreamEvent, TimelineItem, ToolCall, ToolStatus};
@@ -26,13 +27,14 @@ pub(super) struct AttachText {
 }
 
 impl AttachText {
-    /// Returns the text of an event; `None` when there is nothing to show.
-    pub(super) fn event(&mut self, event: &StreamEvent) -> Option<Text> {
+    /// Returns the text of an event; `None` when there is nothing to show. Of a request `whole` also says what it is
+    /// about: where it is answered in place, it is shown when its turn comes.
+    pub(super) fn event(&mut self, event: &StreamEvent, whole: bool) -> Option<Text> {
         let out = |text: String| Some(Text::Out(text));
         match event {
             StreamEvent::Timeline { item, .. } => self.item(item),
             StreamEvent::PermissionRequested { request, .. } => {
-                out(self.close() + &permission(request))
+                out(self.close() + &permission(request, whole))
             }
             StreamEvent::PermissionResolved { resolution, .. } => {
                 let word = match resolution {
@@ -114,15 +116,12 @@ impl AttachText {
     }
 }
 
-/// Returns what an agent asks.
-pub(super) fn permission(request: &PermissionRequest) -> String {
-    let mut text = format!("\n[Permission Required] {}\n", request.name);
-    let title = request
-        .title
-        .as_ref()
-        .filter(|title| **title != request.name);
-    for line in title.into_iter().chain(&request.description) {
-        text += &format!("  {line}\n");
+/// Returns that an agent asks, and `whole` also what.
+pub(super) fn permission(request: &PermissionRequest, whole: bool) -> String {
+    let asked = Asked::from(request);
+    let mut text = format!("\n[Permission Required] {}\n", asked.tool);
+    for line in asked.lines_and_choices().iter().filter(|_| whole) {
+        text += &format!("{line}\n");
     }
     text
 }

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use super::ls::{below_home, model};
 use super::resolve;
 use crate::commands::failure::Doing;
+use crate::commands::permission::{self, Asked};
 use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::env;
 use crate::output::Output;
-use crate::protocol::agents::AgentSnapshot;
+use crate::protocol::agents::{AgentSnapshot, PermissionRequest};
 
 const DOING: Doing = Doing {
     code: "INSPECT_FAILED",
@@ -20,6 +21,9 @@ const DOING: Doing = Doing {
 /// Labels with a meaning.
 const PARENT: &str = "paseo.parent-agent-id";
 const WORKTREE: &str = "paseo.worktree";
+
+/// The row that names what an agent asks.
+const PENDING: &str = "PendingPermissions";
 
 /// Arguments of `paseo inspect`
 #[derive(Debug, clap::Args)]
@@ -36,11 +40,29 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let inspected = Inspected::new(&agent);
     let home = context.env.text(env::HOME).unwrap_or_default();
     let json = serde_json::to_value(&inspected).expect("a struct with string keys");
-    Ok(Output::Record {
-        rows: inspected.rows(home),
-        json,
+    let mut rows = inspected.rows(home);
+    // In a pipe the keys are those of the official CLI.
+    if context.output.terminal && !context.output.quiet {
+        let below = rows
+            .iter()
+            .position(|(key, _)| key == PENDING)
+            .map_or(rows.len(), |at| at + 1);
+        rows.splice(
+            below..below,
+            agent.pending_permissions.iter().flat_map(what),
+        );
     }
-    .into())
+    Ok(Output::Record { rows, json }.into())
+}
+
+/// Returns the rows about what an agent asks.
+fn what(request: &PermissionRequest) -> Vec<(String, String)> {
+    let asked = Asked::from(request);
+    let lines = asked.lines_and_choices().into_iter();
+    let lines = lines.map(|line| (String::new(), line));
+    std::iter::once((String::new(), asked.tool))
+        .chain(lines)
+        .collect()
 }
 
 /// An agent as `paseo inspect` shows it; names and order are those of the official JSON.
@@ -88,7 +110,12 @@ struct Capabilities {
 impl<'a> Inspected<'a> {
     fn new(agent: &'a AgentSnapshot) -> Self {
         let label = |name: &str| agent.labels.get(name).map(String::as_str);
-        let permission = |request: &crate::protocol::agents::PermissionRequest| json!({ "id": request.id, "tool": request.name });
+        let permission = |request: &PermissionRequest| {
+            let mut fields = permission::data(request);
+            fields.insert("id".to_owned(), json!(request.id));
+            fields.insert("tool".to_owned(), json!(request.name));
+            Value::Object(fields)
+        };
         Self {
             id: &agent.id,
             name: agent.title.as_deref().unwrap_or("-"),
@@ -150,7 +177,7 @@ impl<'a> Inspected<'a> {
             [] => "[]".to_owned(),
             pending => in_brackets(pending, "tool"),
         };
-        rows.push(("PendingPermissions", pending));
+        rows.push((PENDING, pending));
         rows.push(("Worktree", or_null(self.worktree)));
         rows.push(("ParentAgentId", or_null(self.parent_agent_id)));
         rows.into_iter()

@@ -11,10 +11,12 @@ use super::{resolve, transcript};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::lifeline::Lifeline;
+use crate::commands::permission::Asked;
 use crate::commands::{CommandResult, Context, Form, Reference};
 use crate::complete;
 use crate::error::CommandError;
 use crate::output::{Format, Stream};
+use crate::protocol::agents::PermissionRequest;
 use crate::protocol::timeline::{StreamEvent, TimelineItem};
 
 const DOING: Doing = Doing {
@@ -66,11 +68,16 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let filter = args.filter.as_deref().map(Filter::from);
     let json = context.output.format == Format::Json;
     context.with_lifeline_and(&request, async |line, reply| {
-        let agent = resolve::found(reply, DOING)?.id;
+        let agent = resolve::found(reply, DOING)?;
         let logs = Logs {
-            agent: &agent,
+            agent: &agent.id,
             filter,
             json,
+            // In a pipe the transcript is the one of the official CLI.
+            pending: match context.output.terminal && !json {
+                true => &agent.pending_permissions,
+                false => &[],
+            },
         };
         let daemon = line.daemon();
         let stream = Stream::start(&context.output);
@@ -108,9 +115,19 @@ struct Logs<'a> {
     agent: &'a str,
     filter: Option<Filter>,
     json: bool,
+    /// What the agent asks now, to be told below the transcript.
+    pending: &'a [PermissionRequest],
 }
 
 impl Logs<'_> {
+    /// Tells what the agent waits for.
+    async fn waits(&self, stream: &Stream) -> Result<(), Stop> {
+        for request in self.pending {
+            stream.text(&permission(request)).await?;
+        }
+        Ok(())
+    }
+
     fn keeps(&self, item: &TimelineItem) -> bool {
         self.filter
             .as_ref()
@@ -142,7 +159,7 @@ impl Logs<'_> {
         if !printed.anything && !self.json {
             stream.text(&format!("{}\n", transcript::NOTHING)).await?;
         }
-        Ok(())
+        self.waits(stream).await
     }
 
     /// Prints the last entries, or that there are none.
@@ -152,7 +169,7 @@ impl Logs<'_> {
         if !anything && count > 0 && !self.json {
             stream.text(&format!("{}\n", transcript::NOTHING)).await?;
         }
-        Ok(())
+        self.waits(stream).await
     }
 
     async fn tail(&self, daemon: &DaemonClient, count: usize) -> Result<Tail, CommandError> {
@@ -219,7 +236,10 @@ impl Logs<'_> {
         stream: &Stream,
         text: &mut LogText,
     ) -> Result<Infallible, Stop> {
-        live.subscribe(daemon).await?;
+        let pending = live.subscribe(daemon).await?;
+        for request in pending.iter().filter(|_| !self.json) {
+            stream.text(&(text.close() + &permission(request))).await?;
+        }
         loop {
             let happened = live.next(daemon).await?;
             match &happened.event {
@@ -227,8 +247,7 @@ impl Logs<'_> {
                 _ if self.json => stream.json_line(&happened).await?,
                 StreamEvent::Timeline { item, .. } => stream.text(&text.item(item)).await?,
                 StreamEvent::PermissionRequested { request, .. } => {
-                    let line = format!("{}[Permission] {}\n", text.close(), request.name);
-                    stream.text(&line).await?;
+                    stream.text(&(text.close() + &permission(request))).await?;
                 }
                 // A turn that is over is not continued.
                 StreamEvent::TurnCompleted { .. } => stream.text(&text.close()).await?,
@@ -236,6 +255,13 @@ impl Logs<'_> {
             }
         }
     }
+}
+
+/// Returns what an agent asks.
+fn permission(request: &PermissionRequest) -> String {
+    let asked = Asked::from(request);
+    let lines = asked.lines_and_choices().join("\n");
+    format!("[Permission] {}\n{lines}\n", asked.tool)
 }
 
 /// Prints blocks with line feeds between them.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::commands::permission::Asked;
 use crate::commands::{Context, Outcome};
 use crate::error::Exit;
 use crate::output::{self, Cell, Column, Output, Row, Table};
@@ -42,12 +43,15 @@ pub(super) fn name_the_answer(context: &Context, waited: &Waited) {
     };
     let paseo = paseo(context);
     for request in &agent.pending_permissions {
-        let title = request.title.as_deref().unwrap_or(&request.name);
-        output::note(&format!("The agent waits for a permission: {title}"));
+        let asked = Asked::from(request);
+        output::note(&format!("The agent waits for a permission: {}", asked.tool));
+        for line in asked.lines_and_choices() {
+            output::note(&line);
+        }
     }
     output::note(&format!(
-        "Answer with: {paseo} permit allow {id}   or: {paseo} permit deny {id} --all",
-        id = super::ls::short_id(&agent.id)
+        "Answer with: {paseo} permit allow {id}   or: {paseo} permit deny --all {id}",
+        id = output::shell_operand(&super::ls::short_id(&agent.id))
     ));
 }
 

@@ -89,12 +89,14 @@ fn one(
                 ));
                 return Ok(Next::Another);
             };
-            let question = asking.add(request.clone()).unwrap_or_default();
-            output::note(&format!(
-                "\n{before}{}\n{}",
-                waiting.line(),
-                question.trim_end()
-            ));
+            output::note(&format!("\n{before}{}", waiting.line()));
+            let print = async |text: &str| {
+                output::note(text.trim_end_matches('\n'));
+                Ok::<_, CommandError>(())
+            };
+            if let Some(step) = asking.add(request.clone()) {
+                asking.ask(step, print).await?;
+            }
             let next = loop {
                 let Some(line) = asking.line_or_end().await else {
                     break Next::Leave;
@@ -106,9 +108,9 @@ fn one(
                 }
                 match asking.answer(&line) {
                     Typed::Nothing => output::note("  that is no answer"),
-                    Typed::Next(question) => output::note(question.trim_end()),
+                    Typed::Next(step) => asking.ask(step, print).await?,
                     Typed::Answer(_, answer) => {
-                        give(daemon, &agent, vec![request], &answer, DOING).await?;
+                        give(daemon, &agent, vec![(request, answer)], DOING).await?;
                         output::note("  answered");
                         break Next::Another;
                     }

@@ -3,8 +3,10 @@
 use anstyle::AnsiColor;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::commands::agent::ls::{age, short_id};
+use crate::commands::permission::{self, Asked};
 use crate::output::{Cell, Row};
 use crate::protocol::agents::{AgentSnapshot, PermissionRequest};
 
@@ -59,6 +61,8 @@ struct Listed<'a> {
     request_id: Option<&'a str>,
     detail: &'a str,
     since: &'a str,
+    /// What is asked, in the words of the protocol.
+    request: Option<Map<String, Value>>,
 }
 
 /// Sorts: first what can be answered, then failures, then the rest, and each the oldest first.
@@ -87,9 +91,7 @@ pub(super) fn of_one(agent: &AgentSnapshot) -> Vec<Waiting> {
             "question" => Kind::Question,
             _ => Kind::Permission,
         };
-        let texts = [&request.title, &request.description];
-        let text = texts.into_iter().flatten().find(|text| !text.is_empty());
-        make(kind, Some(request), text.unwrap_or(&request.name))
+        make(kind, Some(request), &Asked::from(request).summary())
     });
     let mut found: Vec<Waiting> = pending.collect();
     if !found.is_empty() || !agent.requires_attention {
@@ -147,6 +149,12 @@ impl Waiting {
             request_id: self.request.as_ref().map(|request| request.id.as_str()),
             detail: &self.detail,
             since: &self.since,
+            request: self.request.as_ref().map(|request| {
+                let mut fields = permission::data(request);
+                fields.insert("id".to_owned(), json!(request.id));
+                fields.insert("name".to_owned(), json!(request.name));
+                fields
+            }),
         }
     }
 
@@ -161,8 +169,6 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn agent(id: &str, fields: serde_json::Value) -> AgentSnapshot {

@@ -9,6 +9,7 @@ use crate::client::DaemonClient;
 use crate::commands::agent::ls::short_id;
 use crate::commands::agent::resolve;
 use crate::commands::failure::Doing;
+use crate::commands::permission::with_choice;
 use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::error::{CommandError, Exit};
@@ -30,6 +31,10 @@ pub struct Asked {
     /// Answer all requests of the agent
     #[arg(long)]
     pub all: bool,
+
+    /// Which of the choices; without it the narrowest
+    #[arg(long, value_name = "ID")]
+    pub action: Option<String>,
 }
 
 /// Answers the requests that are meant.
@@ -43,8 +48,12 @@ pub(super) fn run(
     let wanted = asked.request.as_deref().filter(|_| !asked.all);
     let output = context.with_daemon_and(&request, async |daemon, reply| {
         let agent = resolve::found(reply, doing)?;
-        let requests = pick(&agent, wanted)?;
-        give(daemon, &agent, requests, answer, doing).await
+        let answers = pick(&agent, wanted)?.into_iter().map(|request| {
+            let answer = with_choice(request, answer.clone(), asked.action.as_deref())?;
+            Ok((request, answer))
+        });
+        let answers = answers.collect::<Result<_, CommandError>>()?;
+        give(daemon, &agent, answers, doing).await
     })?;
     Ok(output.into())
 }
@@ -112,12 +121,11 @@ fn pick<'a>(
 pub(in crate::commands) async fn give(
     daemon: &DaemonClient,
     agent: &AgentSnapshot,
-    requests: Vec<&PermissionRequest>,
-    answer: &PermissionAnswer,
+    answers: Vec<(&PermissionRequest, PermissionAnswer)>,
     doing: Doing,
 ) -> Result<Output, CommandError> {
     let mut flying = Vec::new();
-    for request in &requests {
+    for (request, answer) in &answers {
         let message = AnswerPermission {
             agent_id: agent.id.clone(),
             response: answer.clone(),
@@ -131,7 +139,9 @@ pub(in crate::commands) async fn give(
             return Err(doing.error(error));
         }
     }
-    let rows = requests.iter().map(|request| row(agent, request, answer));
+    let rows = answers
+        .iter()
+        .map(|(request, answer)| row(agent, request, answer));
     Ok(Output::List(Table {
         columns: vec![
             Column("REQUEST ID", 12),

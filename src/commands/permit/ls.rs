@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::answer::short_request;
 use crate::commands::agent::{directory, ls::short_id};
+use crate::commands::permission::{self, Asked};
 use crate::commands::{CommandResult, Context};
-use crate::output::{Column, Output, Row, Table};
+use crate::output::{Cell, Column, Output, Row, Table};
 use crate::protocol::agents::{AgentFilter, AgentSnapshot, FetchAgents, PermissionRequest};
 
 /// Arguments of `paseo permit ls`
@@ -27,7 +28,7 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
         .with_daemon_and(&request, async |daemon, first| {
             let take = |agent: AgentSnapshot| {
                 let pending = agent.pending_permissions.iter();
-                rows.extend(pending.map(|request| row(&agent, request)));
+                rows.extend(pending.map(|request| row(&agent, request, context.output.terminal)));
             };
             Ok(directory::each(daemon, &request, first, take).await?)
         })
@@ -44,16 +45,29 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
     .into())
 }
 
-fn row(agent: &AgentSnapshot, request: &PermissionRequest) -> Row {
+/// The official CLI shows a description, which official agents of Claude do not send. A person at a terminal sees what
+/// would happen instead, and the choices.
+fn row(agent: &AgentSnapshot, request: &PermissionRequest, terminal: bool) -> Row {
     let (id, agent_short) = (short_request(&request.id), short_id(&agent.id));
     let description = request.description.as_deref().unwrap_or("-");
-    let data = json!({ "id": id, "agentId": agent.id, "agentShortId": agent_short, "name": request.name,
+    let mut data = permission::data(request);
+    let official = json!({ "id": id, "agentId": agent.id, "agentShortId": agent_short, "name": request.name,
         "description": description });
+    data.extend(official.as_object().cloned().unwrap_or_default());
+    let last = match terminal {
+        true => Cell::of_lines(
+            Asked::from(request)
+                .lines_and_choices()
+                .join("\n")
+                .trim_start(),
+        ),
+        false => description.into(),
+    };
     let cells = vec![
         agent_short.into(),
         id.as_str().into(),
         request.name.as_str().into(),
-        description.into(),
+        last,
     ];
     Row::new(id, cells, &data)
 }

@@ -5,6 +5,8 @@
 pub(super) enum Key {
     Up,
     Down,
+    PageUp,
+    PageDown,
     Enter,
     Escape,
     Erase,
@@ -24,6 +26,8 @@ pub(super) fn keys(text: &str) -> Vec<Key> {
             match body {
                 "A" => found.push(Key::Up),
                 "B" => found.push(Key::Down),
+                "5~" => found.push(Key::PageUp),
+                "6~" => found.push(Key::PageDown),
                 _ => {}
             }
             rest = after;

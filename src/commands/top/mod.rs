@@ -3,18 +3,20 @@
 mod feed;
 mod keys;
 mod model;
+mod request;
 mod rows;
 mod view;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::Stdio;
+use std::time::Instant;
 
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use feed::Feed;
 use model::{Action, Model, Target};
-use view::{Screen, View};
+use view::{Screen, View, screen_size};
 
 use super::context::run_async;
 use super::several::{self, Spread};
@@ -124,9 +126,11 @@ impl Top<'_> {
         loop {
             {
                 let remotes = self.feed.remotes();
-                model.settle(&remotes);
-                view.paint(&model, &remotes)?;
+                let size = screen_size();
+                model.settle(&remotes, size);
+                view.paint(&model, &remotes, size)?;
             }
+            let arms_at = model.arms_at();
             let Signals {
                 interrupt,
                 terminate,
@@ -136,6 +140,12 @@ impl Top<'_> {
             let typed = tokio::select! {
                 typed = typed(&stdin) => typed?,
                 () = self.feed.changed() => continue,
+                () = at(arms_at) => {
+                    // What was typed before the request could be read is no answer.
+                    output::forget_typed();
+                    model.arm();
+                    continue;
+                }
                 _ = resize.recv() => continue,
                 _ = interrupt.recv() => return Ok(()),
                 () = Signals::end(terminate, hang_up) => return Ok(()),
@@ -190,7 +200,7 @@ impl Top<'_> {
             .get(remote)
             .map(|remote| remote.name.clone());
         let mut command = subprocess::ours()?;
-        command.args(["-r", &name.unwrap_or_default()]);
+        command.arg(format!("--remote={}", name.unwrap_or_default()));
         command.args(self.flags()).args(words);
         let mut command = tokio::process::Command::from(command);
         command.stdin(Stdio::inherit()).kill_on_drop(true);
@@ -244,6 +254,14 @@ impl Top<'_> {
             flags.push(format!("--via={via}"));
         }
         flags
+    }
+}
+
+/// Waits until then, or for ever.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 

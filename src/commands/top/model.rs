@@ -1,7 +1,11 @@
 //! What a person has chosen, and what keys do to it. Nothing here reads or prints.
 
+use std::time::Instant;
+
 use super::keys::Key;
+use super::request::Viewed;
 use super::rows::{Remote, Row, rows};
+use crate::commands::permission::{Asked, Choice};
 
 /// An agent that something is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +22,8 @@ pub(super) enum Mode {
     Message(Target, String),
     /// Whether to stop it.
     Stop(Target),
+    /// A request is read, and answered.
+    Request(Box<Viewed>),
 }
 
 /// What is to be done.
@@ -56,9 +62,19 @@ impl Model {
         }
     }
 
-    /// Takes note of what is about to be shown. From then on the cursor is at the agent that it is shown at, whatever
+    /// Takes note of what is about to be shown, on a screen of so many columns and rows. From then on the cursor is at the agent that it is shown at, whatever
     /// comes in between: keys are about what somebody has seen.
-    pub(super) fn settle(&mut self, remotes: &[Remote]) {
+    pub(super) fn settle(&mut self, remotes: &[Remote], size: (usize, usize)) {
+        if let Mode::Request(viewed) = &mut self.mode {
+            match asks(remotes, &viewed.target) {
+                Some(asked) if asked.id == viewed.asked.id => {
+                    viewed.settle(asked, size, Instant::now());
+                    return;
+                }
+                // It was answered elsewhere, or its remote is gone.
+                _ => self.mode = Mode::List,
+            }
+        }
         let rows = rows(remotes);
         let at = self.cursor(&rows);
         self.go(&rows, at);
@@ -66,6 +82,21 @@ impl Model {
             Some(Row::Agent(_, agent)) => agent.asks.as_ref().map(|asks| asks.id.clone()),
             _ => None,
         };
+    }
+
+    /// Returns when the request that is read can be answered.
+    pub(super) fn arms_at(&self) -> Option<Instant> {
+        match &self.mode {
+            Mode::Request(viewed) => viewed.arms_at(),
+            _ => None,
+        }
+    }
+
+    /// From now on keys answer it.
+    pub(super) fn arm(&mut self) {
+        if let Mode::Request(viewed) = &mut self.mode {
+            viewed.arm();
+        }
     }
 
     /// Returns the line of the cursor. One whose agent is gone stays where it was.
@@ -93,6 +124,7 @@ impl Model {
                 Mode::Message(..) => self.write(key),
                 _ if pasted && !matches!(key, Key::Up | Key::Down | Key::Interrupt) => continue,
                 Mode::Stop(_) => self.confirm(key),
+                Mode::Request(_) => self.answer(key),
                 Mode::List => self.choose(remotes, key),
             };
             if action != Action::Nothing {
@@ -122,9 +154,12 @@ impl Model {
         let seen = seen.filter(|asks| self.shown.as_ref() == Some(&asks.id));
         match (key, seen) {
             (Key::Enter, _) => run(&target, &["attach"], &[]),
-            // Its answers are more than yes and no.
-            (Key::Char('a'), Some(asks)) if asks.question => run(&target, &["attach"], &[]),
-            (Key::Char('a'), Some(asks)) => run(&target, &["permit", "allow"], &[&asks.id]),
+            // Its answers are more than one of some choices.
+            (Key::Char('a'), Some(asks)) if asks.is_question() => run(&target, &["attach"], &[]),
+            (Key::Char('a'), Some(asks)) => {
+                self.mode = Mode::Request(Box::new(Viewed::new(target, asks.clone())));
+                Action::Nothing
+            }
             (Key::Char('d'), Some(asks)) => run(&target, &["permit", "deny"], &[&asks.id]),
             (Key::Char('m'), _) => {
                 self.mode = Mode::Message(target, String::new());
@@ -170,12 +205,46 @@ impl Model {
         Action::Nothing
     }
 
+    /// Reads a request, and answers it.
+    fn answer(&mut self, key: Key) -> Action {
+        let Mode::Request(viewed) = &mut self.mode else {
+            return Action::Nothing;
+        };
+        if matches!(key, Key::Escape | Key::Interrupt | Key::Char('q')) {
+            self.mode = Mode::List;
+            return Action::Nothing;
+        }
+        let (target, id) = (viewed.target.clone(), viewed.asked.id.clone());
+        let Some(Choice {
+            id: action, allows, ..
+        }) = viewed.typed(key)
+        else {
+            return Action::Nothing;
+        };
+        let verb = if *allows { "allow" } else { "deny" };
+        let action = action.as_ref().map(|action| format!("--action={action}"));
+        let words: Vec<&str> = ["permit", verb]
+            .into_iter()
+            .chain(action.as_deref())
+            .collect();
+        let action = run(&target, &words, &[&id]);
+        self.mode = Mode::List;
+        action
+    }
+
     fn confirm(&mut self, key: Key) -> Action {
         match (key, std::mem::replace(&mut self.mode, Mode::List)) {
             (Key::Char('y' | 'Y'), Mode::Stop(target)) => run(&target, &["stop"], &[]),
             _ => Action::Nothing,
         }
     }
+}
+
+/// Returns what an agent asks.
+fn asks<'a>(remotes: &'a [Remote], target: &Target) -> Option<&'a Asked> {
+    let remote = remotes.get(target.remote)?;
+    let mut agents = remote.agents.iter();
+    agents.find(|agent| agent.id == target.agent)?.asks.as_ref()
 }
 
 /// Returns a command about an agent. What comes from elsewhere can be no option.
@@ -189,7 +258,22 @@ fn run(target: &Target, command: &[&str], more: &[&str]) -> Action {
 mod tests {
     use super::*;
     use crate::commands::top::keys::keys;
-    use crate::commands::top::rows::tests::{agent, world};
+    use crate::commands::top::rows::tests::{agent, request, world};
+
+    const SIZE: (usize, usize) = (80, 24);
+
+    /// Opens the request at the cursor, and answers it once that is possible.
+    fn answers(model: &mut Model, world: &[Remote], key: char) -> Action {
+        assert_eq!(model.typed(world, &[Key::Char('a')]), Action::Nothing);
+        model.settle(world, SIZE);
+        // Not yet.
+        assert_eq!(model.typed(world, &[Key::Char(key)]), Action::Nothing);
+        let Mode::Request(viewed) = &mut model.mode else {
+            return Action::Nothing;
+        };
+        viewed.arm();
+        model.typed(world, &[Key::Char(key)])
+    }
 
     fn words(remote: usize, words: &[&str]) -> Action {
         Action::Run(remote, words.iter().map(|&word| word.to_owned()).collect())
@@ -200,11 +284,9 @@ mod tests {
         let world = world();
         let mut model = Model::new();
         let mut press = |key| {
-            model.settle(&world);
+            model.settle(&world, SIZE);
             model.typed(&world, &[key])
         };
-        let asks = ["permit", "allow", "--", "asks", "r"];
-        assert_eq!(press(Key::Char('a')), words(2, &asks));
         let denied = ["permit", "deny", "--", "asks", "r"];
         assert_eq!(press(Key::Char('d')), words(2, &denied));
         press(Key::Down);
@@ -249,7 +331,7 @@ mod tests {
         model.typed(&world, &[Key::Down]);
         world[2].agents[0].asks = None;
         world[1].agents[1].asks = agent("", "", Some(true)).asks;
-        model.settle(&world);
+        model.settle(&world, SIZE);
         assert_eq!(model.cursor(&rows(&world)), 0);
         let question = model.typed(&world, &[Key::Char('a')]);
         assert_eq!(question, words(1, &["attach", "--", "works"]));
@@ -262,18 +344,32 @@ mod tests {
     fn what_was_not_shown_is_not_answered() {
         let mut world = world();
         let mut model = Model::new();
-        model.settle(&world);
-        // A newer one comes first now; the key is about the old one.
+        model.settle(&world, SIZE);
+        // A newer one comes first now; the keys are about the old one.
         let mut newer = agent("newer", "running", Some(false));
         newer.created_at = "2026".to_owned();
         world[2].agents.push(newer);
         let asks = ["permit", "allow", "--", "asks", "r"];
-        assert_eq!(model.typed(&world, &[Key::Char('a')]), words(2, &asks));
+        assert_eq!(answers(&mut model, &world, 'y'), words(2, &asks));
+        model.settle(&world, SIZE);
         // Its request is another one now, which nobody has seen.
-        world[2].agents[0].asks.as_mut().unwrap().id = "other".to_owned();
-        assert_eq!(model.typed(&world, &[Key::Char('a')]), Action::Nothing);
-        model.settle(&world);
+        world[2].agents[0].asks = Some(request("other", false));
+        assert_eq!(model.typed(&world, &[Key::Char('d')]), Action::Nothing);
+        assert_eq!(answers(&mut model, &world, 'y'), Action::Nothing);
+        model.settle(&world, SIZE);
         let asks = ["permit", "allow", "--", "asks", "other"];
-        assert_eq!(model.typed(&world, &[Key::Char('a')]), words(2, &asks));
+        assert_eq!(answers(&mut model, &world, '1'), words(2, &asks));
+    }
+
+    #[test]
+    fn one_that_is_answered_elsewhere_is_left() {
+        let mut world = world();
+        let mut model = Model::new();
+        model.settle(&world, SIZE);
+        model.typed(&world, &[Key::Char('a')]);
+        assert!(matches!(model.mode, Mode::Request(_)));
+        world[2].agents[0].asks = None;
+        model.settle(&world, SIZE);
+        assert_eq!(model.mode, Mode::List);
     }
 }

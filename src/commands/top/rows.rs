@@ -1,5 +1,6 @@
 //! What is known of the remotes, and the lines that it makes.
 
+use crate::commands::permission::Asked;
 use crate::protocol::agents::AgentSnapshot;
 
 /// The state of an agent of which only the cache tells.
@@ -36,24 +37,14 @@ pub(super) struct Agent {
     /// ISO 8601, UTC; blank when it is not known.
     pub(super) created_at: String,
     /// The oldest request that waits for an answer.
-    pub(super) asks: Option<Asks>,
-}
-
-/// A request that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asks {
-    pub(super) id: String,
-    /// What it is about.
-    pub(super) text: String,
-    /// Whether it has answers of its own, beyond yes and no.
-    pub(super) question: bool,
+    pub(super) asks: Option<Asked>,
 }
 
 impl Agent {
     /// Makes one of what the cache knows.
-    pub(super) fn remembered((id, title): (String, String)) -> Self {
+    pub(super) fn remembered(id: &str, title: String) -> Self {
         Self {
-            id,
+            id: id.to_owned(),
             title,
             state: UNKNOWN.to_owned(),
             directory: String::new(),
@@ -74,15 +65,7 @@ impl Agent {
 
 impl From<AgentSnapshot> for Agent {
     fn from(agent: AgentSnapshot) -> Self {
-        let asks = agent.pending_permissions.into_iter().next().map(|request| {
-            let texts = [request.title, request.description];
-            let text = texts.into_iter().flatten().find(|text| !text.is_empty());
-            Asks {
-                id: request.id,
-                text: text.unwrap_or(request.name),
-                question: request.kind == "question",
-            }
-        });
+        let asks = agent.pending_permissions.first().map(Asked::from);
         Self {
             id: agent.id,
             title: agent.title.unwrap_or_default(),
@@ -126,17 +109,21 @@ pub(super) fn rows(remotes: &[Remote]) -> Vec<Row<'_>> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::protocol::agents::PermissionRequest;
 
     pub(in crate::commands::top) fn agent(id: &str, state: &str, asks: Option<bool>) -> Agent {
         Agent {
             state: state.to_owned(),
-            asks: asks.map(|question| Asks {
-                id: "r".to_owned(),
-                text: "execute".to_owned(),
-                question,
-            }),
-            ..Agent::remembered((id.to_owned(), String::new()))
+            asks: asks.map(|question| request("r", question)),
+            ..Agent::remembered(id, String::new())
         }
+    }
+
+    pub(in crate::commands::top) fn request(id: &str, question: bool) -> Asked {
+        let kind = if question { "question" } else { "tool" };
+        let request = serde_json::json!({ "id": id, "provider": "p", "name": "execute", "kind": kind,
+            "input": { "command": "echo hi" } });
+        Asked::from(&serde_json::from_value::<PermissionRequest>(request).unwrap())
     }
 
     pub(in crate::commands::top) fn remote(name: &str, link: Link, agents: Vec<Agent>) -> Remote {

@@ -7,9 +7,11 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::model::{Mode, Model};
+use super::model::{Mode, Model, Target};
+use super::request::Viewed;
 use super::rows::{Agent, Link, Remote, Row, rows};
 use crate::commands::agent::ls::{age, below_home, short_id};
+use crate::commands::permission::Asked;
 use crate::output::{safe_line, styled, write_stdout};
 use crate::tty::{Raw, size};
 
@@ -20,7 +22,13 @@ const AROUND: usize = 3;
 /// Widest name of a remote, in cells.
 const NAME: usize = 16;
 
-const KEYS: &str = "↑↓ choose  Enter attach  a allow  d deny  m message  s stop  q quit";
+const KEYS: &str = "↑↓ choose  Enter attach  a answer  d deny  m message  s stop  q quit";
+
+/// Returns the size of the screen: columns, rows.
+pub(super) fn screen_size() -> (usize, usize) {
+    let (cols, rows) = size().unwrap_or(USUAL);
+    (cols.into(), rows.into())
+}
 
 /// The other screen of the terminal, in raw mode. Dropping it brings back what was there.
 pub(super) struct Screen {
@@ -70,9 +78,13 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     /// Paints everything.
-    pub(super) fn paint(&self, model: &Model, remotes: &[Remote]) -> io::Result<()> {
-        let (cols, lines) = size().unwrap_or(USUAL);
-        let lines = self.lines(model, remotes, (cols.into(), lines.into()));
+    pub(super) fn paint(
+        &self,
+        model: &Model,
+        remotes: &[Remote],
+        size: (usize, usize),
+    ) -> io::Result<()> {
+        let lines = self.lines(model, remotes, size);
         let mut text = String::new();
         for (index, line) in lines.iter().enumerate() {
             let _ = write!(text, "\u{1b}[{};1H{line}\u{1b}[K", index + 1);
@@ -87,6 +99,9 @@ impl View<'_> {
         remotes: &[Remote],
         (cols, most): (usize, usize),
     ) -> Vec<String> {
+        if let Mode::Request(viewed) = &model.mode {
+            return self.request(viewed, remotes, (cols, most));
+        }
         let rows = rows(remotes);
         let cursor = model.cursor(&rows);
         let fit = most.saturating_sub(AROUND).max(1);
@@ -105,6 +120,7 @@ impl View<'_> {
                     let live = remotes[*remote].link == Link::Live;
                     let age = age(&agent.created_at, now);
                     let id = short_id(&agent.id);
+                    let asks = agent.asks.as_ref().map(Asked::summary);
                     let cells = [
                         state(agent),
                         &remotes[*remote].name,
@@ -112,7 +128,7 @@ impl View<'_> {
                         &agent.title,
                         &below_home(&agent.directory, self.home),
                         &age,
-                        agent.asks.as_ref().map_or("", |asks| &asks.text),
+                        asks.as_deref().unwrap_or_default(),
                     ];
                     (widths.line(cells, mark, cols), style(agent, live))
                 }
@@ -130,6 +146,31 @@ impl View<'_> {
         }
         lines.resize(most.saturating_sub(1).max(lines.len()), String::new());
         lines.push(cut(&foot(&model.mode), cols));
+        lines.truncate(most);
+        lines
+    }
+}
+
+impl View<'_> {
+    /// Returns the lines of a request that somebody reads.
+    fn request(
+        &self,
+        viewed: &Viewed,
+        remotes: &[Remote],
+        (cols, most): (usize, usize),
+    ) -> Vec<String> {
+        let Target { remote, agent } = &viewed.target;
+        let remote = remotes.get(*remote).map_or("", |remote| &remote.name);
+        let head = format!("{} asks: {}  {remote}", short_id(agent), viewed.asked.tool);
+        let mut lines = vec![styled(&cut(&head, cols), Style::new().bold(), self.color)];
+        lines.extend(viewed.page().iter().map(|line| cut(line, cols)));
+        lines.resize(most.saturating_sub(1).max(lines.len()), String::new());
+        let foot = match (viewed.left(), viewed.is_armed()) {
+            (0, true) => format!("{} answers  Esc back", viewed.asked.chosen_by()),
+            (0, false) => "…  Esc back".to_owned(),
+            (left, _) => format!("{left} more lines: space shows them  Esc back"),
+        };
+        lines.push(cut(&foot, cols));
         lines.truncate(most);
         lines
     }
@@ -185,6 +226,8 @@ fn foot(mode: &Mode) -> String {
             format!("message to {id} (Enter sends, Esc leaves it): {end}_")
         }
         Mode::Stop(target) => format!("stop {}? y/n", short_id(&target.agent)),
+        // It has the whole screen.
+        Mode::Request(_) => String::new(),
     }
 }
 
@@ -237,8 +280,7 @@ mod tests {
     use super::*;
 
     fn lines(color: bool, size: (usize, usize)) -> Vec<String> {
-        let agent =
-            Agent::remembered(("0123456789".to_owned(), "evil\u{1b}[2J\n宽宽宽".to_owned()));
+        let agent = Agent::remembered("0123456789", "evil\u{1b}[2J\n宽宽宽".to_owned());
         let remote = |name: &str, link, agents| Remote {
             name: name.to_owned(),
             link,
