@@ -4,10 +4,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::completion::{bash, is_missing, sandbox, zsh};
+use crate::completion::{bash, sandbox, zsh};
 use crate::fake_daemon::FakeDaemon;
 use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
+use crate::tool::is_missing;
 
 /// Each would make a file `pwned` in some shell, or become an option, or act on the terminal.
 const HOSTILE: [&str; 19] = [
@@ -119,13 +120,21 @@ fn no_shell_is_offered_what_it_would_run() {
                 // Beside the value there is what is said about it, for people.
                 let value = match shell {
                     // There a colon of the value is escaped.
-                    "zsh" => line.replace("\\:", "/").split(':').next().unwrap().to_owned(),
+                    "zsh" => line
+                        .replace("\\:", "/")
+                        .split(':')
+                        .next()
+                        .unwrap()
+                        .to_owned(),
                     _ => line.split('\t').next().unwrap().to_owned(),
                 };
                 let plain = |c: char| c.is_ascii_alphanumeric() || "._:/@+-".contains(c);
                 assert!(value.chars().all(plain), "{shell}: {line:?}");
                 // Options are offered, but no others than ours.
-                assert!(!["-x", "--exec"].contains(&value.as_str()), "{shell}: {line:?}");
+                assert!(
+                    !["-x", "--exec"].contains(&value.as_str()),
+                    "{shell}: {line:?}"
+                );
                 for harm in ['\u{1b}', '\u{202e}', '\u{3164}'] {
                     assert!(!line.contains(harm), "{shell}: {line:?}");
                 }
