@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::files::{self, Lock};
+use crate::files::{self, FileError, Lock};
 use crate::target::Target;
 
 /// More commands at once on one daemon get an id that is not kept.
@@ -95,10 +95,11 @@ impl DaemonState {
             Some((slot, lock))
         })?;
         let name = format!("client-{slot}");
-        let kept = self.read(&name).filter(|text| {
-            text.strip_prefix("cid_")
-                .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-        });
+        let is_id = |text: &str| {
+            let hex = text.strip_prefix("cid_").unwrap_or_default();
+            hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit())
+        };
+        let kept = text_of(&dir.join(&name), is_id);
         let text = kept.unwrap_or_else(|| {
             let text = fresh_id();
             self.write(&name, &text);
@@ -111,14 +112,13 @@ impl DaemonState {
     }
 
     fn read(&self, name: &str) -> Option<String> {
-        let content = files::read(&self.dir.as_ref()?.join(name), MAX_FILE).ok()??;
-        String::from_utf8(content).ok()
+        text_of(&self.dir.as_ref()?.join(name), |_| true)
     }
 
     fn write(&self, name: &str, content: &str) {
         if let Some(dir) = &self.dir {
             let _ = files::create_private_dir(dir)
-                .and_then(|()| files::write_private(&dir.join(name), content.as_bytes()));
+                .and_then(|()| files::write_private(&dir.join(name), content.as_bytes(), MAX_FILE));
         }
     }
 }
@@ -139,8 +139,7 @@ impl PreviousDefault {
 
     /// Returns the name.
     pub fn get(&self) -> Option<String> {
-        let content = files::read(self.path.as_ref()?, MAX_FILE).ok()??;
-        String::from_utf8(content).ok()
+        text_of(self.path.as_ref()?, |_| true)
     }
 
     /// Remembers a name.
@@ -151,9 +150,24 @@ impl PreviousDefault {
             .zip(self.path.as_ref().and_then(|path| path.parent()))
         {
             let _ = files::create_private_dir(dir)
-                .and_then(|()| files::write_private(path, name.as_bytes()));
+                .and_then(|()| files::write_private(path, name.as_bytes(), MAX_FILE));
         }
     }
+}
+
+/// Returns the text of a file; one that nobody of us has written so is set aside.
+fn text_of(path: &Path, is_valid: impl Fn(&str) -> bool) -> Option<String> {
+    let text = match files::read(path, MAX_FILE) {
+        Ok(content) => String::from_utf8(content?).ok(),
+        Err(FileError::TooLarge { .. }) => None,
+        Err(_) => return None,
+    };
+    let text = text.filter(|text| is_valid(text));
+    if text.is_none() {
+        // Where that fails, `doctor` shows that the directory cannot be written.
+        let _ = files::set_aside(path);
+    }
+    text
 }
 
 fn fresh_id() -> String {
@@ -181,6 +195,26 @@ mod tests {
         let kept = first.as_str().to_owned();
         drop(first);
         assert_eq!(state.client_id().as_str(), kept);
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = DaemonState::of(&target(), Some(dir.path()));
+        let first = state.client_id().as_str().to_owned();
+        let kept = state.dir.clone().unwrap().join("client-0");
+        for damage in [&b"cid_short"[..], &[0xff; 36], &[b'x'; 5000]] {
+            std::fs::write(&kept, damage).unwrap();
+            assert_ne!(state.client_id().as_str(), first);
+        }
+        let aside = files::damaged_in(state.dir.as_ref().unwrap());
+        assert_eq!(aside.len(), 3);
+        let mut sizes: Vec<_> = aside
+            .iter()
+            .map(|path| path.metadata().unwrap().len())
+            .collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [9, 36, 5000]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("secret", &["files", "spelling", "subprocess"]),
     (
         "transport",
-        &["protocol", "secret", "spelling", "subprocess"],
+        &["files", "protocol", "secret", "spelling", "subprocess"],
     ),
     ("e2ee", &["protocol", "transport"]),
     ("pairing", &["e2ee", "env", "files", "protocol", "secret"]),
@@ -68,7 +68,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "tty",
         ],
     ),
-    ("relay", &["backoff", "protocol"]),
+    ("relay", &["backoff", "files", "protocol"]),
     (
         "host",
         &["backoff", "e2ee", "protocol", "secret", "transport"],
@@ -334,4 +334,59 @@ fn secrets_are_compared_in_constant_time() {
             assert!(!(compares && secret), "{}: {statement}", path.display());
         }
     }
+}
+
+/// Files outside `files` that open a file by its name, each with its reason. `/proc` is read everywhere.
+const OPENERS: &[(&str, &str)] = &[
+    ("commands/man/mod.rs", "writes manual pages for packagers"),
+    ("daemon/store", "appends rows to timelines"),
+    ("output/prompt.rs", "opens the terminal"),
+    ("transport/peer.rs", "reads tables of the kernel"),
+    ("transport/user.rs", "reads /etc/passwd"),
+];
+
+/// Limits, modes, owners, pipes and links are decided in one place.
+#[test]
+fn only_files_opens_files() {
+    const CALLS: [&str; 12] = [
+        "fs::read(",
+        "fs::read_to_string(",
+        "fs::write(",
+        "fs::copy(",
+        "fs::rename(",
+        "File::open(",
+        "File::create(",
+        "File::create_new(",
+        "File::options(",
+        "OpenOptions::new(",
+        "pem_file_iter(",
+        "from_pem_file(",
+    ];
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for path in sources() {
+        let name = path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned();
+        let is_test = name.ends_with("tests.rs") || name.contains("tests/");
+        if module_of(&path) == "files" || module_of(&path) == "fuzz" || is_test {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("mod tests {").next().unwrap();
+        let lines: Vec<&str> = code.lines().collect();
+        for (n, line) in lines.iter().enumerate() {
+            let with_next = lines[n..(n + 2).min(lines.len())].concat();
+            let called = |call: &&str| {
+                let before = line.find(*call).map(|at| line[..at].chars().next_back());
+                before.is_some_and(|before| !before.is_some_and(char::is_alphanumeric))
+            };
+            let opens = CALLS.iter().any(|call| called(&call));
+            if !opens || with_next.contains("\"/proc/") || line.trim_start().starts_with("//") {
+                continue;
+            }
+            if !OPENERS.iter().any(|(opener, _)| name.starts_with(opener)) {
+                wrong.push(format!("{name}:{}: {}", n + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -18,12 +18,16 @@ use super::{CommandResult, Context, Outcome};
 use crate::daemon::{self, Daemon};
 use crate::env;
 use crate::error::{CommandError, Exit};
+use crate::files;
 use crate::listen::Listen;
 use crate::output;
 use crate::pairing::{Home, RelayConfig};
 use crate::protocol::relay::Endpoint;
 use crate::relay;
 use crate::subprocess;
+
+/// Largest file that is shown, in bytes.
+const MAX_SHOWN_BYTES: u64 = 64 * 1024;
 
 /// Arguments of `paseo demo`
 #[derive(Debug, clap::Args)]
@@ -201,8 +205,8 @@ impl Stage<'_> {
 
     fn show(&self, name: &str, path: &Path) -> Result<(), CommandError> {
         self.show_line(&format!("cat ~/.config/paseo/{name}"));
-        let text =
-            std::fs::read_to_string(path).map_err(|e| failed(format!("no {name}")).because(e))?;
+        let text = files::read_given_text(path, MAX_SHOWN_BYTES)
+            .map_err(|e| failed(format!("no {name}")).because(e))?;
         output::write_stdout(&text).map_err(|e| failed("stdout cannot be written").because(e))
     }
 

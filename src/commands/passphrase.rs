@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::env::{self, Env};
-use crate::error::{CommandError, Exit};
+use crate::error::{CommandError, Exit, LONGER_PASSPHRASE};
 use crate::files::{self, FileError};
 use crate::output;
 use crate::secret::{Passphrase, Secret, StoreError, StoreKind};
@@ -13,6 +13,9 @@ use crate::subprocess;
 
 /// Longest passphrase in bytes.
 const MAX_BYTES: usize = 1024;
+
+/// Fewest characters of a new passphrase. Shorter ones that exist go on to open what they open.
+const MIN_CHARS: usize = 8;
 
 /// What a passphrase is for.
 #[derive(Debug)]
@@ -74,6 +77,9 @@ pub(super) enum NoPassphrase {
     /// Something else.
     #[error("{0}")]
     Because(String),
+    /// A new one is too easy to guess.
+    #[error("the passphrase is too short: give at least {MIN_CHARS} characters")]
+    Short,
     /// Its file cannot be used.
     #[error(transparent)]
     File(#[from] FileError),
@@ -133,6 +139,13 @@ impl Asker {
     /// Returns a passphrase for something to be made. A person types it twice.
     pub(super) fn new_one(&self) -> Result<Secret<String>, NoPassphrase> {
         let first = self.source.ask(self.purpose.new)?;
+        if first.expose().chars().count() < MIN_CHARS {
+            return Err(NoPassphrase::Short);
+        }
+        // A longer one could not be read from a file.
+        if first.expose().len() > MAX_BYTES {
+            return Err(none(&format!("it is longer than {MAX_BYTES} bytes")));
+        }
         if self.is_interactive() {
             let second = self.source.ask("The same once more")?;
             if !first.is(second.expose()) {
@@ -169,6 +182,10 @@ impl From<NoPassphrase> for StoreError {
         match error {
             NoPassphrase::Nobody => Self::Locked { store },
             NoPassphrase::Because(reason) => Self::NoPassphrase { store, reason },
+            NoPassphrase::Short => Self::ShortPassphrase {
+                store,
+                least: MIN_CHARS,
+            },
             NoPassphrase::File(error) => Self::File(error),
         }
     }
@@ -177,6 +194,10 @@ impl From<NoPassphrase> for StoreError {
 /// A bundle is none.
 impl From<NoPassphrase> for CommandError {
     fn from(error: NoPassphrase) -> Self {
+        if matches!(error, NoPassphrase::Short) {
+            return Self::new("PASSPHRASE_TOO_SHORT", Exit::Usage, error.to_string())
+                .hint(LONGER_PASSPHRASE);
+        }
         let message = "the passphrase of the bundle cannot be had";
         Self::new("BUNDLE_LOCKED", Exit::Auth, message)
             .because(error)

@@ -72,7 +72,7 @@ fn stdin() -> Result<Vec<u8>, CommandError> {
 }
 
 fn file(path: &Path) -> Result<Vec<u8>, CommandError> {
-    files::read(path, MAX_FILE_BYTES)?.ok_or_else(|| {
+    files::read_given_private(path, MAX_FILE_BYTES)?.ok_or_else(|| {
         // The path is not repeated: it may be the token itself.
         CommandError::usage(
             "INVALID_RELAY_TOKEN",

@@ -109,8 +109,9 @@ impl Cache {
                 .collect();
             let _ = writeln!(text, "{}\t{help}", value.as_str());
         }
-        let _ = files::create_private_dir(dir)
-            .and_then(|()| files::write_private(&dir.join(kind.file()), text.as_bytes()));
+        let _ = files::create_private_dir(dir).and_then(|()| {
+            files::write_private(&dir.join(kind.file()), text.as_bytes(), MAX_BYTES)
+        });
     }
 
     /// Forgets a list that a command has changed.
@@ -145,7 +146,8 @@ impl Cache {
         if is_younger(&note, GIVEN_UP) {
             return false;
         }
-        let noted = files::create_private_dir(dir).and_then(|()| files::write_private(&note, b""));
+        let noted =
+            files::create_private_dir(dir).and_then(|()| files::write_private(&note, b"", 0));
         noted.is_ok()
     }
 

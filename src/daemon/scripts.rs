@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::core::Core;
 use super::processes::Running;
+use crate::files;
 use crate::protocol::scripts::Script;
 use crate::subprocess;
 
@@ -85,8 +86,7 @@ struct Configured {
 /// Reads the scripts of a directory; what makes no sense is left out.
 fn configured(dir: &Path) -> Vec<Configured> {
     let path = dir.join("paseo.json");
-    let small = std::fs::metadata(&path).is_ok_and(|meta| meta.len() <= MAX_FILE_BYTES);
-    let text = small.then(|| std::fs::read(path).ok()).flatten();
+    let text = files::read(&path, MAX_FILE_BYTES).ok().flatten();
     let file: Value = serde_json::from_slice(&text.unwrap_or_default()).unwrap_or_default();
     let none = Map::new();
     let scripts = file["scripts"].as_object().unwrap_or(&none);

@@ -9,6 +9,8 @@ mod home;
 mod relay;
 mod remotes;
 
+pub(crate) use remotes::LONGER_PASSPHRASE;
+
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write;

@@ -24,6 +24,10 @@ fn wrap<E: Error + Send + Sync + 'static>(
     }
 }
 
+/// What helps when a new passphrase is too short.
+pub(crate) const LONGER_PASSPHRASE: &str =
+    "four or five random words are hard to guess and easy to remember";
+
 /// What helps when something is no offer.
 const GET_AN_OFFER: &str = "on the daemon's machine, get an offer with: paseo daemon pair";
 
@@ -40,6 +44,11 @@ impl From<BundleError> for CommandError {
                 .hint("have it sealed for what this prints: paseo remote recipient"),
             BundleError::Newer => {
                 wrap("BUNDLE_NEWER", Exit::Incompatible, error).hint("update paseo")
+            }
+            BundleError::Cost => wrap("BUNDLE_COST", Exit::Failed, error)
+                .hint("have it sealed for what this prints: paseo remote recipient"),
+            BundleError::TooLarge => {
+                wrap("BUNDLE_TOO_LARGE", Exit::Failed, error).hint("export fewer remotes at once")
             }
             BundleError::Other | BundleError::Locks => wrap("INVALID_BUNDLE", Exit::Usage, error),
             other => wrap("BUNDLE_DAMAGED", Exit::Failed, other)
@@ -189,6 +198,9 @@ impl From<StoreError> for CommandError {
             | StoreError::NoPassphrase { .. } => keystore("VAULT_LOCKED", error).hint(
                 "its passphrase comes from a terminal, PASEO_VAULT_PASSPHRASE_FILE or PASEO_ASKPASS",
             ),
+            StoreError::ShortPassphrase { .. } => {
+                wrap("PASSPHRASE_TOO_SHORT", Exit::Usage, error).hint(LONGER_PASSPHRASE)
+            }
             StoreError::WrongPassphrase { .. } => keystore("VAULT_PASSPHRASE", error)
                 .hint("try again; the file is whole, so it is not damaged"),
             StoreError::Damaged { .. } => keystore("VAULT_DAMAGED", error).hint(
@@ -258,6 +270,13 @@ impl From<FileError> for CommandError {
                 "whoever could read it may have done so; to use it nevertheless: chmod 600 '{}'",
                 path.display()
             )),
+            FileError::Dangling { .. } => {
+                Some("restore what it leads to, or remove the link".to_owned())
+            }
+            FileError::Unconfirmed { .. } => Some(
+                "a power failure now may bring the old file back; check the disk, then look at it again"
+                    .to_owned(),
+            ),
             _ => None,
         };
         let made = wrap("FILE_ERROR", Exit::Config, error).at(Hop::Config);

@@ -82,9 +82,9 @@ impl Home {
     /// Creates a file unless another process has just done so. A blank one is replaced.
     fn create(&self, path: &Path, content: &[u8]) -> Result<(), HomeError> {
         files::create_private_dir(self.dir())?;
-        match files::create_private(path, content) {
+        match files::create_private(path, content, MAX_FILE_BYTES) {
             Err(FileError::Exists { .. }) if self.line(path)?.is_none() => {
-                Ok(files::write_private(path, content)?)
+                Ok(files::write_private(path, content, MAX_FILE_BYTES)?)
             }
             Err(FileError::Exists { .. }) => Ok(()),
             other => Ok(other?),
@@ -222,7 +222,7 @@ mod tests {
             (&good.replace("\"v\":2", "\"v\":1"), KeyPairError::Version),
             (&mixed, KeyPairError::Mismatch),
         ] {
-            files::write_private(&path, content.as_bytes()).unwrap();
+            files::write_private(&path, content.as_bytes(), MAX_FILE_BYTES).unwrap();
             match home.secret_key().unwrap_err() {
                 HomeError::KeyPair { source, .. } => assert_eq!(source, expected),
                 other => panic!("{other}"),

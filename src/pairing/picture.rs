@@ -53,7 +53,7 @@ pub enum PictureError {
 impl Offer {
     /// Reads the one offer in a PNG picture. Other codes beside it do not matter.
     pub fn in_picture(path: &Path) -> Result<Self, PictureError> {
-        let bytes = files::read(path, MAX_BYTES)?;
+        let bytes = files::read_given(path, MAX_BYTES)?;
         let bytes = bytes.ok_or_else(|| PictureError::NoFile(path.to_owned()))?;
         Grey::decode(path, bytes)?.offer()
     }

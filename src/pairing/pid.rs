@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::home::{Home, HomeError};
+use super::home::{Home, HomeError, MAX_FILE_BYTES};
 use super::process::{ProcessMark, Standing};
 use crate::files::{self, FileError, Lock};
 
@@ -86,7 +86,7 @@ impl Home {
             };
         }
         // Official daemons know no lock: this step alone decides between them and us.
-        files::create_private(&path, &json(&content))?;
+        files::create_private(&path, &json(&content), MAX_FILE_BYTES)?;
         Ok(PidGuard {
             path,
             content,
@@ -119,7 +119,7 @@ impl PidGuard {
     /// Writes down where the daemon listens.
     pub fn listening(&mut self, listen: String) -> Result<(), FileError> {
         self.content.listen = Some(listen);
-        files::write_private(&self.path, &json(&self.content))
+        files::write_private(&self.path, &json(&self.content), MAX_FILE_BYTES)
     }
 }
 

@@ -50,7 +50,7 @@ impl OfferSource {
                     other => other.into(),
                 });
             }
-            Self::File(path) => files::read(path, MAX_OFFER_BYTES as u64)?
+            Self::File(path) => files::read_given(path, MAX_OFFER_BYTES as u64)?
                 .ok_or_else(|| SourceError::NoFile(path.clone()))?,
             Self::Stdin => {
                 let mut bytes = Vec::new();

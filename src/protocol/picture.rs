@@ -12,7 +12,6 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::base64::{Base64, PIECE_BYTES, decode_lenient};
-use super::relay::MAX_MESSAGE_BYTES;
 
 /// Where the bytes are. A picture may be most of what a command may keep, so a file stays where it is until it is
 /// written into its request, and then passes through a small buffer.
@@ -30,19 +29,11 @@ pub enum Picture {
 }
 
 impl Picture {
-    /// Opens a file. What is no regular file (a pipe) is read at once, because it cannot be read twice, and only as far
-    /// as to see that no message takes it.
-    pub fn open(path: &str) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let about = file.metadata()?;
-        if about.is_file() {
-            let (file, length) = (Arc::new(file), about.len());
-            return Ok(Self::File { file, length });
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_MESSAGE_BYTES as u64)
-            .read_to_end(&mut bytes)?;
-        Ok(Self::Bytes(bytes.into()))
+    /// Takes a regular file that is open.
+    pub fn of_file(file: File) -> io::Result<Self> {
+        let length = file.metadata()?.len();
+        let file = Arc::new(file);
+        Ok(Self::File { file, length })
     }
 
     /// Returns how many bytes it has, not encoded.
@@ -133,7 +124,7 @@ mod tests {
         for length in [0, 1, PIECE_BYTES, 2 * PIECE_BYTES + 2] {
             let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
             std::fs::write(&path, &bytes).unwrap();
-            let file = Picture::open(path.to_str().unwrap()).unwrap();
+            let file = Picture::of_file(File::open(&path).unwrap()).unwrap();
             assert_eq!(file.len(), length as u64);
             let expected = serde_json::to_string(&Picture::Bytes(bytes.into())).unwrap();
             // A request is written twice when its size is looked at first.
@@ -148,7 +139,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("x.png");
         std::fs::write(&path, b"\x89PNG").unwrap();
-        let file = Picture::open(path.to_str().unwrap()).unwrap();
+        let file = Picture::of_file(File::open(&path).unwrap()).unwrap();
         std::fs::write(&path, b"\x89PNG and more").unwrap();
         assert_eq!(serde_json::to_string(&file).unwrap(), "\"iVBORw==\"");
         std::fs::write(&path, b"\x89").unwrap();

@@ -8,6 +8,7 @@ use std::sync::{PoisonError, RwLock};
 use sha2::{Digest, Sha256};
 
 use super::refusal::Refusal;
+use crate::files;
 use crate::protocol::relay::ServerId;
 
 /// Largest list, in bytes: a hundred thousand entries.
@@ -96,10 +97,10 @@ impl Hashes {
 }
 
 fn read(path: &Path) -> io::Result<HashSet<Hash>> {
-    if std::fs::metadata(path)?.len() > MAX_LIST_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    let text = std::fs::read_to_string(path)?;
+    let bytes = files::read(path, MAX_LIST_BYTES)?;
+    let bytes = bytes.ok_or(io::ErrorKind::NotFound)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))?;
     let lines = text.lines().enumerate();
     let entries = lines
         .map(|(number, line)| (number + 1, line.trim()))

@@ -8,6 +8,12 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use zeroize::Zeroizing;
+
+use crate::files;
+
+/// Largest file of certificates, or of a key, in bytes.
+const MAX_PEM_BYTES: u64 = 1024 * 1024;
 
 /// Certificate chain and key, as PEM files.
 #[derive(Debug, Clone)]
@@ -79,14 +85,14 @@ impl Tls {
 
 fn read(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     let path = &files.certificates;
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| unreadable(path, error))?;
+    let chain = pem(path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
+    let certificates = certificates.map_err(|error| unreadable(path, error))?;
     if certificates.is_empty() {
         return Err(TlsError::Empty { path: path.clone() });
     }
-    let key =
-        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unreadable(&files.key, error))?;
+    let key = Zeroizing::new(pem(&files.key)?);
+    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| unreadable(&files.key, error))?;
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -97,6 +103,15 @@ fn read(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     // HTTP/2 has no such upgrade.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+fn pem(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let read = files::read(path, MAX_PEM_BYTES).map_err(io::Error::from);
+    let read = read.and_then(|bytes| bytes.ok_or_else(|| io::ErrorKind::NotFound.into()));
+    read.map_err(|source| TlsError::File {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn unreadable(path: &Path, error: tokio_rustls::rustls::pki_types::pem::Error) -> TlsError {

@@ -26,7 +26,7 @@ mod written;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use bundle::fuzz_bundle;
-pub use bundle::{Bundle, BundleError, SealFor, SealedBundle};
+pub use bundle::{Bundle, BundleError, MAX_BUNDLE_BYTES, SealFor, SealedBundle};
 pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
 pub use host::{Address, Host, HostError};
 pub use include::Place;

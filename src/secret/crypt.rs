@@ -16,9 +16,9 @@ pub(crate) const KEY_BYTES: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
-    /// KiB of memory: 8 MiB to 512 MiB.
+    /// KiB of memory: 8 MiB to 128 MiB.
     pub memory_kib: u32,
-    /// Passes over it: 1 to 16.
+    /// Passes over it: 1 to 16, and fewer with much memory ([`Cost::MAX_WORK`]).
     pub passes: u32,
     /// Lanes: 1 to 4.
     pub lanes: u32,
@@ -38,12 +38,32 @@ impl Cost {
         lanes: 1,
     };
 
+    /// Most memory of one hash in KiB, twice what we write. There is only one at a time.
+    const MAX_MEMORY_KIB: u32 = 2 * Self::USUAL.memory_kib;
+    /// Most work of all hashes that opening one file may take: eight times what we write, less than two seconds
+    /// of a processor.
+    pub const MAX_WORK: u64 = 8 * Self::USUAL.work();
+
+    /// Returns how much is done, in KiB that are passed over: time is proportional to it.
+    pub const fn work(self) -> u64 {
+        self.memory_kib as u64 * self.passes as u64
+    }
+
     /// Returns whether it is within these bounds: a file must not be able to make a command use up all
     /// memory, or take for ever.
     pub(crate) fn is_bounded(self) -> bool {
-        (8 * 1024..=512 * 1024).contains(&self.memory_kib)
-            && (1..=16).contains(&self.passes)
-            && (1..=4).contains(&self.lanes)
+        Self::are_bounded([self])
+    }
+
+    /// Returns whether each of these is within the bounds, and all together.
+    pub(crate) fn are_bounded(costs: impl IntoIterator<Item = Self>) -> bool {
+        let work = costs.into_iter().try_fold(0, |work: u64, cost| {
+            let bounded = (8 * 1024..=Self::MAX_MEMORY_KIB).contains(&cost.memory_kib)
+                && (1..=16).contains(&cost.passes)
+                && (1..=4).contains(&cost.lanes);
+            bounded.then(|| work + cost.work())
+        });
+        work.is_some_and(|work| work <= Self::MAX_WORK)
     }
 
     /// What a key is bound to: the three numbers, 32 bits each, little-endian.

@@ -43,7 +43,11 @@ impl SecretStore for FileStore {
     fn put(&self, id: &SecretId, item: &Secret<Vec<u8>>) -> Result<(), StoreError> {
         check_size(item)?;
         files::create_private_dir(&self.dir)?;
-        Ok(files::write_private(&self.path(id), item.expose())?)
+        Ok(files::write_private(
+            &self.path(id),
+            item.expose(),
+            MAX_ITEM_BYTES as u64,
+        )?)
     }
 
     fn delete(&self, id: &SecretId) -> Result<(), StoreError> {

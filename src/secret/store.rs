@@ -142,6 +142,14 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// A new passphrase is too easy to guess.
+    #[error("a passphrase for the secret store `{store}` needs at least {least} characters")]
+    ShortPassphrase {
+        /// Which store.
+        store: StoreKind,
+        /// How many characters it needs.
+        least: usize,
+    },
     /// A file of the store.
     #[error(transparent)]
     File(#[from] FileError),

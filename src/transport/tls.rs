@@ -9,6 +9,11 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{self, ClientConfig, crypto};
 
+use crate::files::{self, FileError};
+
+/// Largest file of certificates in bytes: several times the list of a browser.
+const MAX_PEM_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Why TLS could not be set up, before any byte was sent.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsSetupError {
@@ -93,8 +98,14 @@ fn read_pem(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsSetupError> 
         path: path.to_owned(),
         source,
     };
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(fail)?
+    let absent = || FileError::Io {
+        action: "read",
+        path: path.to_owned(),
+        source: std::io::ErrorKind::NotFound.into(),
+    };
+    let pem = files::read(path, MAX_PEM_BYTES).and_then(|pem| pem.ok_or_else(absent));
+    let pem = pem.map_err(|error| fail(rustls::pki_types::pem::Error::Io(error.into())))?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
         .map_err(fail)?;
     if certificates.is_empty() {

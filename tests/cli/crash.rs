@@ -85,7 +85,7 @@ pub(crate) fn kill_at_each_step(
 fn steps(start: &Sandbox, args: &[&str]) -> Vec<Step> {
     let sandbox = start.copy();
     let log = sandbox.path("trace");
-    let mut traced = strace(&sandbox);
+    let mut traced = strace(&sandbox, CALLS);
     traced.arg("-o").arg(&log).arg(binary()).args(args);
     assert!(traced.status().unwrap().success(), "{args:?}");
 
@@ -110,7 +110,7 @@ fn steps(start: &Sandbox, args: &[&str]) -> Vec<Step> {
 }
 
 fn run_to(sandbox: &Sandbox, args: &[&str], step: &Step) {
-    let mut traced = strace(sandbox);
+    let mut traced = strace(sandbox, CALLS);
     if let Step::Before { call, nth, .. } = step {
         traced.args(["-e", &format!("inject={call}:signal=KILL:when={nth}")]);
     }
@@ -119,11 +119,11 @@ fn run_to(sandbox: &Sandbox, args: &[&str], step: &Step) {
     assert_eq!(ended, matches!(step, Step::End), "{step:?}");
 }
 
-fn strace(sandbox: &Sandbox) -> Command {
+pub(crate) fn strace(sandbox: &Sandbox, calls: &str) -> Command {
     let mut strace = sandbox.command("strace".as_ref());
     strace
         .env("PATH", "/usr/bin:/bin")
-        .args(["-qq", "-e", &format!("trace={CALLS}")])
+        .args(["-qq", "-e", &format!("trace={calls}")])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
@@ -144,7 +144,7 @@ fn all_orphans_are_named(sandbox: &Sandbox, step: &Step) {
 
 /// Returns the ids of secrets that nothing in `remotes.toml` has, and the names of files that were being
 /// written. Fails when a secret is not there that something has.
-fn orphans(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn orphans(sandbox: &Sandbox) -> Vec<String> {
     let all = files(sandbox, "home");
     let text = |path: &str| {
         let found = all.iter().find(|(found, _)| found.ends_with(path));

@@ -303,7 +303,7 @@ fn a_broken_key_pair_stays_and_nothing_of_it_is_said() {
     let sandbox = sandbox();
     let path = format!("{HOME}/daemon-keypair.json");
     let broken = r#"{"v":2,"publicKeyB64":"planted1","secretKeyB64":"planted2"}"#;
-    paseo::files::write_private(&sandbox.path(&path), broken.as_bytes()).unwrap();
+    paseo::files::write_private(&sandbox.path(&path), broken.as_bytes(), 9999).unwrap();
     let ran = sandbox.run(&["daemon", "pair"]);
     ran.failed(10, "holds no usable key pair");
     ran.says_none_of(&["planted"]);

@@ -97,7 +97,9 @@ fn a_secret_goes_into_the_vault_and_back() {
     private(
         &sandbox,
         "ask",
-        &format!("#!/bin/sh\ncase $1 in New*|The*) echo new;; *) echo {PASSPHRASE};; esac\n"),
+        &format!(
+            "#!/bin/sh\ncase $1 in New*|The*) echo new-battery-staple;; *) echo {PASSPHRASE};; esac\n"
+        ),
     );
     assert!(
         std::process::Command::new("chmod")
@@ -111,7 +113,7 @@ fn a_secret_goes_into_the_vault_and_back() {
     let changed = sandbox.run(&["keystore", "passwd"]);
     assert_eq!(changed.status, 0, "{changed:?}");
     sandbox.run(&["-r", "work", "ls"]).failed(9, "is wrong");
-    sandbox.set("PASEO_VAULT_PASSPHRASE", "new");
+    sandbox.set("PASEO_VAULT_PASSPHRASE", "new-battery-staple");
     works(&sandbox);
     ran(&sandbox, &["keystore", "migrate", "--to", "file", "work"]);
     works(&sandbox);
@@ -204,9 +206,9 @@ fn a_person_makes_a_vault_and_opens_it() {
         "PASEO_BATCH",
     );
     adding.wait_for("New passphrase for the vault: ");
-    adding.type_in("horse\r");
+    adding.type_in("long horse\r");
     adding.wait_for("The same once more: ");
-    adding.type_in("horse\r");
+    adding.type_in("long horse\r");
     adding.wait_for("(not shown): ");
     adding.type_in(&format!("{}\r", link()));
     let (status, shown) = adding.end();
@@ -216,7 +218,7 @@ fn a_person_makes_a_vault_and_opens_it() {
     using.wait_for("Passphrase of the vault: ");
     using.type_in("mule\r");
     using.wait_for("Wrong. Passphrase of the vault: ");
-    using.type_in("horse\r");
+    using.type_in("long horse\r");
     let (status, shown) = using.end();
     assert_eq!(status, 6, "{shown}");
 }
@@ -333,4 +335,53 @@ fn migrations_and_rotations_killed_at_every_step_lose_nothing() {
             }
         });
     }
+}
+
+/// The passphrase of a vault that was made before there was a least length.
+#[derive(Debug)]
+struct Old;
+
+impl paseo::secret::Passphrase for Old {
+    fn existing(
+        &self,
+        _: bool,
+    ) -> Result<paseo::secret::Secret<String>, paseo::secret::StoreError> {
+        Ok("x".into())
+    }
+
+    fn new_one(&self) -> Result<paseo::secret::Secret<String>, paseo::secret::StoreError> {
+        self.existing(false)
+    }
+
+    fn is_interactive(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_short_passphrase_is_refused_and_an_old_one_opens_its_vault() {
+    use paseo::secret::SecretStore;
+    let mut sandbox = with_work();
+    let bundle = ["remote", "export", "work", "--passphrase"];
+    for short in ["x", "1234567", "äöüäöüä"] {
+        sandbox.set("PASEO_VAULT_PASSPHRASE", short);
+        sandbox.set("PASEO_BUNDLE_PASSPHRASE", short);
+        let refused = sandbox.run(&["keystore", "migrate", "--to", "vault"]);
+        refused.failed(2, "at least 8 characters");
+        assert!(!sandbox.path(VAULT).exists());
+        sandbox.run(&bundle).failed(2, "at least 8 characters");
+    }
+    sandbox.set("PASEO_BUNDLE_PASSPHRASE", "12345678");
+    assert_eq!(sandbox.run(&bundle).status, 0);
+
+    let vault = paseo::secret::VaultStore::new(sandbox.path(VAULT), std::sync::Arc::new(Old));
+    let vault = vault.with_cost(paseo::secret::Cost::LEAST);
+    vault.unlock().unwrap();
+    sandbox.set("PASEO_VAULT_PASSPHRASE", "x");
+    ran(&sandbox, &["keystore", "migrate", "--to", "vault"]);
+    ran(&sandbox, &["keystore", "rekey"]);
+    works(&sandbox);
+    let refused = sandbox.run(&["keystore", "passwd"]);
+    refused.failed(2, "at least 8 characters");
+    works(&sandbox);
 }

@@ -16,6 +16,8 @@ mod daemon_pair;
 mod diagnosis;
 mod effective;
 mod fake_daemon;
+#[cfg(target_os = "linux")]
+mod faults;
 mod inbox;
 mod injection;
 mod injection_live;
@@ -25,6 +27,7 @@ mod leaves;
 mod man;
 #[cfg(target_os = "linux")]
 mod memory;
+mod odd_files;
 mod offline;
 #[cfg(target_os = "linux")]
 mod other_port;

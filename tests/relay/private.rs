@@ -20,13 +20,20 @@ fn private(dir: &std::path::Path) -> Relay {
     })
 }
 
+/// Writes a file that nobody else can read.
+fn secret(path: &std::path::Path, text: impl AsRef<[u8]>) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
+}
+
 /// The daemon's token travels in the offer; a remote keeps it with the offer, in the secret store.
 #[tokio::test]
 async fn daemon_and_remotes_carry_its_token() {
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path();
     let relay = private(home);
-    std::fs::write(home.join("token"), format!("{TOKEN}\n")).unwrap();
+    secret(&home.join("token"), format!("{TOKEN}\n"));
     let daemon = ["daemon", "run", "--listen", "127.0.0.1:0", "--relay"];
     let mut command = paseo(home, &[&daemon[..], &[&*relay.authority]].concat());
     let mut without = Running::start(&mut command);
@@ -77,7 +84,7 @@ async fn a_token_can_be_given_beside_an_offer() {
     let home = dir.path();
     let relay = private(home);
     let authority = &relay.authority;
-    std::fs::write(home.join("token"), TOKEN).unwrap();
+    secret(&home.join("token"), TOKEN);
     let offer = json!({
         "v": 2, "serverId": "srv_planted1",
         "daemonPublicKeyB64": "fh1V4oOfytbm1vXyc29bUj+dQDpoSE6nzzsYNkgZ4SY=",
@@ -112,8 +119,8 @@ async fn a_token_can_be_given_beside_an_offer() {
 async fn what_is_no_token_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let home = dir.path();
-    std::fs::write(home.join("empty"), "\n").unwrap();
-    std::fs::write(home.join("lines"), "planted one\nplanted two\n").unwrap();
+    secret(&home.join("empty"), "\n");
+    secret(&home.join("lines"), "planted one\nplanted two\n");
     for file in ["empty", "lines", "planted-t0ken-itself"] {
         let args = ["relay", "check", "ws://127.0.0.1:9", "--relay-token", file];
         let refused = run(home, &args).await;
@@ -126,6 +133,6 @@ async fn what_is_no_token_is_refused() {
     }
     let direct = ["remote", "add", "lab", "tcp://127.0.0.1:9", "--no-check"];
     let direct = [&direct[..], &["--store", "file", "--relay-token", "lines"]].concat();
-    std::fs::write(home.join("lines"), TOKEN).unwrap();
+    secret(&home.join("lines"), TOKEN);
     assert_eq!(error(home, &direct, 2).await["code"], "NO_RELAY");
 }

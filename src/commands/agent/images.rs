@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{CommandError, Exit};
+use crate::files;
 use crate::protocol::lifecycle::Image;
 use crate::protocol::picture::Picture;
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
@@ -43,9 +44,19 @@ pub(super) fn open(path: &str, unknown: Option<&str>) -> Result<Image, ImageErro
         .or(unknown)
         .ok_or_else(|| ImageError::NotAnImage(path.to_owned()))?;
     Ok(Image {
-        data: Picture::open(path)?,
+        data: read(Path::new(path))?,
         mime_type: mime_type.to_owned(),
     })
+}
+
+/// Opens a file. A pipe is read at once, because it cannot be read twice; what no message takes is refused.
+fn read(path: &Path) -> std::io::Result<Picture> {
+    let absent = || std::io::Error::from(std::io::ErrorKind::NotFound);
+    if std::fs::metadata(path)?.is_file() {
+        return Picture::of_file(files::open_given(path)?.ok_or_else(absent)?);
+    }
+    let bytes = files::read_given(path, MAX_MESSAGE_BYTES as u64)?.ok_or_else(absent)?;
+    Ok(Picture::Bytes(bytes.into()))
 }
 
 fn mime_type(path: &str) -> Option<&'static str> {

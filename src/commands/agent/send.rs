@@ -1,5 +1,6 @@
 //! `paseo send`: another prompt for an agent.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::outcome::{self, Told};
@@ -9,7 +10,9 @@ use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::error::{CommandError, Exit};
+use crate::files;
 use crate::protocol::lifecycle::{Image, SendMessage, WaitStatus};
+use crate::protocol::relay::MAX_MESSAGE_BYTES;
 
 const DOING: Doing = Doing {
     code: "SEND_FAILED",
@@ -57,10 +60,12 @@ impl Args {
             ));
         }
         if let Some(path) = &self.prompt_file {
-            return std::fs::read_to_string(path).map_err(|error| {
-                let message = format!("the prompt cannot be read from {path}");
-                CommandError::usage("PROMPT_FILE_READ_ERROR", message).because(error)
-            });
+            return files::read_given_text(Path::new(path), MAX_MESSAGE_BYTES as u64).map_err(
+                |error| {
+                    let message = format!("the prompt cannot be read from {path}");
+                    CommandError::usage("PROMPT_FILE_READ_ERROR", message).because(error)
+                },
+            );
         }
         let text = self.text.as_ref().or(self.prompt.as_ref());
         match text.map(|text| text.trim()) {

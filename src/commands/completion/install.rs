@@ -1,7 +1,6 @@
 //! `paseo completion install` and `uninstall`: a file of our own where the shell looks for such files, else
 //! a marked block in the shell's start file.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -187,21 +186,12 @@ fn read(path: &Path) -> Result<Option<String>, CommandError> {
     })
 }
 
-/// Replaces a file in one step; who may read it stays as it is.
+/// Replaces a file in one step; its owner and mode stay.
 fn write(path: &Path, text: &str) -> Result<(), CommandError> {
-    let permissions = fs::metadata(path).map(|metadata| metadata.permissions());
-    let failed = |error| {
-        let message = format!("{} cannot be written", path.display());
-        CommandError::new("FILE_ERROR", Exit::Failed, message).because(error)
-    };
     if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir).map_err(failed)?;
+        files::create_private_dir(dir)?;
     }
-    files::write_private(path, text.as_bytes())?;
-    match permissions {
-        Ok(permissions) => fs::set_permissions(path, permissions).map_err(failed),
-        Err(_) => Ok(()),
-    }
+    Ok(files::rewrite(path, text.as_bytes(), MAX_BYTES)?)
 }
 
 /// Returns a text without our block. One that does not end is left alone: what follows may be the user's.

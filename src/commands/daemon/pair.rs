@@ -291,12 +291,7 @@ pub(in crate::commands) fn put_public(
     content: &[u8],
     force: bool,
 ) -> Result<(), CommandError> {
-    let written = if force {
-        files::write_private(path, content)
-    } else {
-        files::create_private(path, content)
-    };
-    written.map_err(|error| match error {
+    files::export(path, content, force).map_err(|error| match error {
         FileError::Exists { .. } => {
             CommandError::new("FILE_EXISTS", Exit::Failed, error.to_string())
                 .hint("replace it with --force, or choose another name")

@@ -31,7 +31,7 @@ pub(super) fn write(context: &Context, report: &Report, path: &Path) -> Result<(
             ));
         }
     }
-    Ok(files::create_private(path, text.as_bytes())?)
+    Ok(files::export(path, text.as_bytes(), false)?)
 }
 
 fn text(context: &Context, report: &Report) -> String {

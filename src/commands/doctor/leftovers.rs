@@ -28,7 +28,15 @@ pub(super) fn check(context: &Context, report: &mut Report) {
     if !unused.is_empty() {
         found.push(format!("nothing uses these secrets: {}", list(&unused)));
     }
+    let damaged = damaged(context);
+    if !damaged.is_empty() {
+        found.push(format!(
+            "damaged files were set aside: {}",
+            damaged.join(", ")
+        ));
+    }
     let fix = match unused.is_empty() {
+        true if noted.is_empty() && staged.is_empty() => "remove them once nobody needs them",
         true => "the next `paseo remote add` or `rm` deletes them",
         false => "paseo keystore prune, unless other settings use them",
     };
@@ -48,6 +56,18 @@ fn staged(context: &Context, file: &RemotesFile) -> Vec<String> {
     let own = file.path().and_then(|path| files::staged_for(path).ok());
     let staged = own.into_iter().flatten().chain(beside);
     staged.map(|path| path.display().to_string()).collect()
+}
+
+/// Returns the files that were set aside because they were damaged.
+fn damaged(context: &Context) -> Vec<String> {
+    let daemons = context.env.state_dir().map(|dir| dir.join("daemons"));
+    let entries = daemons.and_then(|dir| std::fs::read_dir(dir).ok());
+    let daemons = entries.into_iter().flatten().flatten();
+    let dirs = daemons
+        .map(|entry| entry.path())
+        .chain(context.env.state_dir());
+    let damaged = dirs.flat_map(|dir| files::damaged_in(&dir));
+    damaged.map(|path| path.display().to_string()).collect()
 }
 
 fn list(secrets: &[SecretRef]) -> String {

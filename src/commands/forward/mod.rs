@@ -13,11 +13,14 @@ use super::stop_signal::stop_signal;
 use super::{CommandResult, Context};
 use crate::client::DaemonClient;
 use crate::error::{CommandError, Exit, Hop};
+use crate::files;
 use crate::forward::Forward;
 use crate::listen::{self, Listen, Listener, Password};
 use crate::output::{Format, Output, Stream};
 use crate::secret::Secret;
 
+/// Largest file with a password, in bytes.
+const MAX_PASSWORD_BYTES: u64 = 1024;
 /// Bytes of a password that is made for one run.
 const PASSWORD_BYTES: usize = 24;
 
@@ -51,6 +54,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         return Err(CommandError::usage("PASSWORD_NEEDED", message)
             .hint("leave --no-password out, or listen on 127.0.0.1"));
     }
+    let password = password(args)?;
     let resolved = context.resolve(&context.selection()?)?;
     run_async(async {
         // Once, to say at the start what is wrong.
@@ -70,7 +74,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
                 return Err(failure.into());
             }
         } else {
-            listen(context, args, road, &name).await?;
+            listen(context, args, password, road, &name).await?;
         }
         Ok(Output::Nothing.into())
     })
@@ -89,6 +93,7 @@ fn name(daemon: &DaemonClient) -> String {
 async fn listen(
     context: &Context,
     args: &Args,
+    password: Option<Secret<String>>,
     road: Road,
     name: &str,
 ) -> Result<(), CommandError> {
@@ -100,7 +105,6 @@ async fn listen(
             .because(error)
             .hint("give another address: paseo forward --listen 127.0.0.1:0")
     })?;
-    let password = password(args)?;
     tell(context, name, &listener, password.as_ref()).await?;
     let Road {
         target, settings, ..
@@ -117,11 +121,12 @@ async fn listen(
 /// A socket file is for its owner only, and the official clients have no password in its address.
 fn password(args: &Args) -> Result<Option<Secret<String>>, CommandError> {
     if let Some(file) = &args.password_file {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            let message = format!("the password cannot be read from {}", file.display());
-            CommandError::usage("PASSWORD_FILE", message).because(error)
+        let bytes = files::read_given_private(file, MAX_PASSWORD_BYTES)?.ok_or_else(|| {
+            let message = format!("there is no file {}", file.display());
+            CommandError::usage("PASSWORD_FILE", message)
         })?;
-        let text = text.trim_end_matches(['\r', '\n']);
+        let text = Secret::new(String::from_utf8(bytes).unwrap_or_default());
+        let text = text.expose().trim_end_matches(['\r', '\n']);
         if text.is_empty() || !text.bytes().all(is_subprotocol_byte) {
             let message = "a password for clients is made of letters, digits, - and _";
             return Err(CommandError::usage("PASSWORD_FILE", message));

@@ -1,7 +1,6 @@
 //! `paseo remote edit`: the file of remotes in an editor, checked before it replaces the old one.
 
-use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::commands::{CommandResult, Context};
@@ -26,17 +25,19 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
         .suffix(".toml")
         .tempfile();
     let copy = copy
-        .and_then(|copy| fs::write(copy.path(), &before).map(|()| copy))
+        .and_then(|mut copy| copy.write_all(before.as_bytes()).map(|()| copy))
         .map_err(failed)?;
     loop {
         open_editor(context, copy.path())?;
-        let after = fs::read_to_string(copy.path()).map_err(failed)?;
-        if after == before {
-            output::note("nothing has changed");
-            return Ok(Output::Nothing.into());
-        }
-        let error = match RemotesFile::replace(dir.as_deref(), &before, after) {
-            Ok(_) => return Ok(Output::Nothing.into()),
+        let error = match RemotesFile::read_copy(copy.path()) {
+            Ok(after) if after == before => {
+                output::note("nothing has changed");
+                return Ok(Output::Nothing.into());
+            }
+            Ok(after) => match RemotesFile::replace(dir.as_deref(), &before, after) {
+                Ok(_) => return Ok(Output::Nothing.into()),
+                Err(error) => error,
+            },
             Err(error) => error,
         };
         output::note(&error.to_string());

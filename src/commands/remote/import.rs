@@ -21,10 +21,13 @@ use crate::remote::{
     Bundle, BundleError, Guard, NameError, Options, Remote, RemoteName, RemotesFile, SealedBundle,
     SecretRef,
 };
-use crate::secret::{SecretId, StoreKind};
+use crate::secret::{Cost, SecretId, StoreKind};
 
 /// How often a person may mistype a passphrase.
 const ATTEMPTS: usize = 3;
+
+/// Most work for the passphrases of all bundles together.
+const MAX_WORK: u64 = 4 * Cost::MAX_WORK;
 
 /// Arguments of `paseo remote import`
 #[derive(Debug, clap::Args)]
@@ -98,6 +101,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let file = context.remotes()?;
     let parcels: Result<Vec<_>, _> = args.files.iter().map(|path| parcel::read(path)).collect();
     let parcels = parcels?;
+    refuse_costly(parcels.iter().flatten())?;
     let store = choose_store(context, args.store)?;
     let mut bundle = Bundle::default();
     for parcel in parcels.into_iter().flatten() {
@@ -121,6 +125,21 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         output::note("to see whether they work: paseo remote check");
     }
     Ok(report(&file, &bundle, &replaced, left_out).into())
+}
+
+/// Each bundle is within its bounds; there may be many.
+fn refuse_costly<'a>(parcels: impl Iterator<Item = &'a Parcel>) -> Result<(), CommandError> {
+    let work = |parcel: &Parcel| match parcel {
+        Parcel::Sealed(sealed) => sealed.work(),
+        Parcel::Plain(_) => 0,
+    };
+    match parcels.map(work).sum::<u64>() > MAX_WORK {
+        false => Ok(()),
+        true => {
+            let message = "the passphrases of these bundles cost more time than is taken at once";
+            Err(CommandError::usage("BUNDLE_COST", message).hint("import fewer bundles at once"))
+        }
+    }
 }
 
 /// Opens a bundle, with the key of this machine if that fits, else with a passphrase.

@@ -3,14 +3,14 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::source::Source;
+use super::source::{Source, warn_if_exposed};
 use crate::error::{CommandError, Exit};
 use crate::files;
 use crate::pairing::Offer;
-use crate::remote::{BundleError, RemoteName, SealedBundle};
+use crate::remote::{BundleError, MAX_BUNDLE_BYTES, RemoteName, SealedBundle};
 
-/// Largest file in bytes.
-const MAX_BYTES: u64 = 8 * 1024 * 1024;
+/// Most bytes of all files of a directory.
+const MAX_DIRECTORY_BYTES: u64 = 4 * MAX_BUNDLE_BYTES;
 /// Most files of a directory.
 const MAX_FILES: usize = 256;
 /// How a pairing link begins that has nothing before it. Any other `#` begins a comment.
@@ -31,7 +31,7 @@ pub(super) type Named = (Option<RemoteName>, Source);
 pub(super) fn read(path: &Path) -> Result<Vec<Parcel>, CommandError> {
     if path.as_os_str() == "-" {
         let mut bytes = Vec::new();
-        let mut stdin = std::io::stdin().lock().take(MAX_BYTES + 1);
+        let mut stdin = std::io::stdin().lock().take(MAX_BUNDLE_BYTES + 1);
         stdin.read_to_end(&mut bytes).map_err(|error| {
             let message = "standard input cannot be read";
             CommandError::new("INPUT_FAILED", Exit::Failed, message).because(error)
@@ -44,7 +44,21 @@ pub(super) fn read(path: &Path) -> Result<Vec<Parcel>, CommandError> {
         true => files_in(path)?,
         false => vec![path.to_owned()],
     };
-    files.iter().map(|file| read_file(file)).collect()
+    let mut bytes = 0;
+    let mut parcels = Vec::new();
+    for file in &files {
+        let length = std::fs::metadata(file).map_or(0, |found| found.len());
+        bytes += length;
+        if bytes > MAX_DIRECTORY_BYTES {
+            let message = format!(
+                "{} has more than {MAX_DIRECTORY_BYTES} bytes",
+                path.display()
+            );
+            return Err(CommandError::usage("INPUT_TOO_LARGE", message));
+        }
+        parcels.push(read_file(file)?);
+    }
+    Ok(parcels)
 }
 
 fn read_file(path: &Path) -> Result<Parcel, CommandError> {
@@ -53,12 +67,16 @@ fn read_file(path: &Path) -> Result<Parcel, CommandError> {
         CommandError::usage("FILE_MISSING", message)
             .hint("give a file that paseo remote export or paseo daemon pair --save wrote, or - for stdin")
     };
-    let bytes = files::read(path, MAX_BYTES)?.ok_or_else(missing)?;
+    let bytes = files::read_given(path, MAX_BUNDLE_BYTES)?.ok_or_else(missing)?;
     // A file with one offer is named after it, if it has a name that a remote may have.
     let name = path
         .file_stem()
         .and_then(|stem| stem.to_str()?.parse().ok());
-    parse(&bytes, name).map_err(|error| about(&path.display().to_string(), error))
+    let parcel = parse(&bytes, name).map_err(|error| about(&path.display().to_string(), error))?;
+    if matches!(parcel, Parcel::Plain(_)) {
+        warn_if_exposed(path);
+    }
+    Ok(parcel)
 }
 
 /// Returns the files of a directory by name, hidden ones left out.
@@ -90,8 +108,8 @@ fn files_in(dir: &Path) -> Result<Vec<PathBuf>, CommandError> {
 }
 
 fn parse(bytes: &[u8], file_name: Option<RemoteName>) -> Result<Parcel, CommandError> {
-    if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("more than {MAX_BYTES} bytes are not read");
+    if bytes.len() as u64 > MAX_BUNDLE_BYTES {
+        let message = format!("more than {MAX_BUNDLE_BYTES} bytes are not read");
         return Err(CommandError::usage("INPUT_TOO_LARGE", message));
     }
     match SealedBundle::parse(bytes) {

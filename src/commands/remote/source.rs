@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::commands::Context;
 use crate::env;
 use crate::error::{CommandError, Exit};
+use crate::files;
 use crate::output;
 use crate::pairing::{Offer, OfferSource};
 use crate::remote::{
@@ -32,7 +33,11 @@ impl Source {
         picture: Option<&Path>,
     ) -> Result<Option<Self>, CommandError> {
         match (picture, given) {
-            (Some(picture), _) => Ok(Some(Self::Offer(Offer::in_picture(picture)?))),
+            (Some(picture), _) => {
+                let offer = Offer::in_picture(picture)?;
+                warn_if_exposed(picture);
+                Ok(Some(Self::Offer(offer)))
+            }
             (None, Some(given)) => Self::read(given.expose()).map(Some),
             (None, None) if context.is_batch() => {
                 let error = CommandError::usage("OFFER_MISSING", "no pairing offer is given");
@@ -55,7 +60,11 @@ impl Source {
         {
             return Ok(direct);
         }
-        Ok(Self::Offer(source.read(std::io::stdin().lock())?))
+        let offer = source.read(std::io::stdin().lock())?;
+        if let OfferSource::File(path) = &source {
+            warn_if_exposed(path);
+        }
+        Ok(Self::Offer(offer))
     }
 
     /// Returns a direct address; `None` when the text is something else. A path alone is a file that is
@@ -113,6 +122,16 @@ impl Source {
             Self::Offer(offer) => offer_target(offer),
             Self::Direct { address, password } => address.target(password.clone()),
         }
+    }
+}
+
+/// Says that others may have read an offer. It is no error: the offer is imported once, and kept elsewhere.
+pub(super) fn warn_if_exposed(path: &Path) {
+    if let Some(mode) = files::exposed(path) {
+        output::note(&format!(
+            "{} can be read by others (mode {mode:04o}), and gives full control; remove it: rm '{0}'",
+            path.display()
+        ));
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use super::rows::Rows;
-use super::{Queue, RETRY_EVERY, SYNC_EVERY, Shared, StoreError, Waiter, lock};
+use super::{MAX_RECORD_BYTES, Queue, RETRY_EVERY, SYNC_EVERY, Shared, StoreError, Waiter, lock};
 use crate::files;
 
 /// What the writer does next.
@@ -132,7 +132,7 @@ fn attempt(
             // It may tell of a turn whose rows are not there.
             (Some(_), Some(error)) => Err(error.clone()),
             (Some(content), None) => {
-                let written = files::write_private(&path, content);
+                let written = files::write_private(&path, content, MAX_RECORD_BYTES);
                 written.map_err(|error| StoreError::file(&error))
             }
         };

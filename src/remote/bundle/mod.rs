@@ -17,7 +17,7 @@ use crate::secret::{Secret, SecretId, StoreKind, Stores};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use fuzz::bundle as fuzz_bundle;
-pub use sealed::{BundleError, SealFor, SealedBundle};
+pub use sealed::{BundleError, MAX_BUNDLE_BYTES, SealFor, SealedBundle};
 
 /// Remotes, each with its secret if it has one. Nothing here is sealed.
 #[derive(Debug, Default)]

@@ -12,6 +12,8 @@ use crate::secret::crypt::{self, Bytes, Cost, Key};
 
 const FORMAT: &str = "paseo-remotes";
 const VERSION: u32 = 1;
+/// Largest file in bytes.
+pub const MAX_BUNDLE_BYTES: u64 = 8 * 1024 * 1024;
 /// Most people that a bundle is for: each costs the reader one agreement of keys.
 const MAX_LOCKS: usize = 16;
 /// Begins what the key is bound to that a passphrase opens.
@@ -72,9 +74,12 @@ pub enum BundleError {
     /// Made by a newer program.
     #[error("a newer program made the bundle")]
     Newer,
-    /// Argon2 would cost more than is taken.
-    #[error("the bundle wants more memory or time than is taken")]
+    /// Argon2 would cost more than is taken, for all passphrases together.
+    #[error("the passphrases of the bundle cost more memory or time than is taken")]
     Cost,
+    /// More than is read.
+    #[error("the bundle would become larger than {MAX_BUNDLE_BYTES} bytes")]
+    TooLarge,
     /// Argon2 did not get its memory.
     #[error("there is not enough memory for the passphrase of the bundle")]
     Memory,
@@ -95,18 +100,30 @@ impl Bundle {
         if !(1..=MAX_LOCKS).contains(&who.len()) {
             return Err(BundleError::Locks);
         }
+        let costs = who.iter().filter_map(|who| match who {
+            SealFor::Passphrase(_, cost) => Some(*cost),
+            SealFor::Recipient(_) => None,
+        });
+        if !Cost::are_bounded(costs) {
+            return Err(BundleError::Cost);
+        }
         let key = crypt::fresh_key();
         let locks = who.iter().map(|who| Lock::new(who, &key));
         let locks = locks.collect::<Result<Vec<_>, _>>()?;
         let (check, bound) = header(&locks);
         let content = crypt::seal(&key, &bound, self.to_bytes().expose());
-        Ok(SealedBundle {
+        let sealed = SealedBundle {
             format: FORMAT.to_owned(),
             version: VERSION,
             locks,
             check,
             content: base64_simd::STANDARD.encode_to_string(content),
-        })
+        };
+        // With the line end that is written behind it.
+        match (sealed.to_text().len() as u64) < MAX_BUNDLE_BYTES {
+            true => Ok(sealed),
+            false => Err(BundleError::TooLarge),
+        }
     }
 }
 
@@ -134,14 +151,10 @@ impl SealedBundle {
             _ => return Err(BundleError::Other),
         }
         let bundle: Self = serde_json::from_slice(bytes).map_err(|_| BundleError::Damaged)?;
-        let bounded = |lock: &Lock| match lock {
-            Lock::Passphrase { cost, .. } => cost.is_bounded(),
-            Lock::Recipient { .. } => true,
-        };
         if bundle.check != header(&bundle.locks).0 || bundle.locks.len() > MAX_LOCKS {
             return Err(BundleError::Damaged);
         }
-        match bundle.locks.iter().all(bounded) {
+        match Cost::are_bounded(bundle.costs()) {
             true => Ok(bundle),
             false => Err(BundleError::Cost),
         }
@@ -150,6 +163,36 @@ impl SealedBundle {
     /// Returns the text of the file.
     pub fn to_text(&self) -> String {
         serde_json::to_string_pretty(self).expect("a struct with string keys")
+    }
+
+    /// Returns the work of trying a passphrase, in KiB that are passed over.
+    pub fn work(&self) -> u64 {
+        self.costs().map(Cost::work).sum()
+    }
+
+    fn costs(&self) -> impl Iterator<Item = Cost> {
+        self.locks.iter().filter_map(|lock| match lock {
+            Lock::Passphrase { cost, .. } => Some(*cost),
+            Lock::Recipient { .. } => None,
+        })
+    }
+
+    /// Returns one with these costs, without any hash, that nobody can open.
+    #[cfg(test)]
+    pub(super) fn with_costs(costs: &[Cost]) -> Self {
+        let lock = |cost: &Cost| Lock::Passphrase {
+            cost: *cost,
+            salt: Bytes([0; 16]),
+            key: Bytes([0; 72]),
+        };
+        let locks: Vec<_> = costs.iter().map(lock).collect();
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            check: header(&locks).0,
+            locks,
+            content: String::new(),
+        }
     }
 
     /// Returns whether a passphrase opens it.

@@ -139,11 +139,56 @@ fn damage_is_told_from_a_wrong_passphrase_wherever_it_is() {
         memory_kib: 1024 * 1024,
         ..Cost::LEAST
     };
-    let greedy = bundle()
-        .seal(&[SealFor::Passphrase("x".into(), greedy)])
-        .unwrap();
-    let refused = SealedBundle::parse(greedy.to_text().as_bytes());
+    let refused = bundle().seal(&[SealFor::Passphrase("x".into(), greedy)]);
     assert_eq!(refused.unwrap_err(), BundleError::Cost);
+}
+
+#[test]
+fn the_cost_of_all_passphrases_together_is_bounded_before_the_first_hash() {
+    let cost = |memory_mib: u32, passes| Cost {
+        memory_kib: memory_mib * 1024,
+        passes,
+        lanes: 1,
+    };
+    let parsed = |costs: &[Cost]| {
+        let text = SealedBundle::with_costs(costs).to_text();
+        SealedBundle::parse(text.as_bytes()).map(drop)
+    };
+    let start = std::time::Instant::now();
+    for (costs, expected) in [
+        (vec![Cost::USUAL], true),
+        (vec![Cost::USUAL; 8], true),
+        (vec![Cost::USUAL; 9], false),
+        (vec![Cost::LEAST; 16], true),
+        (vec![cost(128, 12)], true),
+        (vec![cost(128, 13)], false),
+        (vec![cost(128, 12), Cost::LEAST], false),
+        (vec![cost(129, 1)], false),
+        (vec![cost(512, 1)], false),
+        (vec![cost(7, 1)], false),
+        (vec![cost(8, 16)], true),
+        (vec![cost(8, 17)], false),
+        (vec![cost(8, 0)], false),
+        // What took minutes and 533 MB.
+        (vec![cost(512, 16); 16], false),
+        (vec![cost(32, 16); 16], false),
+    ] {
+        let wanted = match expected {
+            true => Ok(()),
+            false => Err(BundleError::Cost),
+        };
+        assert_eq!(parsed(&costs), wanted, "{costs:?}");
+        assert_eq!(
+            costs.len() == 1 && costs[0].is_bounded(),
+            costs.len() == 1 && expected
+        );
+    }
+    // Nor is one made that could not be opened.
+    let many: Vec<_> = (0..9)
+        .map(|_| SealFor::Passphrase("x".into(), Cost::USUAL))
+        .collect();
+    assert_eq!(bundle().seal(&many).unwrap_err(), BundleError::Cost);
+    assert!(start.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

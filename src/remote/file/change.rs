@@ -2,9 +2,9 @@
 
 use toml_edit::{DocumentMut, Value};
 
-use super::{ConfigError, RemotesFile};
+use super::{ConfigError, MAX_BYTES, RemotesFile};
 use crate::e2ee::Fingerprint;
-use crate::files::{self, Lock};
+use crate::files::{self, FileError, Lock};
 use crate::remote::edit;
 use crate::remote::keeping::Holder;
 use crate::remote::name::RemoteName;
@@ -124,12 +124,13 @@ impl Edit {
         self.change(|document| edit::unset(document, &name, key))
     }
 
-    /// Writes the file, unless nothing has changed, and ends the lock.
+    /// Writes the file, unless nothing has changed, and ends the lock. Some errors come after the new file is in
+    /// place ([`ConfigError::is_in_place`]).
     pub fn save(self) -> Result<RemotesFile, ConfigError> {
         if let Some(path) = self.file.path()
             && self.file.text != self.written
         {
-            files::write_private(path, self.file.text.as_bytes())?;
+            files::rewrite(path, self.file.text.as_bytes(), MAX_BYTES)?;
         }
         Ok(self.file)
     }
@@ -154,6 +155,19 @@ impl Edit {
     /// Applies one change, and keeps it only when the result is a valid file.
     fn change(&mut self, change: impl FnOnce(&mut DocumentMut)) -> Result<(), ConfigError> {
         let text = edit::apply(&self.file.text, change);
+        // Before any secret is stored for it.
+        if let Some(path) = self
+            .file
+            .path
+            .clone()
+            .filter(|_| text.len() as u64 > MAX_BYTES)
+        {
+            return Err(FileError::WouldBeTooLarge {
+                path,
+                limit: MAX_BYTES,
+            }
+            .into());
+        }
         self.file = RemotesFile::parse(self.file.path.clone(), text)?;
         Ok(())
     }

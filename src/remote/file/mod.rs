@@ -72,6 +72,13 @@ pub enum ConfigError {
     NoDirectory,
 }
 
+impl ConfigError {
+    /// Returns whether the new file is in place all the same: what it names must stay.
+    pub fn is_in_place(&self) -> bool {
+        matches!(self, Self::File(error) if error.is_in_place())
+    }
+}
+
 /// A name that no remote has. The name is repeated only where it could be one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no remote{}", name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default())]
@@ -133,6 +140,11 @@ impl RemotesFile {
         read_text(&dir.ok_or(ConfigError::NoDirectory)?.join(FILE_NAME))
     }
 
+    /// Returns the text of a copy that was made for an editor.
+    pub fn read_copy(path: &Path) -> Result<String, ConfigError> {
+        read_text(path)
+    }
+
     /// Replaces the whole text by a valid one, provided that it is still what it was `before`.
     pub fn replace(dir: Option<&Path>, before: &str, after: String) -> Result<Self, ConfigError> {
         let dir = dir.ok_or(ConfigError::NoDirectory)?;
@@ -143,7 +155,7 @@ impl RemotesFile {
             return Err(ConfigError::Changed(path));
         }
         let file = Self::parse(Some(path.clone()), after)?;
-        files::write_private(&path, file.text.as_bytes())?;
+        files::rewrite(&path, file.text.as_bytes(), MAX_BYTES)?;
         Ok(file)
     }
 

@@ -3,7 +3,8 @@
 //! The two cannot change in one step. So before a change the secret's id is noted in the state
 //! directory, and after it the note is removed. Whatever is killed in between leaves either the old
 //! file or the new one, and at most a secret that no remote uses; the note tells which, and the next
-//! change deletes it.
+//! change deletes it. When the disk does not confirm the new file, a power failure may bring the old one
+//! back: then the secrets of both stay, noted, until a change begins with a file that is confirmed.
 
 use std::fmt;
 use std::fs;
@@ -253,6 +254,10 @@ impl<'a> Keeper<'a> {
         let saved = stored
             .map_err(KeepError::from)
             .and_then(|()| Ok(edit.save()?));
+        if matches!(&saved, Err(KeepError::Config(error)) if error.is_in_place()) {
+            // Either file may be there after a power failure, so nothing that one of them names is deleted.
+            return saved.map(|file| (file, Ok(())));
+        }
         for (secret, _) in new {
             match &saved {
                 Ok(_) => self.forget(&secret.id),
@@ -339,11 +344,14 @@ impl<'a> Keeper<'a> {
     /// else can be in the middle of a change now.
     fn edit(&self) -> Result<Edit, ConfigError> {
         let edit = RemotesFile::edit(self.config_dir.as_deref())?;
-        for secret in self.noted() {
-            if edit.file().uses(&secret) {
-                self.forget(&secret.id);
-            } else {
-                drop(self.discard(&secret));
+        let noted = self.noted();
+        let is_confirmed = |path| files::settle(path).is_ok();
+        if !noted.is_empty() && edit.file().path().is_some_and(is_confirmed) {
+            for secret in noted {
+                match edit.file().uses(&secret) {
+                    true => self.forget(&secret.id),
+                    false => drop(self.discard(&secret)),
+                }
             }
         }
         // Where that fails, `doctor` goes on naming it.
@@ -365,6 +373,7 @@ impl<'a> Keeper<'a> {
             files::write_private(
                 &dir.join(secret.id.as_str()),
                 secret.store.as_str().as_bytes(),
+                MAX_NOTE,
             )
         };
         let _ = self.notes.as_ref().map(write);

@@ -140,7 +140,11 @@ impl VaultStore {
     }
 
     fn write(&self, file: &VaultFile) -> Result<(), StoreError> {
-        Ok(files::write_private(&self.path, &file.to_bytes())?)
+        Ok(files::write_private(
+            &self.path,
+            &file.to_bytes(),
+            MAX_FILE,
+        )?)
     }
 
     /// Locks the vault, and takes away what a killed writer left.

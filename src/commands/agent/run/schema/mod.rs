@@ -1,9 +1,15 @@
 //! `--output-schema`: the schema, the JSON in an answer, and what is wrong with it.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use self::validator::Validator;
 use crate::error::CommandError;
+use crate::files;
+
+/// Largest file with a schema, in bytes.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 mod compare;
 mod form;
@@ -29,7 +35,7 @@ impl Schema {
         }
         let source = match text.starts_with('{') {
             true => text.to_owned(),
-            false => std::fs::read_to_string(text).map_err(|error| {
+            false => files::read_given_text(Path::new(text), MAX_BYTES).map_err(|error| {
                 invalid(format!("the schema cannot be read from {text}")).because(error)
             })?,
         };
