@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::FileError;
+#[cfg(unix)]
+use super::links::parent;
 
 /// Mode of a directory that only its owner may enter.
 #[cfg(unix)]
@@ -40,7 +42,7 @@ mod for_owner {
 
     use rustix::fs::OFlags;
 
-    use super::builder;
+    use super::{builder, parent};
 
     pub(super) fn create(dir: &Path) -> io::Result<()> {
         let is_absent = |path: &&Path| !path.as_os_str().is_empty() && fs::metadata(path).is_err();
@@ -48,7 +50,7 @@ mod for_owner {
         let Some(top) = absent.last() else {
             return builder().recursive(true).create(dir);
         };
-        let above = fs::metadata(super::super::links::parent(top))?;
+        let above = fs::metadata(parent(top))?;
         let owner = (above.uid() != 0).then(|| (above.uid(), above.gid()));
         for dir in absent.into_iter().rev() {
             match (builder().create(dir), owner) {

