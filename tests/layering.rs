@@ -340,6 +340,7 @@ fn secrets_are_compared_in_constant_time() {
 const OPENERS: &[(&str, &str)] = &[
     ("commands/man/mod.rs", "writes manual pages for packagers"),
     ("commands/relay/layers.rs", "tests"),
+    ("daemon/agreements.rs", "appends what it has agreed on"),
     ("daemon/store", "appends rows to timelines"),
     ("output/prompt.rs", "opens the terminal"),
     ("transport/peer.rs", "reads tables of the kernel"),
