@@ -85,15 +85,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     fn take(&mut self, frame: Frame) -> Result<(), TransportError> {
+        // The other side would close the connection over it.
+        if frame.len() > MAX_MESSAGE_BYTES {
+            return Err(TransportError::TooLarge {
+                limit: MAX_MESSAGE_BYTES,
+            });
+        }
         match frame.len() {
             0..=FRAGMENT_BYTES => self.taken.push_back(frame.into()),
-            ..=MAX_MESSAGE_BYTES => self.taken.extend(fragments(frame).map(Message::Frame)),
-            // The other side would close the connection over it.
-            _ => {
-                return Err(TransportError::TooLarge {
-                    limit: MAX_MESSAGE_BYTES,
-                });
-            }
+            _ => self.taken.extend(fragments(frame).map(Message::Frame)),
         }
         Ok(())
     }
