@@ -65,7 +65,7 @@ impl Drop for Disk {
     }
 }
 
-/// What of an answer does not change by itself.
+/// What of an answer does not change by itself: the order of a list may, as an agent that is loaded is idle.
 fn lasting(value: &Value) -> Value {
     const KEYS: [&str; 10] = [
         "id",
@@ -80,7 +80,11 @@ fn lasting(value: &Value) -> Value {
         "archivedAt",
     ];
     match value {
-        Value::Array(values) => values.iter().map(lasting).collect(),
+        Value::Array(values) => {
+            let mut values: Vec<Value> = values.iter().map(lasting).collect();
+            values.sort_by_key(Value::to_string);
+            values.into()
+        }
         Value::Object(fields) => fields
             .iter()
             .filter(|(key, value)| value.is_array() || KEYS.contains(&key.as_str()))
