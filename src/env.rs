@@ -87,6 +87,12 @@ pub const PASEO_RELAY_PUBLIC_USE_TLS: &str = "PASEO_RELAY_PUBLIC_USE_TLS";
 /// Token of a private relay, for `daemon run`, `daemon pair` and `relay check`. Saved remotes have their
 /// own. Secret.
 pub const PASEO_RELAY_TOKEN: &str = "PASEO_RELAY_TOKEN";
+/// `Host` values that the daemon answers to beside the usual ones, with commas in between; `true` is all.
+pub const PASEO_HOSTNAMES: &str = "PASEO_HOSTNAMES";
+/// The same, behind `PASEO_HOSTNAMES`.
+pub const PASEO_ALLOWED_HOSTS: &str = "PASEO_ALLOWED_HOSTS";
+/// Origins of web pages that may connect to the daemon, with commas in between.
+pub const PASEO_CORS_ORIGINS: &str = "PASEO_CORS_ORIGINS";
 /// The part of an offer link before `/#offer=`.
 pub const PASEO_APP_BASE_URL: &str = "PASEO_APP_BASE_URL";
 /// No colour when set to anything (no-color.org).

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::protocol::relay::Endpoint;
-use crate::protocol::session::{APP_VERSION, Hello, PROTOCOL_VERSION};
+use crate::protocol::session::{APP_VERSION, Auth, Hello, PROTOCOL_VERSION};
 use crate::secret::Secret;
 use crate::transport::peer::Unknown;
 use crate::transport::{Network, Stopwatch};
@@ -42,6 +44,8 @@ pub struct Settings {
     /// What tells the user that the relay has no such daemon now, and how long it is waited for: until
     /// `connect_timeout` is over. `None`: it is not waited for.
     pub on_absent: Option<fn(&Endpoint, Duration)>,
+    /// What lies in the home of the daemon that listens there, if it is one of this machine: shows that we are its user.
+    pub local_credential: Option<Secret<String>>,
     /// What tells the user that a password goes to an address of this machine though nobody knows whose it is.
     pub on_unknown_owner: Option<fn(&str, Unknown)>,
 }
@@ -58,6 +62,12 @@ impl Settings {
                 .into_iter()
                 .collect::<BTreeMap<_, _>>(),
             app_version: Some(APP_VERSION.to_owned()),
+            auth: self
+                .local_credential
+                .as_ref()
+                .map(|token| Auth::LocalCredential {
+                    token: Zeroizing::new(token.expose().clone()),
+                }),
         };
         serde_json::to_string(&hello).expect("a hello is a struct with string keys")
     }

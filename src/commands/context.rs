@@ -17,9 +17,10 @@ use crate::client::{self, ConnectError, DaemonClient};
 use crate::env::{self, Env};
 use crate::error::CommandError;
 use crate::output::{self, Format, Progress};
+use crate::pairing::Home;
 use crate::protocol::relay::Endpoint;
 use crate::protocol::session::Request;
-use crate::secret::Stores;
+use crate::secret::{Secret, Stores};
 use crate::state::{ClientId, DaemonState};
 use crate::target::Target;
 use crate::transport::DialError;
@@ -261,6 +262,7 @@ impl Context {
                 true => (plan.waits && self.may_wait()).then_some(tell_absence),
                 false => plan.waits.then_some(|_, _| {}),
             },
+            local_credential: self.local_credential(plan, &target),
             on_unknown_owner: Some(tell_unknown_owner),
             read_only: plan.read_only,
             pipelined: matches!(target, Target::Relay { .. }) && state.pipelines(),
@@ -271,6 +273,24 @@ impl Context {
             settings,
             _client_id: client_id,
         })
+    }
+}
+
+impl Context {
+    /// Returns what shows the daemon of a home on this machine that we are its user; for no other daemon, and where a
+    /// password is known that one counts.
+    fn local_credential(&self, plan: &Plan, target: &Target) -> Option<Secret<String>> {
+        let is_local = match target {
+            Target::Tcp { tls, password, .. } => !tls && password.is_none(),
+            Target::Unix { password, .. } => password.is_none(),
+            Target::Relay { .. } | Target::Ssh { .. } => false,
+        };
+        let home = plan
+            .home
+            .clone()
+            .or_else(|| Some(Home::new(self.env.paseo_home()?)));
+        home.filter(|_| is_local)?
+            .local_credential(&target.to_string())
     }
 }
 

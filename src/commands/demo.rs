@@ -19,7 +19,7 @@ use crate::daemon::{self, Daemon};
 use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::files;
-use crate::listen::Listen;
+use crate::listen::{Listen, Names};
 use crate::output;
 use crate::pairing::{Home, RelayConfig};
 use crate::protocol::relay::Endpoint;
@@ -160,6 +160,7 @@ async fn open(home: PathBuf) -> Result<(relay::Server, Daemon), CommandError> {
         ca_file: None,
         app_url: "https://app.paseo.sh".to_owned(),
         password: None,
+        names: Names::default(),
         agents: Vec::new(),
         guard: Vec::new(),
         shell: "/bin/sh".into(),

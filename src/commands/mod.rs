@@ -21,6 +21,7 @@ pub mod inbox;
 mod isolation;
 pub mod keystore;
 mod lifeline;
+pub mod listen_names;
 pub mod loops;
 pub mod man;
 mod model;

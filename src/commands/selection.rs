@@ -103,6 +103,8 @@ pub(super) struct Plan {
     /// Where connections are ready, or are to be.
     #[cfg(unix)]
     pub(super) warm: Option<super::warm::Warm>,
+    /// The home of the daemon, where a command names one.
+    pub(super) home: Option<Home>,
     /// The id that a daemon must have which does not prove its key.
     pub(super) server_id: Option<Secret<String>>,
 }
@@ -246,6 +248,7 @@ impl Context {
             read_only: false,
             #[cfg(unix)]
             warm: None,
+            home: None,
             server_id,
         })
     }

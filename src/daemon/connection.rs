@@ -13,9 +13,10 @@ use super::hub::{Membership, message};
 use super::outbox::{Outgoing, outbox};
 use super::server_info;
 use crate::e2ee::Standing;
+use crate::listen::{Credential, Guest, Refused as NotAdmitted};
 use crate::protocol::session::{
-    CLOSE_FULL, CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, CLOSE_PROTOCOL_VERSION, Envelope, FULL,
-    FULL_CODE, Hello, PROTOCOL_VERSION,
+    Auth, CLOSE_FULL, CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, CLOSE_PROTOCOL_VERSION, Envelope,
+    FULL, FULL_CODE, Hello, PROTOCOL_VERSION,
 };
 use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 
@@ -30,15 +31,20 @@ const MAX_SLOW_REQUESTS: usize = 256;
 /// Longest client id, in bytes.
 const MAX_CLIENT_ID_BYTES: usize = 256;
 
-/// Serves a connection until either side ends it.
-pub(super) async fn serve(core: Arc<Core>, transport: Transport, standing: Standing) {
+/// Serves a connection until either side ends it. A guest is a direct one, which may have to show something first.
+pub(super) async fn serve(
+    core: Arc<Core>,
+    transport: Transport,
+    guest: Option<Guest>,
+    standing: Standing,
+) {
     let Transport {
         mut sender,
         mut receiver,
     } = transport;
     let greeted = timeout(HELLO_TIMEOUT, greet(&mut *sender, &mut *receiver)).await;
-    let hello = match greeted {
-        Ok(Ok(hello)) => hello,
+    let Greeted { hello, shown } = match greeted {
+        Ok(Ok(greeted)) => greeted,
         Ok(Err(Refused::With(closed))) => return sender.close(closed).await,
         Ok(Err(Refused::Gone)) => return,
         Err(_) => {
@@ -46,7 +52,14 @@ pub(super) async fn serve(core: Arc<Core>, transport: Transport, standing: Stand
             return sender.close(closed).await;
         }
     };
-    let (outbox, mut outgoing) = outbox();
+    let mut guest = guest;
+    if let Some(guest) = &mut guest
+        && let Err(refused) = guest.admit(shown.as_ref()).await
+    {
+        return reject(&mut *sender, refused, &hello, shown.is_some()).await;
+    }
+    receiver.admit();
+    let (outbox, mut outgoing) = outbox(&core.budget);
     let Some(socket) = core.hub.join(&hello, outbox) else {
         return refuse_full(&mut *sender).await;
     };
@@ -81,19 +94,57 @@ async fn refuse_full(sender: &mut dyn FrameSender) {
     sender.close(Closed::new(CLOSE_FULL, FULL)).await;
 }
 
+/// What a hello says.
+struct Greeted {
+    hello: Hello,
+    /// What it shows of who the client is.
+    shown: Option<Credential>,
+}
+
 enum Refused {
     With(Closed),
     Gone,
+}
+
+impl From<TransportError> for Refused {
+    fn from(error: TransportError) -> Self {
+        match error {
+            TransportError::TooLarge { .. } => Self::With(too_large()),
+            _ => Self::Gone,
+        }
+    }
+}
+
+fn too_large() -> Closed {
+    Closed::new(1009, "Message is too large")
+}
+
+/// Tells a client why it is not let in. One that knows the message gets it before the close frame, which a relay or a
+/// browser may not pass on.
+async fn reject(sender: &mut dyn FrameSender, refused: NotAdmitted, hello: &Hello, showed: bool) {
+    let knows = showed || hello.capabilities.get("hello_rejection") == Some(&true);
+    let reason = match refused {
+        NotAdmitted::PasswordRequired => "password_required",
+        NotAdmitted::PasswordIncorrect => "incorrect_password",
+        NotAdmitted::Full => return refuse_full(sender).await,
+    };
+    if knows {
+        let rejected =
+            json!({ "type": "hello.rejected", "reason": reason, "accepts": ["password"] });
+        // Who has gone already is told nothing.
+        let _ = timeout(GOODBYE, sender.send(Frame::Text(rejected.to_string()))).await;
+    }
+    sender.close(refused.closed()).await;
 }
 
 /// Reads up to the hello.
 async fn greet(
     sender: &mut dyn FrameSender,
     receiver: &mut dyn FrameReceiver,
-) -> Result<Hello, Refused> {
+) -> Result<Greeted, Refused> {
     let refuse = |code, reason| Err(Refused::With(Closed::new(code, reason)));
     loop {
-        let frame = receiver.recv().await.map_err(|_| Refused::Gone)?;
+        let frame = receiver.recv().await?;
         let Some(text) = json_text(&frame) else {
             return refuse(CLOSE_INVALID_HELLO, "Session message before hello");
         };
@@ -111,9 +162,12 @@ async fn greet(
     }
 }
 
-fn check(text: &str) -> Result<Hello, Refused> {
+fn check(text: &str) -> Result<Greeted, Refused> {
     let refuse = |code, reason| Err(Refused::With(Closed::new(code, reason)));
-    let Ok(value) = serde_json::from_str::<Value>(text) else {
+    let Ok(mut value) = serde_json::from_str::<Value>(text) else {
+        return refuse(CLOSE_INVALID_HELLO, "Invalid hello");
+    };
+    let Ok(shown) = serde_json::from_value::<Option<Auth>>(value["auth"].take()) else {
         return refuse(CLOSE_INVALID_HELLO, "Invalid hello");
     };
     let known = ["mobile", "browser", "cli", "mcp"];
@@ -133,7 +187,7 @@ fn check(text: &str) -> Result<Hello, Refused> {
         return refuse(CLOSE_PROTOCOL_VERSION, "Incompatible protocol version");
     }
     let capabilities = value["capabilities"].as_object().into_iter().flatten();
-    Ok(Hello {
+    let hello = Hello {
         client_id: client_id.to_owned(),
         client_type: client_type.to_owned(),
         protocol_version: PROTOCOL_VERSION,
@@ -142,7 +196,13 @@ fn check(text: &str) -> Result<Hello, Refused> {
             .map(|(name, value)| (name.clone(), *value == Value::Bool(true)))
             .collect(),
         app_version: value["appVersion"].as_str().map(str::to_owned),
-    })
+        auth: None,
+    };
+    let shown = shown.map(|auth| match auth {
+        Auth::Password { password } => Credential::Password(password.as_str().into()),
+        Auth::LocalCredential { token } => Credential::Local(token.as_str().into()),
+    });
+    Ok(Greeted { hello, shown })
 }
 
 /// Sends what waits; returns when the peer is gone or too slow.
@@ -183,8 +243,12 @@ async fn read(
             Ok(frame) => frame,
             Err(TransportError::Closed(closed)) => return closed,
             Err(TransportError::TooLarge { .. }) => {
-                return Closed::new(1009, "Message is too large");
+                return too_large();
             }
+            Err(TransportError::Overloaded) => {
+                return Closed::new(1013, "The daemon holds too much");
+            }
+            Err(TransportError::Unfinished) => return Closed::new(1008, "A message took too long"),
             Err(_) => return Closed::new(1011, "Connection failed"),
         };
         // Of this frame: it is the last that was received.

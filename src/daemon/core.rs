@@ -22,10 +22,11 @@ use super::settings::{Reread, Settings};
 use super::store::{Kept, Store, StoreError, lock};
 use super::terminals::Terminals;
 use super::workspaces::{WorkspaceRecord, Workspaces};
-use crate::listen::Password;
+use crate::listen::Access;
 use crate::protocol::agents::AgentEntry;
 use crate::protocol::lifecycle::AgentUpdate;
 use crate::protocol::workspaces::{Workspace, WorkspaceUpdate};
+use crate::transport::budget::Budget;
 
 /// Changes of a workspace within this time are told once.
 const WORKSPACE_PAUSE: Duration = Duration::from_millis(50);
@@ -38,8 +39,10 @@ pub(super) struct Core {
     pub(super) home: PathBuf,
     pub(super) identity: Identity,
     pub(super) settings: watch::Sender<Settings>,
-    /// The password of the settings, as the listener reads it.
-    pub(super) password: watch::Sender<Option<Password>>,
+    /// What the settings ask of direct connections, as the listener reads it.
+    pub(super) access: watch::Sender<Access>,
+    /// What all connections together may hold.
+    pub(super) budget: Budget,
     pub(super) reread: Option<Reread>,
     /// Where it listens, once it does.
     pub(super) listen: Mutex<Option<String>>,
@@ -96,7 +99,8 @@ impl Core {
             processes: parts.processes,
             home: parts.home,
             identity: parts.identity,
-            password: watch::Sender::new(parts.settings.password.clone()),
+            access: watch::Sender::new(parts.settings.access()),
+            budget: Budget::default(),
             settings: watch::Sender::new(parts.settings),
             reread: parts.reread,
             listen: Mutex::default(),

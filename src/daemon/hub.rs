@@ -297,6 +297,7 @@ mod tests {
     use super::*;
     use crate::daemon::outbox::outbox;
     use crate::protocol::session::PROTOCOL_VERSION;
+    use crate::transport::budget::Budget;
 
     fn join(hub: &Arc<Hub>, client: &str) -> Option<Membership> {
         let hello = Hello {
@@ -305,8 +306,9 @@ mod tests {
             protocol_version: PROTOCOL_VERSION,
             capabilities: BTreeMap::new(),
             app_version: None,
+            auth: None,
         };
-        hub.join(&hello, outbox().0)
+        hub.join(&hello, outbox(&Budget::default()).0)
     }
 
     fn sessions(hub: &Hub) -> usize {

@@ -46,13 +46,16 @@ use self::core::{Core, Parts};
 use crate::e2ee::{PublicKey, Responder, Standing};
 use crate::files::FileError;
 use crate::host::{Handler, Host, Relay};
-use crate::listen::{self, Listen, Listener, Password};
-use crate::pairing::{ClaimError, Home, HomeError, PidFile, PidGuard, RelayConfig, this_machine};
+use crate::listen::{self, Guest, Listen, Listener, Names, Password};
+use crate::pairing::{
+    ClaimError, Home, HomeError, LocalCredential, PidFile, PidGuard, RelayConfig, this_machine,
+};
 use crate::protocol::relay::ServerId;
 use crate::protocol::session::APP_VERSION;
 use crate::protocol::terminals::RESTORE_MODES;
 use crate::secret::Secret;
 use crate::transport::Transport;
+use crate::transport::budget::Budget;
 use processes::Processes;
 use store::{Store, lock};
 use terminals::Terminals;
@@ -81,6 +84,8 @@ pub struct Config {
     pub app_url: String,
     /// The password for direct connections.
     pub password: Option<Password>,
+    /// Names beside those that every daemon answers to, and web pages that may connect.
+    pub names: Names,
     /// What it runs, beside the built-in `echo`.
     pub agents: Vec<AgentSpec>,
     /// Program and arguments of a process that runs [`guard`] on its standard input; it ends the agents'
@@ -113,6 +118,9 @@ pub enum StartError {
         /// Why.
         source: io::Error,
     },
+    /// Others than this machine could connect, and there is no password.
+    #[error("without a password only this machine may be let in")]
+    PasswordNeeded,
     /// Two agents have one name.
     #[error("there are two agents with the name {0}")]
     Duplicate(String),
@@ -133,12 +141,18 @@ pub struct Daemon {
     responder: Responder,
     ca_file: Option<PathBuf>,
     local_addr: Option<SocketAddr>,
+    // Removed before the claim, which keeps another daemon from writing its own.
+    _local: LocalCredential,
     _claim: PidGuard,
 }
 
 impl Daemon {
     /// Claims the home, loads what is kept there, and opens the listener. Call it within a runtime.
     pub async fn start(config: Config) -> Result<Self, StartError> {
+        let is_local = config.listen.as_ref().is_none_or(Listen::is_local);
+        if config.password.is_none() && !is_local {
+            return Err(StartError::PasswordNeeded);
+        }
         let mut claim = config.home.claim(PidFile {
             pid: std::process::id(),
             started_at: clock::now(),
@@ -148,6 +162,7 @@ impl Daemon {
             desktop_managed: false,
             process: None,
         })?;
+        let local = config.home.make_local_credential()?;
         let secret = config.home.secret_key()?;
         let server_id = config.home.server_id(config.server_id.as_ref())?;
         let server_id = ServerId::new(server_id.expose()).map_err(|_| HomeError::ServerId {
@@ -169,6 +184,7 @@ impl Daemon {
                 relay: config.relay,
                 app_url: config.app_url,
                 password: config.password,
+                names: config.names,
                 listen: config
                     .listen
                     .as_ref()
@@ -183,10 +199,11 @@ impl Daemon {
         let listener = match &config.listen {
             Some(listen) => {
                 let opened = Listener::open(listen).await;
-                Some(opened.map_err(|source| StartError::Listen {
+                let opened = opened.map_err(|source| StartError::Listen {
                     at: listen.to_string(),
                     source,
-                })?)
+                })?;
+                Some(opened.with_local_credential(local.token().clone()))
             }
             None => None,
         };
@@ -209,6 +226,7 @@ impl Daemon {
             responder: Responder::new(secret).remembering(Arc::new(agreements)),
             ca_file: config.ca_file,
             local_addr,
+            _local: local,
             _claim: claim,
         })
     }
@@ -225,7 +243,7 @@ impl Daemon {
             match self.listener {
                 Some(listener) => {
                     let service = Arc::new(Sessions(Arc::clone(core)));
-                    listener.run(service, core.password.subscribe()).await;
+                    listener.run(service, core.access.subscribe()).await;
                 }
                 None => std::future::pending().await,
             }
@@ -300,19 +318,30 @@ impl listen::Service for Sessions {
         }))
     }
 
+    fn budget(&self) -> Budget {
+        self.0.budget.clone()
+    }
+
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.0.spawn(task);
     }
 
-    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
+    fn serve(&self, transport: Transport, guest: Guest) -> BoxFuture<'static, ()> {
         let core = Arc::clone(&self.0);
-        Box::pin(connection::serve(core, transport, Standing::direct()))
+        let standing = Standing::direct();
+        Box::pin(connection::serve(core, transport, Some(guest), standing))
     }
 }
 
 impl Handler for Sessions {
+    fn budget(&self) -> Budget {
+        self.0.budget.clone()
+    }
+
     fn serve(&self, transport: Transport, standing: Standing) -> BoxFuture<'static, ()> {
-        Box::pin(connection::serve(Arc::clone(&self.0), transport, standing))
+        // Whoever speaks to the daemon's key has its offer.
+        let core = Arc::clone(&self.0);
+        Box::pin(connection::serve(core, transport, None, standing))
     }
 }
 

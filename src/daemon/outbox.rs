@@ -1,11 +1,13 @@
 //! What waits to be sent to one socket, bounded in bytes.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Notify, mpsc};
 
+use super::store::lock;
 use crate::transport::Frame;
+use crate::transport::budget::{Budget, Charge};
 
 /// Bytes that may wait for one socket. A slower one is closed: its stream would have a gap otherwise.
 pub(super) const MAX_QUEUED_BYTES: usize = 64 * 1024 * 1024;
@@ -26,18 +28,24 @@ pub(super) struct Outgoing {
     load: Arc<Load>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Load {
-    bytes: AtomicUsize,
+    /// The bytes that wait. All sockets together have a bound, too.
+    charge: Mutex<Charge>,
     over: AtomicBool,
     told: Notify,
     left: Notify,
 }
 
 /// Makes both ends.
-pub(super) fn outbox() -> (Outbox, Outgoing) {
+pub(super) fn outbox(budget: &Budget) -> (Outbox, Outgoing) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let load = Arc::new(Load::default());
+    let load = Arc::new(Load {
+        charge: Mutex::new(budget.charge()),
+        over: AtomicBool::default(),
+        told: Notify::default(),
+        left: Notify::default(),
+    });
     let outbox = Outbox {
         frames: sender,
         load: Arc::clone(&load),
@@ -56,8 +64,13 @@ impl Outbox {
             return;
         }
         let cost = frame.len() + FRAME_COST;
-        let before = self.load.bytes.fetch_add(cost, Ordering::Relaxed);
-        if before > 0 && before + cost > MAX_QUEUED_BYTES {
+        let fits = {
+            let mut charge = lock(&self.load.charge);
+            let after = charge.held() + cost;
+            // One frame passes, however large it is.
+            (charge.held() == 0 || after <= MAX_QUEUED_BYTES) && charge.hold(after)
+        };
+        if !fits {
             self.load.over.store(true, Ordering::Relaxed);
             self.load.told.notify_one();
             return;
@@ -87,7 +100,7 @@ impl Outbox {
 
     /// Bytes that wait now.
     pub(super) fn queued(&self) -> usize {
-        self.load.bytes.load(Ordering::Relaxed)
+        lock(&self.load.charge).held()
     }
 }
 
@@ -105,9 +118,7 @@ impl Outgoing {
 
     /// Tells that a frame of this length has left.
     pub(super) fn sent(&self, len: usize) {
-        self.load
-            .bytes
-            .fetch_sub(len + FRAME_COST, Ordering::Relaxed);
+        lock(&self.load.charge).release(len + FRAME_COST);
         self.load.left.notify_waiters();
     }
 
@@ -125,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_slow_socket_is_given_up_and_not_buffered_for_ever() {
-        let (outbox, outgoing) = outbox();
+        let (outbox, outgoing) = outbox(&Budget::default());
         let frame = || Frame::Binary(vec![0; MAX_QUEUED_BYTES / 4].into());
         for _ in 0..8 {
             outbox.push(frame());
@@ -136,12 +147,24 @@ mod tests {
 
     #[tokio::test]
     async fn what_has_left_no_longer_counts() {
-        let (outbox, mut outgoing) = outbox();
+        let (outbox, mut outgoing) = outbox(&Budget::default());
         for _ in 0..8 {
             outbox.push(Frame::Binary(vec![0; MAX_QUEUED_BYTES / 2].into()));
             let frame = outgoing.next().await.unwrap();
             outgoing.sent(frame.len());
         }
         assert_eq!(outbox.queued(), 0);
+    }
+
+    #[tokio::test]
+    async fn many_slow_sockets_share_one_bound() {
+        let budget = Budget::default();
+        let sockets: Vec<_> = (0..64).map(|_| outbox(&budget)).collect();
+        for (outbox, _) in &sockets {
+            outbox.push(Frame::Binary(vec![0; MAX_QUEUED_BYTES / 4].into()));
+        }
+        let held: usize = sockets.iter().map(|(outbox, _)| outbox.queued()).sum();
+        assert!(held <= 5 * MAX_QUEUED_BYTES, "{held}");
+        sockets[63].1.overflow().await;
     }
 }

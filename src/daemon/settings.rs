@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::core::Core;
 use super::store::{Kept, StoreError};
-use crate::listen::Password;
+use crate::listen::{Access, Names, Password};
 use crate::pairing::{HomeError, RelayConfig};
 use crate::protocol::daemon::ReloadedConfig;
 
@@ -23,6 +23,8 @@ pub struct Settings {
     pub app_url: String,
     /// The password for direct connections.
     pub password: Option<Password>,
+    /// Names that the daemon answers to, and web pages that may connect.
+    pub names: Names,
     /// Where it listens, as it is configured; a change waits for a restart.
     pub listen: String,
 }
@@ -46,6 +48,14 @@ pub(super) struct Chosen {
 }
 
 impl Settings {
+    /// Returns what is asked of direct connections.
+    pub(super) fn access(&self) -> Access {
+        Access {
+            password: self.password.clone(),
+            names: self.names.clone(),
+        }
+    }
+
     /// Puts what a client has chosen on top.
     pub(super) fn with(mut self, chosen: &Chosen) -> Self {
         if let (Some(relay), Some(enabled)) = (&mut self.relay, chosen.relay_enabled) {
@@ -73,6 +83,8 @@ impl Core {
             ("daemon.relay", new.relay != old.relay),
             ("app.baseUrl", new.app_url != old.app_url),
             ("daemon.auth.password", new.password != old.password),
+            ("daemon.hostnames", new.names.hosts != old.names.hosts),
+            ("daemon.cors", new.names.origins != old.names.origins),
         ] {
             if changed {
                 reloaded.applied_paths.push(path.to_owned());
@@ -84,7 +96,7 @@ impl Core {
                 .push("daemon.listen".to_owned());
         }
         let listen = old.listen;
-        self.password.send_replace(new.password.clone());
+        self.access.send_replace(new.access());
         self.settings.send_replace(Settings { listen, ..new });
         Ok(reloaded)
     }

@@ -58,6 +58,10 @@ impl FrameReceiver for Receiver {
             }
         })
     }
+
+    fn admit(&mut self) {
+        self.inner.admit();
+    }
 }
 
 impl Receiver {

@@ -5,6 +5,14 @@ use crate::pairing::ClaimError;
 
 use super::{CommandError, Exit, Hop};
 
+impl CommandError {
+    /// A listener that other machines could reach would let everybody in.
+    pub fn password_needed() -> Self {
+        let message = "without a password only this machine may be let in";
+        Self::usage("PASSWORD_NEEDED", message)
+    }
+}
+
 impl From<StartError> for CommandError {
     fn from(error: StartError) -> Self {
         match error {
@@ -32,6 +40,8 @@ impl From<StartError> for CommandError {
             .at(Hop::Tcp)
             .because(source)
             .hint("choose another address with --listen"),
+            StartError::PasswordNeeded => Self::password_needed()
+                .hint("set PASEO_PASSWORD, or daemon.auth.password in the home's config.json; or listen on 127.0.0.1"),
             StartError::Duplicate(_) => Self::usage("DUPLICATE_AGENT", error.to_string()),
             StartError::Store(error) => error.into(),
             error => Self::new(

@@ -19,8 +19,9 @@ use tokio::task::JoinSet;
 use self::splice::splice;
 pub use self::warm::Warm;
 use crate::client::{self, ConnectError, Settings};
-use crate::listen::Service;
+use crate::listen::{Guest, Service};
 use crate::target::Target;
+use crate::transport::budget::Budget;
 use crate::transport::{Closed, Transport, TransportError};
 
 /// Close code for a client whose daemon cannot be reached (the registry of RFC 6455 section 7.4.1).
@@ -47,6 +48,7 @@ pub struct Forward {
     settings: Arc<Settings>,
     tasks: Mutex<JoinSet<()>>,
     failure: Arc<Mutex<Option<ForwardError>>>,
+    budget: Budget,
 }
 
 impl Forward {
@@ -57,6 +59,7 @@ impl Forward {
             settings: Arc::new(settings),
             tasks: Mutex::default(),
             failure: Arc::default(),
+            budget: Budget::default(),
         }
     }
 
@@ -72,17 +75,24 @@ impl Service for Forward {
         None // only the daemon knows, and is asked in a session
     }
 
+    fn budget(&self) -> Budget {
+        self.budget.clone()
+    }
+
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
 
-    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
+    fn serve(&self, transport: Transport, guest: Guest) -> BoxFuture<'static, ()> {
         let (target, settings) = (Arc::clone(&self.target), Arc::clone(&self.settings));
         let failure = Arc::clone(&self.failure);
         Box::pin(async move {
-            if let Err(error) = forward(&target, &settings, transport).await {
+            let Some(client) = let_in(transport, guest).await else {
+                return;
+            };
+            if let Err(error) = forward(&target, &settings, client).await {
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         })
@@ -108,6 +118,16 @@ async fn forward(
             Err(error.into())
         }
     }
+}
+
+/// Lets a client in, or tells it why not. What its hello shows is for the daemon.
+async fn let_in(mut client: Transport, mut guest: Guest) -> Option<Transport> {
+    if let Err(refused) = guest.admit(None).await {
+        client.sender.close(refused.closed()).await;
+        return None;
+    }
+    client.receiver.admit();
+    Some(client)
 }
 
 /// Tells a client why there is no connection for it.

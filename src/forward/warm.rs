@@ -13,11 +13,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::pool::Pool;
-use super::refuse;
 use super::splice::splice;
+use super::{let_in, refuse};
 use crate::client::{ConnectError, Settings};
-use crate::listen::Service;
+use crate::listen::{Guest, Service};
 use crate::target::Target;
+use crate::transport::budget::Budget;
 use crate::transport::{Frame, Transport};
 
 /// How long a client may take for its hello.
@@ -28,6 +29,7 @@ pub struct Warm {
     name: String,
     shared: Arc<Shared>,
     tasks: Mutex<JoinSet<()>>,
+    budget: Budget,
 }
 
 struct Shared {
@@ -57,6 +59,7 @@ impl Warm {
             name: name.to_owned(),
             shared: Arc::new(shared),
             tasks: Mutex::default(),
+            budget: Budget::default(),
         }
     }
 
@@ -138,14 +141,22 @@ impl Service for Warm {
         }))
     }
 
+    fn budget(&self) -> Budget {
+        self.budget.clone()
+    }
+
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(task);
     }
 
-    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()> {
+    fn serve(&self, transport: Transport, guest: Guest) -> BoxFuture<'static, ()> {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move { shared.serve(transport).await })
+        Box::pin(async move {
+            if let Some(client) = let_in(transport, guest).await {
+                shared.serve(client).await;
+            }
+        })
     }
 }

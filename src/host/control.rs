@@ -123,6 +123,10 @@ mod tests {
     struct Nobody;
 
     impl Handler for Nobody {
+        fn budget(&self) -> crate::transport::budget::Budget {
+            crate::transport::budget::Budget::default()
+        }
+
         fn serve(&self, _: Transport, _: Standing) -> BoxFuture<'static, ()> {
             Box::pin(async {})
         }

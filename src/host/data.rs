@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::{Handler, Host};
 use crate::e2ee::accept;
 use crate::protocol::relay::{ConnectionId, Seat};
-use crate::transport::dial;
+use crate::transport::dial_for_stranger;
 
 /// How long a socket may take to open.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
@@ -60,7 +60,8 @@ impl Sockets {
         let left = Arc::new(Notify::new());
         let leaves = Arc::clone(&left);
         let serve = async move {
-            let dialed = match dial(&host.dial(seat, DIAL_TIMEOUT)).await {
+            let dial = host.dial(seat, DIAL_TIMEOUT);
+            let dialed = match dial_for_stranger(&dial, &handler.budget()).await {
                 Ok(dialed) => dialed,
                 Err(error) => {
                     tracing::warn!(%error, "a data socket could not be opened");
@@ -122,12 +123,17 @@ mod tests {
     use crate::e2ee::{Responder, SecretKey, Standing, connect};
     use crate::host::Relay;
     use crate::protocol::relay::ServerId;
+    use crate::transport::budget::Budget;
     use crate::transport::{Closed, Frame, Transport, websocket};
 
     /// Hands on what it gets.
     struct Recorder(mpsc::UnboundedSender<Frame>);
 
     impl Handler for Recorder {
+        fn budget(&self) -> Budget {
+            Budget::default()
+        }
+
         fn serve(
             &self,
             mut transport: Transport,

@@ -14,10 +14,14 @@ use futures_util::future::BoxFuture;
 use crate::e2ee::{Responder, Standing};
 use crate::protocol::relay::{ConnectQuery, Endpoint, PATH, Seat, ServerId};
 use crate::secret::{RelayToken, Secret};
+use crate::transport::budget::Budget;
 use crate::transport::{Address, Dial, Greeting, Network, Stopwatch, Transport};
 
 /// Takes the channels of clients.
 pub trait Handler: Send + Sync + 'static {
+    /// Returns what all its connections together may hold.
+    fn budget(&self) -> Budget;
+
     /// Serves a client until either side ends. The frames are plaintext; `standing` says what the one that was received
     /// last may ask for.
     fn serve(&self, transport: Transport, standing: Standing) -> BoxFuture<'static, ()>;

@@ -2,7 +2,6 @@
 //! of the daemon").
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,65 +19,85 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_tungstenite::WebSocketStream;
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::password::{self, Password};
+use super::gate::{Access, Gate, Guest, Refused, Visitor};
+use super::lobby::{Lobby, Peer, Place};
+use super::password;
 use super::{Listener, Service, Socket};
-use crate::protocol::session::CLOSE_PASSWORD;
-use crate::secret::Secret;
-use crate::transport::{Closed, websocket};
+use crate::transport::peer::{self, Owner};
+use crate::transport::websocket;
 
 /// How long a request's head may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest request head, in bytes.
-const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// Connections of one listener.
-const MAX_CONNECTIONS: usize = 512;
+/// Largest request head, in bytes: as small as the library allows.
+const MAX_HEAD_BYTES: usize = 8 * 1024;
 /// Pause when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Origin of the official app.
-const APP_ORIGIN: &str = "https://app.paseo.sh";
+/// How long the owner of a connection may be unknown: the system's list of sockets changes while it is read.
+const OWNER_PATIENCE: Duration = Duration::from_millis(50);
 
 type Answer = Response<Full<Bytes>>;
 
-/// One of the connections that there may be; a WebSocket keeps it.
-type Place = Arc<OwnedSemaphorePermit>;
+/// What all connections of a listener share.
+#[derive(Clone)]
+pub(super) struct Door {
+    service: Arc<dyn Service>,
+    gate: Arc<Gate>,
+}
+
+impl Door {
+    pub(super) fn new(service: Arc<dyn Service>, gate: Gate) -> Self {
+        let gate = Arc::new(gate);
+        Self { service, gate }
+    }
+}
 
 /// Accepts connections for ever.
 pub(super) async fn run(
     listener: Listener,
     service: Arc<dyn Service>,
-    password: watch::Receiver<Option<Password>>,
+    access: watch::Receiver<Access>,
 ) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let gate = Gate::new(access, listener.local.clone(), listener.trusts_unknown);
+    let door = Door::new(service, gate);
+    let lobby = Lobby::new();
     // Ends them with the listener; a WebSocket is the service's by then.
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
-        let (service, password) = (Arc::clone(&service), password.clone());
         let accepted = match &listener.socket {
-            Socket::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+            Socket::Tcp(listener) => listener.accept().await.map(|(stream, address)| {
                 // Small frames are to leave at once; a socket that cannot is only slower.
                 let _ = stream.set_nodelay(true);
-                connections.spawn(serve(service, password, stream, Arc::new(permit)));
+                let place = lobby.enter(Peer::at(address.ip()));
+                connections.spawn(while_it_has_its_place(place, {
+                    let door = door.clone();
+                    |place| over_tcp(door, stream, place)
+                }));
             }),
             #[cfg(unix)]
             Socket::Unix {
                 listener: socket, ..
             } => socket.accept().await.map(|(stream, _)| {
-                let peer = || stream.peer_cred().ok().map(|peer| peer.uid());
-                if listener.owner.is_some() && peer() != listener.owner {
+                let owner = peer::owner_of_unix(&stream);
+                if listener.owner.is_some_and(|uid| owner != Owner::User(uid)) {
                     tracing::warn!("the connection of another user was refused");
                     return;
                 }
-                connections.spawn(serve(service, password, stream, Arc::new(permit)));
+                let peer = counted_for(owner).unwrap_or(Peer::Unknown);
+                let place = lobby.enter(peer);
+                connections.spawn(while_it_has_its_place(place, {
+                    let door = door.clone();
+                    move |place| {
+                        let visitor = Visitor { owner, peer, place };
+                        serve(door, visitor, stream)
+                    }
+                }));
             }),
         };
         if let Err(error) = accepted {
@@ -88,19 +107,50 @@ pub(super) async fn run(
     }
 }
 
-/// Serves one connection until it ends.
-pub(super) async fn serve<S>(
-    service: Arc<dyn Service>,
-    password: watch::Receiver<Option<Password>>,
-    stream: S,
+/// Does something for a connection until its place is needed for another one.
+async fn while_it_has_its_place<F: Future<Output = ()>>(
     place: Place,
-) where
+    serving: impl FnOnce(Arc<Place>) -> F,
+) {
+    let place = Arc::new(place);
+    let taken_away = place.taken_away();
+    tokio::select! {
+        () = serving(place) => {}
+        () = taken_away => {}
+    }
+}
+
+/// Whom the system says a connection is of.
+fn counted_for(owner: Owner) -> Option<Peer> {
+    match owner {
+        Owner::User(uid) => Some(Peer::User(uid)),
+        Owner::Unknown(_) => None,
+    }
+}
+
+async fn over_tcp(door: Door, stream: TcpStream, place: Arc<Place>) {
+    let Ok(address) = stream.peer_addr() else {
+        return;
+    };
+    // For those who say nothing, nothing is looked up.
+    if !matches!(timeout(HEAD_TIMEOUT, stream.readable()).await, Ok(Ok(()))) {
+        return;
+    }
+    let owner = peer::owner(&stream, OWNER_PATIENCE).await;
+    let peer = counted_for(owner).unwrap_or(Peer::at(address.ip()));
+    place.is_of(peer);
+    let visitor = Visitor { owner, peer, place };
+    serve(door, visitor, stream).await;
+}
+
+/// Serves one connection until it ends.
+pub(super) async fn serve<S>(door: Door, visitor: Visitor, stream: S)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let answering = service_fn(|request| {
-        let (service, password) = (Arc::clone(&service), password.clone());
-        let place = Arc::clone(&place);
-        async move { Ok::<_, Infallible>(answer(service, password, request, place).await) }
+        let (door, visitor) = (door.clone(), visitor.clone());
+        async move { Ok::<_, Infallible>(answer(door, visitor, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -113,56 +163,58 @@ pub(super) async fn serve<S>(
     let _ = connection.await;
 }
 
-async fn answer(
-    service: Arc<dyn Service>,
-    password: watch::Receiver<Option<Password>>,
-    request: Request<Incoming>,
-    place: Place,
-) -> Answer {
-    if !host_allowed(request.headers().get(HOST)) {
+async fn answer(door: Door, visitor: Visitor, request: Request<Incoming>) -> Answer {
+    let access = door.gate.access();
+    let header = |name| {
+        request
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default())
+    };
+    let host = header(HOST).unwrap_or_default().to_owned();
+    if !access.names.has_host(&host) {
         return text(StatusCode::FORBIDDEN, "Host not allowed");
     }
-    match (request.method(), request.uri().path()) {
-        (&Method::GET, "/api/health") => {
-            let now = format!("{:.3}", Timestamp::now());
-            let health = json!({ "status": "ok", "timestamp": now });
-            json_answer(StatusCode::OK, &health)
-        }
+    let path = request.uri().path();
+    if request.method() == Method::GET && path == "/api/health" {
+        let now = format!("{:.3}", Timestamp::now());
+        let health = json!({ "status": "ok", "timestamp": now });
+        return json_answer(StatusCode::OK, &health);
+    }
+    let with_password = access.password.is_some();
+    // Programs send no origin.
+    if let Some(origin) = header(ORIGIN)
+        && !access.names.has_origin(origin, &host, with_password)
+    {
+        return text(StatusCode::FORBIDDEN, "Origin not allowed");
+    }
+    if door.gate.turns_away(visitor.owner) {
+        tracing::warn!(peer = %visitor.peer, "the connection of another user was refused");
+        return text(
+            StatusCode::FORBIDDEN,
+            "Only its own user is let in without a password",
+        );
+    }
+    match (request.method(), path) {
         (&Method::GET, "/api/status") => {
-            // Cloned, because a hash takes its time and a change does not wait for it.
-            let password = password.borrow().clone();
-            if let Some(password) = &password {
-                let offered = password::authorization(request.headers());
-                let admitted = match &offered {
-                    Some(offered) => password.admits(offered).await,
-                    None => false,
-                };
-                if !admitted {
-                    let error = json!({ "error": "Unauthorized" });
-                    return json_answer(StatusCode::UNAUTHORIZED, &error);
-                }
+            let shown = password::authorization(request.headers());
+            if door.gate.admits(&visitor, shown).await.is_err() {
+                let error = json!({ "error": "Unauthorized" });
+                return json_answer(StatusCode::UNAUTHORIZED, &error);
             }
-            match service.status() {
+            match door.service.status() {
                 Some(status) => json_answer(StatusCode::OK, &status),
                 None => text(StatusCode::NOT_FOUND, "Not found"),
             }
         }
-        (&Method::GET, "/ws") => upgrade(service, password, request, place),
+        (&Method::GET, "/ws") => upgrade(door, visitor, request),
         _ => text(StatusCode::NOT_FOUND, "Not found"),
     }
 }
 
 /// Answers a WebSocket upgrade. The password is checked after it, because a browser would not learn
 /// the reason of a refusal.
-fn upgrade(
-    service: Arc<dyn Service>,
-    password: watch::Receiver<Option<Password>>,
-    mut request: Request<Incoming>,
-    place: Place,
-) -> Answer {
-    if !origin_allowed(request.headers().get(ORIGIN)) {
-        return text(StatusCode::FORBIDDEN, "Origin not allowed");
-    }
+fn upgrade(door: Door, visitor: Visitor, mut request: Request<Incoming>) -> Answer {
     let headers = request.headers();
     let wants = headers
         .get(UPGRADE)
@@ -183,69 +235,32 @@ fn upgrade(
         chosen.set_sensitive(true);
         answer = answer.header(SEC_WEBSOCKET_PROTOCOL, chosen);
     }
+    let shown = password::bearer(subprotocol.as_ref());
     let upgraded = hyper::upgrade::on(&mut request);
-    let serving = Arc::clone(&service);
+    let (service, taken_away) = (Arc::clone(&door.service), visitor.place.taken_away());
     service.spawn(Box::pin(async move {
-        let _place = place;
-        let Ok(upgraded) = upgraded.await else {
-            return;
+        let serving = async {
+            let Ok(upgraded) = upgraded.await else {
+                return;
+            };
+            let budget = door.service.budget();
+            let mut transport = websocket::of_stranger(TokioIo::new(upgraded), &budget).await;
+            let hello_may_show = shown.is_none();
+            let is_known = match door.gate.admits(&visitor, shown).await {
+                Ok(()) => true,
+                Err(Refused::PasswordRequired) if hello_may_show => false,
+                Err(refused) => return transport.sender.close(refused.closed()).await,
+            };
+            let guest = Guest::new(door.gate, visitor, is_known);
+            door.service.serve(transport, guest).await;
         };
-        let stream = TokioIo::new(upgraded);
-        let config = Some(websocket::config());
-        let stream = WebSocketStream::from_raw_socket(stream, Role::Server, config).await;
-        let mut transport = websocket::from_stream(stream);
-        let password = password.borrow().clone();
-        if let Err(reason) = admit(password.as_ref(), subprotocol).await {
-            let closed = Closed::new(CLOSE_PASSWORD, reason);
-            return transport.sender.close(closed).await;
+        tokio::select! {
+            () = serving => {}
+            () = taken_away => {}
         }
-        serving.serve(transport).await;
     }));
     let answer = answer.body(Full::default());
     answer.unwrap_or_else(|_| text(StatusCode::BAD_REQUEST, "Bad request"))
-}
-
-async fn admit(
-    password: Option<&Password>,
-    subprotocol: Option<Secret<String>>,
-) -> Result<(), &'static str> {
-    let Some(password) = password else {
-        return Ok(());
-    };
-    match password::bearer(subprotocol.as_ref()) {
-        None => Err("Password required"),
-        Some(offered) if password.admits(&offered).await => Ok(()),
-        Some(_) => Err("Incorrect password"),
-    }
-}
-
-/// Only names that cannot be made to point here by a stranger's DNS: a web page of theirs would reach
-/// this daemon otherwise.
-fn host_allowed(host: Option<&HeaderValue>) -> bool {
-    let Some(host) = host.and_then(|host| host.to_str().ok()) else {
-        return false;
-    };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let name = name.to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok()
-}
-
-/// Programs send no origin; of web pages only the app, and pages of this machine, are let in.
-fn origin_allowed(origin: Option<&HeaderValue>) -> bool {
-    let Some(origin) = origin else {
-        return true;
-    };
-    let Ok(origin) = origin.to_str() else {
-        return false;
-    };
-    let local = |rest: &str| {
-        let name = rest.split([':', '/']).next().unwrap_or_default();
-        name == "localhost" || name.ends_with(".localhost") || name == "127.0.0.1"
-    };
-    origin == APP_ORIGIN || origin.strip_prefix("http://").is_some_and(local)
 }
 
 fn json_answer(status: StatusCode, body: &Value) -> Answer {
@@ -262,47 +277,4 @@ fn respond(status: StatusCode, kind: &'static str, body: String) -> Answer {
     let kind = HeaderValue::from_static(kind);
     answer.headers_mut().insert(CONTENT_TYPE, kind);
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_of_this_machine_and_addresses_are_hosts() {
-        let allowed = |host: &str| host_allowed(Some(&HeaderValue::from_str(host).unwrap()));
-        for host in [
-            "localhost",
-            "localhost:6767",
-            "a.localhost",
-            "127.0.0.1:1",
-            "[::1]:6767",
-        ] {
-            assert!(allowed(host), "{host}");
-        }
-        for host in ["example.org", "localhost.example.org:80", "", "xlocalhost"] {
-            assert!(!allowed(host), "{host}");
-        }
-        assert!(!host_allowed(None));
-    }
-
-    #[test]
-    fn only_the_app_and_local_pages_are_origins() {
-        let allowed = |origin: &str| origin_allowed(Some(&HeaderValue::from_str(origin).unwrap()));
-        assert!(origin_allowed(None));
-        for origin in [
-            "https://app.paseo.sh",
-            "http://localhost:8081",
-            "http://127.0.0.1",
-        ] {
-            assert!(allowed(origin), "{origin}");
-        }
-        for origin in [
-            "https://evil.example",
-            "http://localhost.evil.example",
-            "null",
-        ] {
-            assert!(!allowed(origin), "{origin}");
-        }
-    }
 }

@@ -2,7 +2,11 @@
 //! What their WebSockets are connected to is the [`Service`]'s: the built-in daemon, or a remote one
 //! ([`crate::forward`]).
 
+mod gate;
+mod guesses;
 mod http;
+mod lobby;
+mod names;
 mod password;
 
 use std::fmt;
@@ -17,22 +21,33 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+pub use gate::{Access, Credential, Guest, Refused};
+pub use names::Names;
 pub use password::Password;
 
+use self::gate::{Gate, Visitor};
+use self::lobby::{Lobby, Peer};
+use crate::secret::Secret;
 use crate::transport::Transport;
+use crate::transport::budget::Budget;
+use crate::transport::peer::{Owner, Unknown};
 
 /// What stands behind a listener.
 pub trait Service: Send + Sync + 'static {
-    /// Returns what `GET /api/status` tells whoever knows the password; `None` for nothing.
+    /// Returns what `GET /api/status` tells those who may come in; `None` for nothing.
     fn status(&self) -> Option<Value>;
+
+    /// Returns what all its connections together may hold.
+    fn budget(&self) -> Budget;
 
     /// Runs a task for a connection, for as long as the service lives.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
-    /// Serves the WebSocket of a client that was let in, until either side ends.
-    fn serve(&self, transport: Transport) -> BoxFuture<'static, ()>;
+    /// Serves the WebSocket of a client until either side ends. It must let the guest in ([`Guest::admit`]) before it
+    /// does anything for the client; until then the guest may be sent away at any time.
+    fn serve(&self, transport: Transport, guest: Guest) -> BoxFuture<'static, ()>;
 }
 
 /// Where to listen.
@@ -66,6 +81,16 @@ impl std::str::FromStr for Listen {
     }
 }
 
+impl Listen {
+    /// Returns whether only programs of this machine can connect.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Tcp(addr) => addr.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+}
+
 impl fmt::Display for Listen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,6 +107,10 @@ pub struct Listener {
     at: Listen,
     /// Whose connections to a Unix socket are taken; `None`: everybody's who may open it.
     owner: Option<u32>,
+    /// Admits like the password.
+    local: Option<Secret<String>>,
+    /// Without a password, whether to let in those whose user the system cannot tell.
+    trusts_unknown: bool,
 }
 
 #[derive(Debug)]
@@ -113,19 +142,34 @@ impl Listener {
             Listen::Tcp(addr) => {
                 let listener = TcpListener::bind(addr).await?;
                 let at = Listen::Tcp(listener.local_addr()?);
-                let socket = Socket::Tcp(listener);
-                Ok(Self {
-                    socket,
-                    at,
-                    owner: None,
-                })
+                Ok(Self::new(Socket::Tcp(listener), at))
             }
-            Listen::Unix(path) => Ok(Self {
-                socket: open_unix(path)?,
-                at: listen.clone(),
-                owner: None,
-            }),
+            Listen::Unix(path) => Ok(Self::new(open_unix(path)?, listen.clone())),
         }
+    }
+
+    fn new(socket: Socket, at: Listen) -> Self {
+        Self {
+            socket,
+            at,
+            owner: None,
+            local: None,
+            trusts_unknown: false,
+        }
+    }
+
+    /// Lets those in who show this, too: it lies in a file that only the same user can read.
+    #[must_use]
+    pub fn with_local_credential(mut self, token: Secret<String>) -> Self {
+        self.local = Some(token);
+        self
+    }
+
+    /// Without a password, lets every program of this machine in on systems that do not tell whose it is.
+    #[must_use]
+    pub fn open_where_users_are_not_told(mut self) -> Self {
+        self.trusts_unknown = true;
+        self
     }
 
     /// From now on refuses the connections of other users, root's too, to a Unix socket.
@@ -144,9 +188,9 @@ impl Listener {
         }
     }
 
-    /// Accepts connections for ever. The password may change meanwhile, for those who come after.
-    pub async fn run(self, service: Arc<dyn Service>, password: watch::Receiver<Option<Password>>) {
-        http::run(self, service, password).await;
+    /// Accepts connections for ever. What is asked of clients may change meanwhile, for those who come after.
+    pub async fn run(self, service: Arc<dyn Service>, access: watch::Receiver<Access>) {
+        http::run(self, service, access).await;
     }
 }
 
@@ -161,15 +205,14 @@ pub async fn serve_stream<S>(stream: S, service: Arc<dyn Service>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let room = Arc::new(Semaphore::new(1));
-    let place = room.acquire_owned().await.expect("nobody closes it");
-    http::serve(
-        service,
-        watch::Sender::new(None).subscribe(),
-        stream,
-        Arc::new(place),
-    )
-    .await;
+    // Whoever has started this process has its streams.
+    let gate = Gate::new(watch::Sender::default().subscribe(), None, true);
+    let visitor = Visitor {
+        owner: Owner::Unknown(Unknown::NotTold),
+        peer: Peer::Unknown,
+        place: Arc::new(Lobby::new().enter(Peer::Unknown)),
+    };
+    http::serve(http::Door::new(service, gate), visitor, stream).await;
 }
 
 #[cfg(unix)]

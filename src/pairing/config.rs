@@ -22,6 +22,10 @@ pub struct DaemonConfig {
     pub app_url: String,
     /// bcrypt hash of the password for direct connections.
     pub password_hash: Option<Secret<String>>,
+    /// `Host` values beside the usual ones; `*` is any, `.domain` all names below it.
+    pub hosts: Vec<String>,
+    /// `Origin` values of web pages that may connect; `*` is any.
+    pub origins: Vec<String>,
 }
 
 /// The relay of a daemon.
@@ -60,6 +64,10 @@ pub struct Overrides {
     pub relay_public_use_tls: Option<bool>,
     /// `PASEO_APP_BASE_URL`.
     pub app_url: Option<String>,
+    /// `PASEO_HOSTNAMES`, else `PASEO_ALLOWED_HOSTS`.
+    pub hosts: Option<Vec<String>>,
+    /// `PASEO_CORS_ORIGINS`.
+    pub origins: Option<Vec<String>>,
 }
 
 impl From<&Env> for Overrides {
@@ -74,8 +82,24 @@ impl From<&Env> for Overrides {
             relay_public_endpoint: text(env::PASEO_RELAY_PUBLIC_ENDPOINT),
             relay_public_use_tls: env.switch(env::PASEO_RELAY_PUBLIC_USE_TLS),
             app_url: text(env::PASEO_APP_BASE_URL),
+            hosts: text(env::PASEO_HOSTNAMES)
+                .or_else(|| text(env::PASEO_ALLOWED_HOSTS))
+                .map(|hosts| match hosts.as_str() {
+                    "true" => vec!["*".to_owned()],
+                    hosts => list(hosts),
+                }),
+            origins: text(env::PASEO_CORS_ORIGINS).map(|origins| list(&origins)),
         }
     }
+}
+
+/// Names with commas in between.
+fn list(text: &str) -> Vec<String> {
+    let names = text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names.map(str::to_owned).collect()
 }
 
 /// What is wrong with `config.json` or what overrides it. No value is repeated.
@@ -112,6 +136,22 @@ struct Daemon {
     listen: Option<String>,
     relay: Relay,
     auth: Auth,
+    hostnames: Option<Hostnames>,
+    cors: Cors,
+}
+
+/// `true` for all.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Hostnames {
+    All(bool),
+    Some(Vec<String>),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Cors {
+    allowed_origins: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -160,6 +200,19 @@ impl DaemonConfig {
             relay,
             app_url: app_url.unwrap_or_else(|| DEFAULT_APP_URL.to_owned()),
             password_hash: file.daemon.auth.password.map(Secret::new),
+            hosts: overrides
+                .hosts
+                .clone()
+                .unwrap_or_else(|| match file.daemon.hostnames {
+                    Some(Hostnames::All(true)) => vec!["*".to_owned()],
+                    Some(Hostnames::Some(hosts)) => hosts,
+                    Some(Hostnames::All(false)) | None => Vec::new(),
+                }),
+            origins: overrides
+                .origins
+                .clone()
+                .or(file.daemon.cors.allowed_origins)
+                .unwrap_or_default(),
         })
     }
 }
@@ -226,6 +279,26 @@ mod tests {
         let official = r#"{"version":1,"daemon":{"listen":"127.0.0.1:6767","cors":{"allowedOrigins":["https://app.paseo.sh"]},"relay":{"enabled":false}},"app":{"baseUrl":"https://app.paseo.sh"}}"#;
         let config = resolve(official, &Overrides::default());
         assert!(!config.relay.enabled);
+        assert_eq!(config.origins, ["https://app.paseo.sh"]);
+        assert!(config.hosts.is_empty());
+    }
+
+    #[test]
+    fn hosts_and_origins_are_lists_or_everything() {
+        let file = r#"{"daemon":{"hostnames":["tower.lan"],"cors":{"allowedOrigins":null}}}"#;
+        let config = resolve(file, &Overrides::default());
+        assert_eq!(config.hosts, ["tower.lan"]);
+        assert!(config.origins.is_empty());
+        let all = resolve(r#"{"daemon":{"hostnames":true}}"#, &Overrides::default());
+        assert_eq!(all.hosts, ["*"]);
+        let overrides = Overrides {
+            hosts: Some(list(" a.lan, ,.b.lan")),
+            origins: Some(list("http://c.lan")),
+            ..Overrides::default()
+        };
+        let config = resolve(file, &overrides);
+        assert_eq!(config.hosts, ["a.lan", ".b.lan"]);
+        assert_eq!(config.origins, ["http://c.lan"]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod config;
 mod fuzz;
 mod home;
 mod identity;
+mod local;
 mod offer;
 mod picture;
 mod pid;
@@ -18,6 +19,7 @@ pub use config::{ConfigError, DaemonConfig, Overrides, RelayConfig};
 #[cfg(any(test, fuzzing))]
 pub(crate) use fuzz::picture as fuzz_picture;
 pub use home::{Home, HomeError, KeyPairError};
+pub use local::LocalCredential;
 pub use offer::{MAX_OFFER_BYTES, Offer, OfferError};
 pub use picture::PictureError;
 pub use pid::{ClaimError, PidFile, PidGuard};

@@ -159,7 +159,8 @@ pub enum Stopping {
 
 requests! {
     reads GetStatus: "daemon.get_status.request" => "daemon.get_status.response" DaemonStatus;
-    reads GetPairingOffer: "daemon.get_pairing_offer.request" => "daemon.get_pairing_offer.response" PairingOffer;
+    // What it returns grants everything, so whoever may only read must not have it.
+    changes GetPairingOffer: "daemon.get_pairing_offer.request" => "daemon.get_pairing_offer.response" PairingOffer;
     changes ReloadConfig: "daemon.config.reload.request" => "daemon.config.reload.response" ReloadedConfig;
     reads GetConfig: "get_daemon_config_request" => "get_daemon_config_response" DaemonConfig;
     changes SetConfig: "set_daemon_config_request" => "set_daemon_config_response" DaemonConfig;

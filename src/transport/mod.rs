@@ -3,8 +3,10 @@
 //! A [`Transport`] is two halves, so that reading never waits for writing. The encrypted channel
 //! ([`crate::e2ee`]) takes one and gives another: everything above it cannot tell the difference.
 
+pub mod budget;
 pub mod dial;
 mod greeting;
+mod intake;
 mod network;
 pub mod peer;
 mod presence;
@@ -16,8 +18,9 @@ mod traffic;
 mod user;
 pub mod websocket;
 
-pub use dial::{Address, Dial, DialError, Dialed, Step, dial};
+pub use dial::{Address, Dial, DialError, Dialed, Step, dial, dial_for_stranger};
 pub use greeting::Greeting;
+pub use intake::STRANGER_BYTES;
 pub use network::{Family, FamilyError, Header, HeaderError, Network};
 pub use presence::Presence;
 pub use proxy::{NoProxy, Proxy, ProxyError, ProxyParseError};
@@ -104,6 +107,12 @@ pub enum TransportError {
         /// The limit.
         limit: usize,
     },
+    /// All connections of this process together hold too much, and this one wants more.
+    #[error("all connections together hold too much")]
+    Overloaded,
+    /// A message was on its way for too long.
+    #[error("a message did not come to its end in time")]
+    Unfinished,
     /// The peer broke the rules of the layer that is named.
     #[error("the other side broke the {layer} protocol: {what}")]
     Protocol {
@@ -150,6 +159,9 @@ pub trait FrameSender: Send {
 pub trait FrameReceiver: Send {
     /// Receives the next frame. Cancelling it loses nothing.
     fn recv(&mut self) -> BoxFuture<'_, Result<Frame, TransportError>>;
+
+    /// The peer has shown who it is: where strangers may send short messages only, it may send long ones from now on.
+    fn admit(&mut self) {}
 }
 
 /// Both halves of an open connection.

@@ -88,6 +88,12 @@ pub async fn owner(stream: &TcpStream, patience: Duration) -> Owner {
     let (Ok(local), Ok(peer)) = (stream.local_addr(), stream.peer_addr()) else {
         return Owner::Unknown(Unknown::NotOpen);
     };
+    if ![local, peer]
+        .iter()
+        .all(|end| end.ip().to_canonical().is_loopback())
+    {
+        return Owner::Unknown(Unknown::Elsewhere);
+    }
     if !cfg!(target_os = "linux") {
         return Owner::Unknown(Unknown::NotTold);
     }
@@ -121,12 +127,6 @@ pub fn owner_of_unix(stream: &UnixStream) -> Owner {
 }
 
 fn look_up(local: SocketAddr, peer: SocketAddr) -> Owner {
-    if ![local, peer]
-        .iter()
-        .all(|end| end.ip().to_canonical().is_loopback())
-    {
-        return Owner::Unknown(Unknown::Elsewhere);
-    }
     let mut answer = Owner::Unknown(Unknown::NotTold);
     for (table, write) in TABLES {
         // A system without IPv6 has one table, and in that of IPv4 no IPv6 address stands.

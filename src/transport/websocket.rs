@@ -13,9 +13,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as WireFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::budget::Budget;
+use super::intake::{Excess, Inflow, Intake};
 use super::presence::Teller;
 use super::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
@@ -40,11 +42,27 @@ pub fn from_stream<S>(stream: WebSocketStream<S>) -> Transport
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    told_by(stream, None)
+    new(stream, None, None)
 }
 
-/// The same, where the other end is a relay that tells whether the daemon is there.
-pub(super) fn told_by<S>(stream: WebSocketStream<S>, teller: Option<Teller>) -> Transport
+/// The same out of a byte stream, for a server: as long as the peer has not been admitted
+/// ([`FrameReceiver::admit`]) it may send short messages only, and what it sends counts against a budget.
+pub async fn of_stranger<S>(stream: S, budget: &Budget) -> Transport
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let intake = Intake::new(budget, false);
+    let stream = Inflow::new(stream, intake.clone());
+    let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config())).await;
+    new(stream, None, Some(intake))
+}
+
+/// The same, where the other end may be a relay that tells whether the daemon is there, and `intake` may follow the bytes.
+pub(super) fn new<S>(
+    stream: WebSocketStream<S>,
+    teller: Option<Teller>,
+    intake: Option<Intake>,
+) -> Transport
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -54,7 +72,12 @@ where
             sink,
             taken: VecDeque::new(),
         }),
-        receiver: Box::new(Receiver { stream, teller }),
+        receiver: Box::new(Receiver {
+            stream,
+            teller,
+            intake,
+            given: 0,
+        }),
     }
 }
 
@@ -121,6 +144,9 @@ where
 struct Receiver<S> {
     stream: SplitStream<WebSocketStream<S>>,
     teller: Option<Teller>,
+    intake: Option<Intake>,
+    /// Length of the message that was given out last. It counts until the next one is asked for.
+    given: usize,
 }
 
 impl<S> FrameSender for Sender<S>
@@ -158,14 +184,25 @@ where
 {
     fn recv(&mut self) -> BoxFuture<'_, Result<Frame, TransportError>> {
         Box::pin(async move {
+            if let Some(intake) = &self.intake {
+                intake.let_go(std::mem::take(&mut self.given));
+                intake.resume();
+            }
             loop {
-                match self.stream.next().await {
+                let next = tokio::select! {
+                    biased;
+                    next = self.stream.next() => next,
+                    () = overdue(self.intake.as_ref()) => return Err(TransportError::Unfinished),
+                };
+                match next {
                     Some(Ok(Message::Text(text))) => {
                         tracing::trace!(bytes = text.len(), "text frame in");
+                        self.given = text.len();
                         return Ok(Frame::Text(text.as_str().to_owned()));
                     }
                     Some(Ok(Message::Binary(bytes))) => {
                         tracing::trace!(bytes = bytes.len(), "binary frame in");
+                        self.given = bytes.len();
                         return Ok(Frame::Binary(bytes));
                     }
                     Some(Ok(Message::Close(frame))) => {
@@ -183,6 +220,19 @@ where
                 }
             }
         })
+    }
+
+    fn admit(&mut self) {
+        if let Some(intake) = &self.intake {
+            intake.admit();
+        }
+    }
+}
+
+async fn overdue(intake: Option<&Intake>) {
+    match intake {
+        Some(intake) => intake.overdue().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -213,7 +263,13 @@ impl From<Error> for TransportError {
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
                 Self::Lost(std::io::ErrorKind::ConnectionReset.into())
             }
-            Error::Io(source) => Self::Lost(source),
+            Error::Io(source) => {
+                match source.get_ref().and_then(|it| it.downcast_ref::<Excess>()) {
+                    Some(Excess::Message(limit)) => Self::TooLarge { limit: *limit },
+                    Some(Excess::Budget) => Self::Overloaded,
+                    None => Self::Lost(source),
+                }
+            }
             Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
                 Self::TooLarge { limit: max_size }
             }

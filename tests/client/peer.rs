@@ -135,6 +135,7 @@ pub(crate) fn settings() -> Settings {
         watch: Stopwatch::default(),
         server_id: None,
         on_absent: None,
+        local_credential: None,
         on_unknown_owner: None,
         read_only: false,
         pipelined: false,

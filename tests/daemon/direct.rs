@@ -166,6 +166,8 @@ async fn a_password_guards_direct_connections() {
         (Some("wrong"), "Incorrect password"),
     ] {
         let mut transport = open(daemon.addr, bearer).await;
+        // What a header does not show may be in the hello, so that is waited for.
+        let _ = transport.sender.send(hello("c", json!({}))).await;
         match within(transport.receiver.recv()).await {
             Err(TransportError::Closed(closed)) => {
                 assert_eq!((closed.code, closed.reason.as_str()), (Some(4401), reason));

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use paseo::daemon::{Config, Reread, Settings};
-use paseo::listen::Password;
+use paseo::listen::{Names, Password};
 use paseo::pairing::RelayConfig;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -73,6 +73,7 @@ async fn a_reload_takes_over_what_has_changed_and_says_so() {
         relay: None,
         app_url: "https://app.paseo.sh".to_owned(),
         password: None,
+        names: Names::default(),
         listen: "127.0.0.1:0".to_owned(),
     };
     let file = Arc::new(Mutex::new(before.clone()));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use paseo::daemon::{Config, Daemon};
-use paseo::listen::{Listen, Password};
+use paseo::listen::{Listen, Names, Password};
 use paseo::pairing::Home;
 use paseo::secret::Secret;
 use paseo::transport::{
@@ -43,6 +43,7 @@ pub(crate) fn config(home: &Path) -> Config {
         relay: None,
         app_url: "https://app.paseo.sh".to_owned(),
         password: None,
+        names: Names::default(),
         ca_file: None,
         agents: AGENTS.iter().map(|agent| agent.parse().unwrap()).collect(),
         guard: Vec::new(),

@@ -5,6 +5,8 @@
 //! | [`frames`] | WebSocket frames, messages, close codes | client, relay, daemon, forward, holder, from either side |
 //! | [`heads`] | answers to an upgrade, requests for one | the same |
 //! | [`impostors`] | another daemon in the place of the paired one, on each route | every way to dial |
+//! | [`budgets`] | strangers who hold memory, places and processors | daemon |
+//! | [`other_users`] | another user of the machine | daemon, forward |
 //! | [`channel`] | a relay between an honest client and an honest daemon | client and daemon |
 //!
 //! Recordings that are played back, which take more than a row, are in [`replays`].
@@ -16,6 +18,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 #![allow(clippy::print_stdout, reason = "figures for docs/reliability.md")]
 
+mod budgets;
 mod channel;
 mod clients;
 mod daemons;
@@ -25,6 +28,7 @@ mod heads;
 mod holders;
 mod honest;
 mod impostors;
+mod other_users;
 mod process;
 mod relays;
 mod replays;

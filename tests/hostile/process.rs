@@ -164,6 +164,11 @@ impl Server {
         rest[..end.unwrap_or(rest.len())].to_owned()
     }
 
+    /// The most memory that it has had, in KiB.
+    pub(crate) fn peak(&self) -> u64 {
+        peak(self.child.id()).unwrap()
+    }
+
     /// Fails unless it is still there and has kept every rule.
     pub(crate) fn is_well(&mut self, what: &str) {
         let kib = peak(self.child.id());

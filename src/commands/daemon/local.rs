@@ -92,6 +92,7 @@ impl Local {
         };
         let mut resolved = context.plan_for(target)?;
         resolved.plan.connect_timeout = Some(CONNECT_TIMEOUT);
+        resolved.plan.home = Some(self.home.clone());
         let road = context.road(&resolved.ways[0], &resolved.plan)?;
         match client::connect(&road.target, &road.settings).await {
             Ok(daemon) => {

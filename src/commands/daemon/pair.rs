@@ -125,6 +125,7 @@ fn ask(
     let server_id = home.server_id(overrides.server_id.as_ref())?;
     let mut resolved = context.plan_for(target)?;
     resolved.plan.connect_timeout = Some(CONNECT_TIMEOUT);
+    resolved.plan.home = Some(home.clone());
     let answer = run_async(async {
         let (road, daemon, _) = context.connect(&resolved, None).await?;
         road.finish(daemon, async |daemon: &DaemonClient| {

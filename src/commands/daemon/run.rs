@@ -4,13 +4,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::commands::listen_names::ListenNames;
 use crate::commands::relay_token::TokenSource;
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
 use crate::daemon::{AgentSpec, Config, Daemon, Reread, Settings};
 use crate::env;
 use crate::error::CommandError;
-use crate::listen::{Listen, Password};
+use crate::listen::{Listen, Names, Password};
 use crate::output::Output;
 use crate::pairing::{Home, HomeError, Overrides, RelayConfig};
 use crate::protocol::relay::Endpoint;
@@ -33,6 +34,10 @@ pub struct Args {
     /// It becomes part of the pairing offer, because clients need it as well.
     #[arg(long, value_name = "FILE")]
     pub relay_token: Option<TokenSource>,
+
+    /// Names of the listener, and of web pages that may connect.
+    #[command(flatten)]
+    pub names: ListenNames,
 
     /// An agent to offer, beside the built-in `echo`; repeat for more
     ///
@@ -78,7 +83,10 @@ fn config(
         listen: args.listen.clone(),
         relay,
         token: context.relay_token(args.relay_token.as_ref())?,
-        password: plain.map(|password| Password::Plain(password.into())),
+        password: plain
+            .filter(|password| !password.trim().is_empty())
+            .map(|password| Password::Plain(password.into())),
+        names: args.names.clone(),
         overrides: overrides.clone(),
     };
     let settings = fixed.settings(&home)?;
@@ -96,6 +104,7 @@ fn config(
         ca_file: context.env.path(env::PASEO_CA_FILE),
         app_url: settings.app_url,
         password: settings.password,
+        names: settings.names,
         agents: args.agents.clone(),
         guard: super::guard::command(),
         shell: shell(&context.env),
@@ -115,6 +124,7 @@ struct Fixed {
     relay: Option<Endpoint>,
     token: Option<RelayToken>,
     password: Option<Password>,
+    names: ListenNames,
     overrides: Overrides,
 }
 
@@ -141,10 +151,15 @@ impl Fixed {
             },
         };
         let hash = known.password_hash.map(Password::Bcrypt);
+        let given = self.names.clone();
         Ok(Settings {
             relay: Some(relay),
             app_url: known.app_url,
             password: self.password.clone().or(hash),
+            names: Names {
+                hosts: [known.hosts, given.hosts].concat(),
+                origins: [known.origins, given.origins].concat(),
+            },
             listen: self.listen.as_ref().map_or(known.listen, Listen::to_string),
         })
     }

@@ -9,13 +9,14 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::context::{Road, run_async};
+use super::listen_names::ListenNames;
 use super::stop_signal::stop_signal;
 use super::{CommandResult, Context};
 use crate::client::DaemonClient;
 use crate::error::{CommandError, Exit, Hop};
 use crate::files;
 use crate::forward::Forward;
-use crate::listen::{self, Listen, Listener, Password};
+use crate::listen::{self, Access, Listen, Listener, Password};
 use crate::output::{Format, Output, Stream};
 use crate::secret::Secret;
 
@@ -39,20 +40,23 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 
-    /// Let in every program of this machine
+    /// Let in your programs without a password
+    ///
+    /// On Linux those of other users are refused. Elsewhere every program of this machine is let in.
     #[arg(long, conflicts_with = "password_file")]
     pub no_password: bool,
+
+    /// Names of the listener, and of web pages that may connect.
+    #[command(flatten)]
+    pub names: ListenNames,
 }
 
 /// Forwards until it is stopped.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    if let Listen::Tcp(addr) = args.listen
-        && args.no_password
-        && !addr.ip().is_loopback()
-    {
-        let message = "without a password only this machine may be let in";
-        return Err(CommandError::usage("PASSWORD_NEEDED", message)
-            .hint("leave --no-password out, or listen on 127.0.0.1"));
+    if args.no_password && !args.listen.is_local() {
+        return Err(
+            CommandError::password_needed().hint("leave --no-password out, or listen on 127.0.0.1")
+        );
     }
     let password = password(args)?;
     let resolved = context.resolve(&context.selection()?)?;
@@ -110,9 +114,12 @@ async fn listen(
         target, settings, ..
     } = road;
     let service = Arc::new(Forward::new(target, settings));
-    let (_unchanged, password) = watch::channel(password.map(Password::Plain));
+    let (_unchanged, access) = watch::channel(Access {
+        password: password.map(Password::Plain),
+        names: args.names.clone().into(),
+    });
     tokio::select! {
-        () = listener.run(service, password) => {}
+        () = listener.open_where_users_are_not_told().run(service, access) => {}
         () = stop => {}
     }
     Ok(())

@@ -56,7 +56,7 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
             target, settings, ..
         } = road;
         let service = Arc::new(forward::Warm::new(&warm.name, target, settings));
-        let (_unchanged, open) = watch::channel(None::<listen::Password>);
+        let (_unchanged, open) = watch::channel(listen::Access::default());
         let serving = Arc::clone(&service);
         tokio::select! {
             () = listener.run(serving, open) => {}

@@ -106,6 +106,8 @@ fn config(call: &Call) -> Value {
     json!({
         "relay": { "enabled": enabled },
         "mcp": { "enabled": false, "injectIntoAgents": false },
+        "hostnames": settings.names.hosts,
+        "cors": { "allowedOrigins": settings.names.origins },
         "app": { "baseUrl": settings.app_url },
         "browserTools": { "enabled": false },
         "providers": {},

@@ -16,6 +16,7 @@ use tokio_rustls::rustls::{self, pki_types::ServerName};
 
 pub use error::{DialError, Step};
 
+use super::budget::Budget;
 use super::greeting::Greeting;
 use super::network::Network;
 use super::peer::Unknown;
@@ -101,8 +102,19 @@ pub(super) type Stream = Box<dyn Io>;
 
 /// Opens a WebSocket.
 pub async fn dial(dial: &Dial) -> Result<Dialed, DialError> {
+    open(dial, None).await
+}
+
+/// The same, where the other end carries the messages of a stranger: until they are admitted
+/// ([`FrameReceiver::admit`](super::FrameReceiver::admit)) only short ones are taken, and they count against a budget.
+pub async fn dial_for_stranger(dial: &Dial, budget: &Budget) -> Result<Dialed, DialError> {
+    open(dial, Some(budget)).await
+}
+
+async fn open(dial: &Dial, budget: Option<&Budget>) -> Result<Dialed, DialError> {
     let attempt = Attempt {
         dial,
+        budget,
         address: dial.address.to_string(),
         deadline: Instant::now() + dial.timeout,
     };
@@ -143,6 +155,7 @@ pub async fn dial(dial: &Dial) -> Result<Dialed, DialError> {
 
 struct Attempt<'a> {
     dial: &'a Dial,
+    budget: Option<&'a Budget>,
     address: String,
     deadline: Instant,
 }

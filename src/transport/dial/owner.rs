@@ -94,6 +94,7 @@ mod tests {
             }),
         };
         let attempt = Attempt {
+            budget: None,
             dial: &dial,
             address: dial.address.to_string(),
             deadline: Instant::now(),

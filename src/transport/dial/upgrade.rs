@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::http::{Response, StatusCode, header};
 use super::{Address, Attempt, DialError, Dialed, Step, Stream};
 use crate::protocol::relay::Endpoint;
 use crate::transport::greeting::presence;
+use crate::transport::intake::{Inflow, Intake};
 use crate::transport::traffic::Metered;
 use crate::transport::{Presence, websocket};
 
@@ -25,6 +26,11 @@ impl Attempt<'_> {
     ) -> Result<Dialed, DialError> {
         let request = self.request(host)?;
         let (stream, traffic) = Metered::new(stream);
+        let intake = self.budget.map(|budget| Intake::new(budget, true));
+        let stream: Stream = match &intake {
+            Some(intake) => Box::new(Inflow::new(stream, intake.clone())),
+            None => Box::new(stream),
+        };
         let upgrade = client_async_with_config(request, stream, Some(websocket::config()));
         let failed = |error| self.upgrade_failed(error, host);
         let (stream, response) = self.within(Step::Upgrade, upgrade, failed).await?;
@@ -32,7 +38,7 @@ impl Attempt<'_> {
         tracing::info!(?daemon_online, "upgraded to WebSocket");
         let (teller, presence) = daemon_online.map(Presence::new).unzip();
         Ok(Dialed {
-            transport: websocket::told_by(stream, teller),
+            transport: websocket::new(stream, teller, intake),
             presence,
             traffic,
         })

@@ -1,0 +1,262 @@
+//! Who is let in: by a password, by a local credential, or because the system says that they may.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use super::guesses::Guesses;
+use super::lobby::{Peer, Place};
+use super::names::Names;
+use super::password::{Password, verify};
+use crate::protocol::session::{CLOSE_FULL, CLOSE_PASSWORD, FULL};
+use crate::secret::Secret;
+use crate::transport::Closed;
+use crate::transport::peer::{Owner, Unknown};
+
+/// Wrong passwords that are remembered.
+const MAX_JUDGED: usize = 256;
+
+/// What a listener asks of those who connect. It may change while it listens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The password. Without one, only programs of the same user and of root are let in.
+    pub password: Option<Password>,
+    /// Names of the listener, and of web pages.
+    pub names: Names,
+}
+
+/// What a client shows in its hello.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// The password.
+    Password(Secret<String>),
+    /// The local credential of this run.
+    Local(Secret<String>),
+}
+
+/// Why a client is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It has shown nothing.
+    PasswordRequired,
+    /// It has shown the wrong thing.
+    PasswordIncorrect,
+    /// There are too many clients.
+    Full,
+}
+
+/// What a listener knows to judge by.
+#[derive(Debug)]
+pub(super) struct Gate {
+    access: watch::Receiver<Access>,
+    /// Admits like the password; whoever can read its file is the same user.
+    local: Option<Secret<String>>,
+    /// Lets everybody in whose user the system cannot tell.
+    trusts_unknown: bool,
+    guesses: Guesses,
+    judged: Mutex<Judged>,
+    /// The key of the digests.
+    key: Zeroizing<[u8; 32]>,
+}
+
+/// Digests of passwords that were compared with a hash already, so that they wait for none: the right one, and wrong ones
+/// that a program may show again and again.
+#[derive(Debug, Default)]
+struct Judged {
+    right: Option<[u8; 32]>,
+    wrong: VecDeque<[u8; 32]>,
+}
+
+/// A connection, and who is at its other end.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    pub(super) owner: Owner,
+    pub(super) peer: Peer,
+    pub(super) place: Arc<Place>,
+}
+
+/// A client that has connected, and is perhaps not let in yet.
+#[derive(Debug)]
+pub struct Guest {
+    gate: Arc<Gate>,
+    visitor: Visitor,
+    /// It has shown what is needed.
+    is_known: bool,
+}
+
+impl Gate {
+    pub(super) fn new(
+        access: watch::Receiver<Access>,
+        local: Option<Secret<String>>,
+        trusts_unknown: bool,
+    ) -> Self {
+        let mut key = Zeroizing::new([0; 32]);
+        getrandom::fill(key.as_mut()).expect("the system's random number generator works");
+        Self {
+            access,
+            local,
+            trusts_unknown,
+            guesses: Guesses::default(),
+            judged: Mutex::default(),
+            key,
+        }
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.access.borrow().clone()
+    }
+
+    /// Returns whether nothing that this peer could show would let it in: without a password, another user.
+    pub(super) fn turns_away(&self, owner: Owner) -> bool {
+        let open = self.access.borrow().password.is_none();
+        let hopeless = matches!(owner, Owner::User(_)) || self.local.is_none();
+        open && !self.trusts(owner) && hopeless
+    }
+
+    /// Returns whether a peer needs no password when there is none.
+    fn trusts(&self, owner: Owner) -> bool {
+        owner.is_us_or_root() || (self.trusts_unknown && owner == Owner::Unknown(Unknown::NotTold))
+    }
+
+    /// Judges a peer by what it has shown in the head of its request.
+    pub(super) async fn admits(
+        &self,
+        visitor: &Visitor,
+        shown: Option<Secret<String>>,
+    ) -> Result<(), Refused> {
+        let password = self.access.borrow().password.clone();
+        match (password, shown) {
+            (None, _) if self.trusts(visitor.owner) => Ok(()),
+            (_, None) => Err(Refused::PasswordRequired),
+            (_, Some(shown)) if self.is_local(&shown) => Ok(()),
+            (None, Some(_)) => Err(Refused::PasswordRequired),
+            (Some(password), Some(shown)) => self.check(&password, &shown, visitor).await,
+        }
+    }
+
+    async fn judges(&self, visitor: &Visitor, shown: Option<&Credential>) -> Result<(), Refused> {
+        let password = self.access.borrow().password.clone();
+        match (password, shown) {
+            // Anything will do there, a credential of an earlier run too.
+            (None, _) if self.trusts(visitor.owner) => Ok(()),
+            (_, None) => Err(Refused::PasswordRequired),
+            (_, Some(Credential::Local(token))) if self.is_local(token) => Ok(()),
+            (Some(password), Some(Credential::Password(shown))) => {
+                self.check(&password, shown, visitor).await
+            }
+            (_, Some(_)) => Err(self.wrong(visitor).await),
+        }
+    }
+
+    fn is_local(&self, shown: &Secret<String>) -> bool {
+        let local = self.local.as_ref();
+        local.is_some_and(|local| local.is(shown.expose()))
+    }
+
+    /// Compares a password with the right one. A hash is waited for, unless the same password was judged before.
+    async fn check(
+        &self,
+        password: &Password,
+        shown: &Secret<String>,
+        visitor: &Visitor,
+    ) -> Result<(), Refused> {
+        let right = match password {
+            Password::Plain(password) => password.is(shown.expose()),
+            Password::Bcrypt(hash) => {
+                let digest = self.digest(hash, shown);
+                let known = self.judged().find(&digest);
+                match known {
+                    Some(right) => right,
+                    None => {
+                        let turn = self.guesses.turn(visitor.peer).await;
+                        let right = verify(hash.clone(), shown.clone(), turn).await;
+                        self.judged().note(digest, right);
+                        right
+                    }
+                }
+            }
+        };
+        match right {
+            true => Ok(()),
+            false => Err(self.wrong(visitor).await),
+        }
+    }
+
+    /// Returns once a wrong password may be answered.
+    async fn wrong(&self, visitor: &Visitor) -> Refused {
+        visitor.place.was_wrong();
+        self.guesses.wrong(visitor.peer).await;
+        Refused::PasswordIncorrect
+    }
+
+    fn judged(&self) -> MutexGuard<'_, Judged> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn digest(&self, hash: &Secret<String>, shown: &Secret<String>) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update(self.key.as_ref());
+        for part in [hash, shown] {
+            digest.update((part.expose().len() as u64).to_be_bytes());
+            digest.update(part.expose());
+        }
+        digest.finalize().into()
+    }
+}
+
+impl Judged {
+    fn find(&self, digest: &[u8; 32]) -> Option<bool> {
+        if self.right.is_some_and(|right| right.ct_eq(digest).into()) {
+            return Some(true);
+        }
+        self.wrong.contains(digest).then_some(false)
+    }
+
+    fn note(&mut self, digest: [u8; 32], right: bool) {
+        if right {
+            self.right = Some(digest);
+            return;
+        }
+        if self.wrong.len() >= MAX_JUDGED {
+            self.wrong.pop_front();
+        }
+        self.wrong.push_back(digest);
+    }
+}
+
+impl Guest {
+    pub(super) fn new(gate: Arc<Gate>, visitor: Visitor, is_known: bool) -> Self {
+        Self {
+            gate,
+            visitor,
+            is_known,
+        }
+    }
+
+    /// Lets the client in, if it may come in by what it has shown until now, or shows here.
+    pub async fn admit(&mut self, shown: Option<&Credential>) -> Result<(), Refused> {
+        if !self.is_known {
+            self.gate.judges(&self.visitor, shown).await?;
+            self.is_known = true;
+        }
+        match self.visitor.place.admit() {
+            true => Ok(()),
+            false => Err(Refused::Full),
+        }
+    }
+}
+
+impl Refused {
+    /// The close frame that tells it.
+    pub fn closed(self) -> Closed {
+        match self {
+            Self::PasswordRequired => Closed::new(CLOSE_PASSWORD, "Password required"),
+            Self::PasswordIncorrect => Closed::new(CLOSE_PASSWORD, "Incorrect password"),
+            Self::Full => Closed::new(CLOSE_FULL, FULL),
+        }
+    }
+}

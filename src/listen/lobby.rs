@@ -1,0 +1,264 @@
+//! Connections that are not let in yet, and the places of those that are.
+//!
+//! Whoever connects is taken at once, so that nobody waits behind others who only sit there. Who has not shown in the
+//! meantime that they may come in makes room for those who come later, the oldest first.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+/// Clients that are let in.
+const MAX_CLIENTS: usize = 512;
+/// Connections that are not let in yet …
+const MAX_WAITING: usize = 128;
+/// … and how many of them one peer may have.
+const MAX_WAITING_OF_ONE: usize = 64;
+/// Connections that have shown a wrong password and wait for the answer. They take no place from others.
+const MAX_WRONG: usize = 128;
+
+/// Whom connections are counted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Peer {
+    /// A user of this machine.
+    User(u32),
+    /// An address; of IPv6 the network, which is one customer's.
+    Network(IpAddr),
+    /// A socket file whose peer the system does not tell.
+    Unknown,
+}
+
+impl Peer {
+    /// Whoever connects from an address.
+    pub(super) fn at(address: IpAddr) -> Self {
+        Self::Network(match address.to_canonical() {
+            IpAddr::V6(ip) if !ip.is_loopback() => {
+                let network = u128::from(ip) >> 64 << 64;
+                IpAddr::V6(network.into())
+            }
+            other => other,
+        })
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(uid) => write!(f, "user {uid}"),
+            Self::Network(ip) => ip.fmt(f),
+            Self::Unknown => f.write_str("a socket"),
+        }
+    }
+}
+
+/// All places of a listener.
+#[derive(Debug)]
+pub(super) struct Lobby {
+    waiting: Mutex<Waiting>,
+    clients: Arc<Semaphore>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By the order in which they came.
+    places: BTreeMap<u64, Held>,
+    /// Those that have shown a wrong password, by the same order.
+    wrong: BTreeMap<u64, Held>,
+    last: u64,
+}
+
+/// A place that is held until its owner is let in. Dropping it tells the owner to go.
+#[derive(Debug)]
+struct Held {
+    peer: Peer,
+    stay: Stay,
+}
+
+/// Nothing is ever sent: what counts is whether it is still there.
+type Stay = watch::Sender<()>;
+
+/// The place of a connection; dropping it frees it.
+#[derive(Debug)]
+pub(super) struct Place {
+    lobby: Arc<Lobby>,
+    number: u64,
+    going: watch::Receiver<()>,
+    admitted: Mutex<Option<(Stay, OwnedSemaphorePermit)>>,
+}
+
+impl Lobby {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            waiting: Mutex::default(),
+            clients: Arc::new(Semaphore::new(MAX_CLIENTS)),
+        })
+    }
+
+    /// Gives a connection a place, and takes an older one's where there are too many.
+    pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Place {
+        let (stay, going) = watch::channel(());
+        let mut waiting = self.waiting();
+        waiting.last += 1;
+        let number = waiting.last;
+        waiting.places.insert(number, Held { peer, stay });
+        waiting.make_room(peer);
+        Place {
+            lobby: Arc::clone(self),
+            number,
+            going,
+            admitted: Mutex::default(),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    /// Ends the oldest connection of a peer that has too many; of all together, that of the one who has most.
+    fn make_room(&mut self, newest: Peer) {
+        let mut counts = BTreeMap::<Peer, usize>::new();
+        for held in self.places.values() {
+            *counts.entry(held.peer).or_default() += 1;
+        }
+        let most = counts.iter().max_by_key(|(_, count)| **count);
+        let too_many = match most {
+            _ if counts.get(&newest) > Some(&MAX_WAITING_OF_ONE) => newest,
+            Some((peer, _)) if self.places.len() > MAX_WAITING => *peer,
+            _ => return,
+        };
+        let mut places = self.places.iter();
+        let oldest = places.find(|(_, held)| held.peer == too_many);
+        if let Some(number) = oldest.map(|(number, _)| *number) {
+            self.places.remove(&number);
+        }
+    }
+}
+
+impl Place {
+    /// Returns once the connection has to go.
+    pub(super) fn taken_away(&self) -> impl Future<Output = ()> + use<> {
+        let mut going = self.going.clone();
+        // It fails when the other end is dropped.
+        async move { while going.changed().await.is_ok() {} }
+    }
+
+    /// Counts it for another peer from now on.
+    pub(super) fn is_of(&self, peer: Peer) {
+        if let Some(held) = self.lobby.waiting().places.get_mut(&self.number) {
+            held.peer = peer;
+        }
+    }
+
+    /// Frees it for others: its connection has shown a wrong password, and only waits for the answer.
+    pub(super) fn was_wrong(&self) {
+        let mut waiting = self.lobby.waiting();
+        if let Some(held) = waiting.places.remove(&self.number) {
+            waiting.wrong.insert(self.number, held);
+        }
+        if waiting.wrong.len() > MAX_WRONG {
+            waiting.wrong.pop_first();
+        }
+    }
+
+    /// Makes it the place of a client that is let in, which nobody takes away. False when all of those are taken.
+    pub(super) fn admit(&self) -> bool {
+        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        if admitted.is_some() {
+            return true;
+        }
+        let Ok(permit) = Arc::clone(&self.lobby.clients).try_acquire_owned() else {
+            return false;
+        };
+        let Some(held) = self.lobby.waiting().places.remove(&self.number) else {
+            return false; // it has to go already
+        };
+        *admitted = Some((held.stay, permit));
+        true
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut waiting = self.lobby.waiting();
+        waiting.places.remove(&self.number);
+        waiting.wrong.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn is_told(place: &Place) -> bool {
+        place.taken_away().now_or_never().is_some()
+    }
+
+    #[test]
+    fn the_oldest_of_whoever_has_most_makes_room() {
+        let lobby = Lobby::new();
+        let of = |last: u8| Peer::at([10, 0, 0, last].into());
+        let single = lobby.enter(of(1));
+        let many: Vec<_> = (0..MAX_WAITING_OF_ONE + 3)
+            .map(|_| lobby.enter(of(2)))
+            .collect();
+        let told: Vec<_> = many.iter().take(4).map(is_told).collect();
+        assert_eq!(told, [true, true, true, false]);
+        let more: Vec<_> = (0..MAX_WAITING / 2 - 1)
+            .map(|n| lobby.enter(of(3 + n as u8)))
+            .collect();
+        let last = lobby.enter(of(200));
+        assert!(!is_told(&single) && !is_told(&last));
+        assert!(!more.iter().any(is_told) && is_told(&many[3]));
+        assert!(lobby.waiting().places.len() <= MAX_WAITING);
+    }
+
+    #[test]
+    fn who_is_let_in_stays() {
+        let lobby = Lobby::new();
+        let peer = Peer::User(7);
+        let place = lobby.enter(peer);
+        assert!(place.admit() && place.admit());
+        let others: Vec<_> = (0..2 * MAX_WAITING).map(|_| lobby.enter(peer)).collect();
+        assert!(!is_told(&place));
+        let rest = others.iter().filter(|place| place.admit()).count();
+        assert_eq!(rest, MAX_WAITING_OF_ONE);
+        drop((place, others));
+        assert_eq!(lobby.clients.available_permits(), MAX_CLIENTS);
+        assert!(lobby.waiting().places.is_empty());
+    }
+
+    #[test]
+    fn who_was_wrong_takes_no_place_from_others() {
+        let lobby = Lobby::new();
+        let peer = Peer::User(7);
+        let first = lobby.enter(peer);
+        let wrong: Vec<_> = (0..2 * MAX_WRONG)
+            .map(|_| {
+                let place = lobby.enter(peer);
+                place.was_wrong();
+                place
+            })
+            .collect();
+        assert!(!is_told(&first));
+        let left = wrong.iter().filter(|place| !is_told(place)).count();
+        assert_eq!(left, MAX_WRONG);
+        assert!(!wrong[2 * MAX_WRONG - 1].admit());
+        drop(wrong);
+        assert!(lobby.waiting().wrong.is_empty());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_peer() {
+        let at = |ip: &str| Peer::at(ip.parse().unwrap());
+        assert_eq!(at("2001:db8::1"), at("2001:db8::ffff:1"));
+        assert_ne!(at("2001:db8::1"), at("2001:db8:0:1::1"));
+        assert_eq!(at("::ffff:10.0.0.1"), at("10.0.0.1"));
+        assert_ne!(at("::1"), at("::2"));
+    }
+}
