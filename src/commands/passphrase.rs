@@ -7,7 +7,7 @@ use std::process::Stdio;
 use crate::env::{self, Env};
 use crate::error::{CommandError, Exit, LONGER_PASSPHRASE};
 use crate::files::{self, FileError};
-use crate::output;
+use crate::output::{self, Hidden};
 use crate::secret::{Passphrase, Secret, StoreError, StoreKind};
 use crate::subprocess;
 
@@ -105,8 +105,8 @@ impl Source {
             Self::Given(passphrase) => Ok(passphrase.clone()),
             Self::File(path) => read(path),
             Self::Program(path) => run(path, question),
-            Self::Terminal => match output::ask_hidden(question) {
-                Ok(typed) => Ok(Secret::new(typed.to_string())),
+            Self::Terminal => match output::ask_hidden(question, &Hidden::Line) {
+                Ok(typed) => Ok(Secret::from(typed.as_str())),
                 Err(_) => Err(none("the terminal cannot be asked")),
             },
             Self::Nobody => Err(NoPassphrase::Nobody),

@@ -5,6 +5,7 @@
 //! 3. Text that came from elsewhere is made safe for terminals, in every form of output, and left alone in pipes.
 //! 4. Prompts appear only on a terminal, and never with `--batch`.
 
+mod hidden;
 mod label;
 mod operand;
 mod progress;
@@ -26,10 +27,11 @@ use serde_json::Value;
 
 use crate::spelling::{closest, did_you_mean};
 
+pub use hidden::{Hidden, ask_hidden};
 pub use label::Label;
 pub use operand::{shell_operand, shell_word};
 pub use progress::Progress;
-pub use prompt::{ask_hidden, ask_yes, forget_typed};
+pub use prompt::{ask_choice, ask_yes, forget_typed};
 pub use region::Region;
 use sanitize::safe_json;
 pub use sanitize::{safe_line, safe_text};

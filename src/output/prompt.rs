@@ -2,21 +2,10 @@
 
 use std::io::{self, BufRead, Write};
 
-use zeroize::Zeroizing;
-
 use super::{safe_line, safe_text};
 
 /// Longest answer to a question, in bytes.
 const MAX_ANSWER: u64 = 1024;
-
-/// Asks for a text that is not shown while it is typed.
-pub fn ask_hidden(question: &str) -> io::Result<Zeroizing<String>> {
-    // Before the question is: somebody may paste the moment it is there.
-    #[cfg(unix)]
-    let _silence = Silence::begin()?;
-    let question = safe_line(question, true);
-    rpassword::prompt_password(format!("{question}: ")).map(Zeroizing::new)
-}
 
 /// Throws away what was typed on the terminal until now and not read, a line that was only begun included.
 pub fn forget_typed() {
@@ -42,32 +31,22 @@ pub fn ask_yes(question: &str) -> io::Result<bool> {
     ))
 }
 
-/// A terminal that shows nothing of what is typed, until this is dropped.
-#[cfg(unix)]
-struct Silence {
-    terminal: std::fs::File,
-    before: rustix::termios::Termios,
-}
-
-#[cfg(unix)]
-impl Silence {
-    fn begin() -> io::Result<Self> {
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-        let mut options = std::fs::File::options();
-        let terminal = options.read(true).write(true).open("/dev/tty")?;
-        let before = tcgetattr(&terminal)?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&terminal, OptionalActions::Now, &silent)?;
-        Ok(Self { terminal, before })
+/// Asks which of several things to take, by its number. Returns its index, or `None` for any other answer.
+pub fn ask_choice(question: &str, choices: &[&str]) -> io::Result<Option<usize>> {
+    forget_typed();
+    let mut stderr = io::stderr().lock();
+    writeln!(stderr, "{}", safe_line(question, true))?;
+    for (index, choice) in choices.iter().enumerate() {
+        writeln!(stderr, "  {}  {choice}", index + 1)?;
     }
-}
-
-#[cfg(unix)]
-impl Drop for Silence {
-    fn drop(&mut self) {
-        use rustix::termios::{OptionalActions, tcsetattr};
-        // The terminal may be gone.
-        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
-    }
+    let none = choices.len() + 1;
+    writeln!(stderr, "  {none}  nowhere: cancel")?;
+    write!(stderr, "Your choice [{none}]: ")?;
+    stderr.flush()?;
+    let mut answer = String::new();
+    io::Read::take(io::stdin().lock(), MAX_ANSWER).read_line(&mut answer)?;
+    let chosen = answer.trim().parse::<usize>().ok();
+    Ok(chosen
+        .and_then(|number| number.checked_sub(1))
+        .filter(|index| *index < choices.len()))
 }

@@ -20,7 +20,7 @@ pub use config::{ConfigError, DaemonConfig, Overrides, RelayConfig};
 pub(crate) use fuzz::picture as fuzz_picture;
 pub use home::{Home, HomeError, KeyPairError};
 pub use local::LocalCredential;
-pub use offer::{MAX_OFFER_BYTES, Offer, OfferError};
+pub use offer::{MAX_TEXT_BYTES, Offer, OfferError, is_marked};
 pub use picture::PictureError;
 pub use pid::{ClaimError, PidFile, PidGuard};
 pub use process::{ProcessMark, Standing, began, this_machine};

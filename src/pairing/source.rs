@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::offer::{MARKER, MAX_OFFER_BYTES, Offer, OfferError};
+use super::offer::{MAX_TEXT_BYTES, Offer, OfferError, is_marked};
 use crate::files::{self, FileError};
 use crate::secret::Secret;
 
@@ -21,14 +21,14 @@ pub enum OfferSource {
 }
 
 impl OfferSource {
-    /// Takes an argument: `-` is standard input; what has `#offer=` in it or begins as JSON is the offer;
-    /// otherwise it is the path of a file if there is one, and else the offer as bare base64url.
+    /// Takes an argument: `-` is standard input; what has the mark of an offer in it, or is JSON, is the offer;
+    /// otherwise it is the path of a file if there is one, and else the offer as bare base64.
     pub fn from_arg(arg: &str) -> Self {
         let arg = arg.trim();
         if arg == "-" {
             return Self::Stdin;
         }
-        if arg.contains(MARKER) || arg.starts_with('{') {
+        if is_marked(arg) || arg.contains('{') {
             return Self::Text(arg.into());
         }
         // Not only regular files: a shell's `<(…)` is a pipe.
@@ -40,29 +40,28 @@ impl OfferSource {
     }
 
     /// Reads the offer. `stdin` is touched only by [`OfferSource::Stdin`], and not beyond
-    /// [`MAX_OFFER_BYTES`].
+    /// [`MAX_TEXT_BYTES`].
     pub fn read(&self, stdin: impl Read) -> Result<Offer, SourceError> {
         let bytes = match self {
             Self::Text(text) => return Ok(Offer::parse(text.expose())?),
             Self::Bare(text) => {
                 return Offer::parse(text.expose()).map_err(|error| match error {
-                    OfferError::NotBase64 | OfferError::NotJson => SourceError::Neither,
+                    OfferError::NoOffer => SourceError::Neither,
                     other => other.into(),
                 });
             }
-            Self::File(path) => files::read_given(path, MAX_OFFER_BYTES as u64)?
+            Self::File(path) => files::read_given(path, MAX_TEXT_BYTES as u64)?
                 .ok_or_else(|| SourceError::NoFile(path.clone()))?,
             Self::Stdin => {
                 let mut bytes = Vec::new();
                 stdin
-                    .take(MAX_OFFER_BYTES as u64 + 1)
+                    .take(MAX_TEXT_BYTES as u64 + 1)
                     .read_to_end(&mut bytes)
                     .map_err(SourceError::Stdin)?;
                 bytes
             }
         };
-        let text = String::from_utf8(bytes).map_err(|_| OfferError::NotBase64)?;
-        Ok(Offer::parse(Secret::new(text).expose())?)
+        Ok(Offer::parse_bytes(Secret::new(bytes).expose())?)
     }
 }
 
@@ -112,7 +111,7 @@ mod tests {
         let error = OfferSource::Stdin.read(endless).unwrap_err();
         assert!(matches!(error, SourceError::Offer(OfferError::TooLarge)));
         let error = OfferSource::Stdin.read(&[0xff][..]).unwrap_err();
-        assert!(matches!(error, SourceError::Offer(OfferError::NotBase64)));
+        assert!(matches!(error, SourceError::Offer(OfferError::NoOffer)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! | text (trimmed) | meaning |
 //! |---|---|
-//! | contains `#offer=` | a pairing offer |
+//! | contains `#offer=`, perhaps encoded again | a pairing offer |
 //! | `tcp://host:port?ssl=true&password=P` | TCP, TLS only with `ssl=true` |
 //! | `unix:///path`, `/path`, `~path` | Unix socket; `~` is not expanded |
 //! | `ssh://[user@]host[:port]` | through the system's ssh, to port 6767 there (ours) |
@@ -13,12 +13,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::pairing::is_marked;
 use crate::protocol::relay::{Endpoint, EndpointError};
 use crate::secret::Secret;
 use crate::transport::{SshHost, SshHostError};
 
-/// What marks a pairing link, whatever stands before it.
-const OFFER_MARK: &str = "#offer=";
 /// Where the port-only form connects to.
 const LOOPBACK: &str = "127.0.0.1";
 
@@ -95,7 +94,7 @@ impl FromStr for Host {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        if text.contains(OFFER_MARK) {
+        if is_marked(text) {
             return Ok(Self::Offer(text.into()));
         }
         if let Some(rest) = text.strip_prefix("tcp://") {

@@ -205,12 +205,12 @@ fn a_person_makes_a_vault_and_opens_it() {
         &["remote", "add", "work", "--no-check"],
         "PASEO_BATCH",
     );
+    adding.wait_for("(not shown): ");
+    adding.type_in(&format!("{}\r", link()));
     adding.wait_for("New passphrase for the vault: ");
     adding.type_in("long horse\r");
     adding.wait_for("The same once more: ");
     adding.type_in("long horse\r");
-    adding.wait_for("(not shown): ");
-    adding.type_in(&format!("{}\r", link()));
     let (status, shown) = adding.end();
     assert_eq!(status, 0, "{shown}");
     assert!(!shown.contains("horse"), "{shown}");

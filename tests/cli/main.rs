@@ -32,11 +32,13 @@ mod offline;
 #[cfg(target_os = "linux")]
 mod other_port;
 mod other_user;
+mod pasted;
 mod permissions;
 mod preview;
 #[cfg(target_os = "linux")]
 #[path = "../support/process_memory.rs"]
 mod process_memory;
+
 mod published;
 mod recorded;
 mod recorded_live;

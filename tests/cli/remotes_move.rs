@@ -273,6 +273,18 @@ fn offers_lists_and_directories_are_read() {
     );
     bad.failed(2, "line 2");
     bad.says_none_of(&["planted-nonsense"]);
+    // A mail with one link, a list with a byte order mark, and a list in wide characters.
+    let mail = format!("Hello,\n\n> here it is:\n> <{first}>.\n\n-- \nAda\n");
+    for text in [mail, format!("\u{feff}marked {first}\n")] {
+        let import = ["remote", "import", "-", "--again"];
+        let known = sandbox.run_with(&import, &text);
+        assert_eq!(known.status, 0, "{known:?}");
+    }
+    let wide: Vec<u8> = first.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(sandbox.path("wide"), [&[0xff, 0xfe], &wide[..]].concat()).unwrap();
+    sandbox
+        .run(&["remote", "import", "wide"])
+        .failed(2, "UTF-16");
     sandbox
         .run_with(&["remote", "import", "-"], "\n# nothing\n")
         .failed(2, "no offer in it");

@@ -34,19 +34,20 @@ fn a_link_that_is_pasted_is_not_shown() {
     assert!(shown.contains("paseo remote use work"), "{shown}");
 }
 
+/// The link is asked for first: whoever pastes it at once must not answer a question with it.
 #[test]
-fn a_file_is_used_only_after_somebody_said_yes() {
-    for (answer, expected) in [("n", 9), ("", 9), ("yes", 0)] {
+fn a_file_is_used_only_after_somebody_chose_it() {
+    for (answer, expected) in [("3", 9), ("", 9), ("y", 9), ("0", 9), ("2", 0)] {
         let sandbox = without_keyring();
         let mut adding = paseo(&sandbox, &["remote", "add", "work", "--no-check"]);
-        adding.wait_for("with a passphrase? [y/N] ");
-        adding.type_in("n\r");
-        adding.wait_for("not encrypted? [y/N] ");
+        adding.wait_for("(not shown): ");
+        adding.type_in(&format!("{}\r", link()));
+        let asked = adding.wait_for("Your choice [3]: ");
+        assert!(
+            asked.contains("1  a vault") && asked.contains("2  a file"),
+            "{asked}"
+        );
         adding.type_in(&format!("{answer}\r"));
-        if expected == 0 {
-            adding.wait_for("(not shown): ");
-            adding.type_in(&format!("{}\r", link()));
-        }
         let (status, shown) = adding.end();
         assert_eq!(status, expected, "{shown}");
         assert_eq!(

@@ -82,8 +82,8 @@ fn tag(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Saves a remote. The order matters: nobody is asked and nothing connected to before it is sure that the
-/// secret can be kept.
+/// Saves a remote. The order matters: the offer is asked for first, hidden, because people paste it as soon as the
+/// command runs; then, before anything is connected to, a store is found that can keep it.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let file = context.remotes()?;
     if file.get(args.name.as_str()).is_ok() {
@@ -101,12 +101,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         return copy(context, args, from);
     }
     let given = Source::given(context, args.offer.as_ref(), args.qr_image.as_deref())?;
-    let store = match given.as_ref().is_some_and(Source::keeps_nothing) {
+    let mut source = given.map_or_else(|| Source::asked(context), Ok)?;
+    let store = match source.keeps_nothing() {
         // It is written nowhere then; a machine without a store that works can have the remote too.
         true => args.store.unwrap_or(StoreKind::Keyring),
         false => choose_store(context, args.store)?,
     };
-    let mut source = given.map_or_else(Source::asked, Ok)?;
     if let Some(token) = &args.relay_token {
         let reads_stdin = matches!(token, TokenSource::Stdin)
             && args

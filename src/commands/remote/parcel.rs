@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::source::{Source, warn_if_exposed};
 use crate::error::{CommandError, Exit};
 use crate::files;
-use crate::pairing::Offer;
+use crate::pairing::{Offer, OfferError};
 use crate::remote::{BundleError, MAX_BUNDLE_BYTES, RemoteName, SealedBundle};
 
 /// Most bytes of all files of a directory.
@@ -117,67 +117,83 @@ fn parse(bytes: &[u8], file_name: Option<RemoteName>) -> Result<Parcel, CommandE
         Err(BundleError::Other) => {}
         Err(error) => return Err(error.into()),
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| BundleError::Other)?;
-    if text.trim_start().starts_with('{') {
-        let offer = Offer::parse(text)?;
-        return Ok(Parcel::Plain(vec![(file_name, Source::Offer(offer))]));
-    }
-    let found = match (list(text), wrapped(text)) {
-        (Ok(found), _) | (Err(_), Some(found)) => found,
-        (Err(error), None) => return Err(error),
+    let single = |name: Option<RemoteName>, offer| {
+        Parcel::Plain(vec![(name.or(file_name.clone()), Source::Offer(offer))])
     };
-    Ok(Parcel::Plain(match <[_; 1]>::try_from(found) {
-        Ok([(name, source)]) => vec![(name.or(file_name), source)],
-        Err(found) => found,
-    }))
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Ok(single(None, Offer::parse_bytes(bytes)?));
+    };
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim_start().starts_with('{') {
+        return Ok(single(None, Offer::parse(text)?));
+    }
+    match list(text) {
+        Ok(found) => Ok(Parcel::Plain(match <[_; 1]>::try_from(found) {
+            Ok([(name, source)]) => vec![(name.or(file_name), source)],
+            Err(found) => found,
+        })),
+        // Where not even the first line belongs to a list, it may be a mail with one link.
+        Err(NoList::AtOnce(error)) => match Offer::parse(text) {
+            Ok(offer) => Ok(single(name_before_link(text), offer)),
+            Err(OfferError::NoOffer) => Err(error),
+            Err(error) => Err(error.into()),
+        },
+        Err(NoList::Later(error)) => Err(error),
+    }
 }
 
-/// Reads a single link, perhaps with a name before it, that a mail has wrapped over several lines.
-fn wrapped(text: &str) -> Option<Vec<Named>> {
-    if text.matches(BARE_LINK).count() != 1 {
-        return None;
+/// Returns the name that stands before a link which a mail has wrapped over several lines.
+fn name_before_link(text: &str) -> Option<RemoteName> {
+    let (name, link) = text.trim().split_once(char::is_whitespace)?;
+    let linked = link.trim_start().split_whitespace().next()?;
+    match linked.contains(BARE_LINK) {
+        true => name.parse().ok(),
+        false => None,
     }
-    let text = text.trim();
-    let (name, link) = match text.split_once(char::is_whitespace) {
-        Some((name, link)) if !name.contains(BARE_LINK) => (Some(name.parse().ok()?), link),
-        _ => (None, text),
-    };
-    // Joined, because words behind an offer would be taken for a remark: here they are another line of a list.
-    let link: String = link.split_whitespace().collect();
-    Some(vec![(name, Source::Offer(Offer::parse(&link).ok()?))])
+}
+
+/// Why a text is no list.
+enum NoList {
+    /// Its first line is wrong.
+    AtOnce(CommandError),
+    /// A line behind good ones is wrong.
+    Later(CommandError),
 }
 
 /// Reads lines of a name and a link or address, or of a link alone.
-fn list(text: &str) -> Result<Vec<Named>, CommandError> {
+fn list(text: &str) -> Result<Vec<Named>, NoList> {
     let mut found = Vec::new();
     for (n, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || (line.starts_with('#') && !line.starts_with(BARE_LINK)) {
             continue;
         }
-        let (name, link) = match line.split_once(char::is_whitespace) {
-            Some((name, link)) => {
-                let name = name.parse::<RemoteName>();
-                (
-                    Some(name.map_err(|error| at(n, error.into()))?),
-                    link.trim(),
-                )
-            }
-            None => (None, line),
-        };
-        let source = match Source::direct(link).map_err(|error| at(n, error))? {
-            Some(direct) => direct,
-            None => Source::Offer(Offer::parse(link).map_err(|error| at(n, error.into()))?),
-        };
-        found.push((name, source));
+        match entry(line) {
+            Ok(named) => found.push(named),
+            Err(error) if found.is_empty() => return Err(NoList::AtOnce(at(n, error))),
+            Err(error) => return Err(NoList::Later(at(n, error))),
+        }
     }
     match found.is_empty() {
-        true => Err(CommandError::usage(
+        true => Err(NoList::AtOnce(CommandError::usage(
             "OFFER_MISSING",
             "there is no offer in it",
-        )),
+        ))),
         false => Ok(found),
     }
+}
+
+/// Reads one line of a list.
+fn entry(line: &str) -> Result<Named, CommandError> {
+    let (name, link) = match line.split_once(char::is_whitespace) {
+        Some((name, link)) => (Some(name.parse::<RemoteName>()?), link.trim()),
+        None => (None, line),
+    };
+    let source = match Source::direct(link)? {
+        Some(direct) => direct,
+        None => Source::Offer(Offer::parse(link)?),
+    };
+    Ok((name, source))
 }
 
 fn at(line: usize, error: CommandError) -> CommandError {

@@ -53,7 +53,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         return Err(CommandError::usage("NO_OFFER", message));
     };
     let given = Source::given(context, args.offer.as_ref(), args.qr_image.as_deref())?;
-    let Source::Offer(mut offer) = given.map_or_else(Source::asked, Ok)? else {
+    let Source::Offer(mut offer) = given.map_or_else(|| Source::asked(context), Ok)? else {
         return Err(CommandError::usage(
             "INVALID_OFFER",
             "this is an address, not a pairing offer",

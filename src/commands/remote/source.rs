@@ -7,7 +7,7 @@ use crate::commands::Context;
 use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::files;
-use crate::output;
+use crate::output::{self, Hidden};
 use crate::pairing::{Offer, OfferSource};
 use crate::remote::{
     Address, DirectRoute, Host, KeepError, RelayRoute, Route, SecretRef, offer_item, offer_target,
@@ -48,8 +48,14 @@ impl Source {
     }
 
     /// Asks for it: what is pasted is not shown.
-    pub(super) fn asked() -> Result<Self, CommandError> {
-        Self::read(&output::ask_hidden("Pairing link (not shown)").map_err(not_asked)?)
+    pub(super) fn asked(context: &Context) -> Result<Self, CommandError> {
+        let pasted = Hidden::Pasted {
+            // An address is one line; an offer is whole when it can be read.
+            is_whole: &|text| !matches!(Offer::parse(text), Err(error) if error.may_be_cut_off()),
+            marks: context.output.moves,
+        };
+        let text = output::ask_hidden("Pairing link (not shown)", &pasted);
+        Self::read(&text.map_err(not_asked)?)
     }
 
     /// Reads what was given: an offer in any form, or a direct address.
@@ -166,24 +172,19 @@ pub(super) fn choose_store(
     })
 }
 
-/// Asks which other store is to be taken; `None` for none.
+/// Asks which other store to use; `None` for none.
 fn offer_another(error: &StoreError) -> Result<Option<StoreKind>, CommandError> {
     output::note(&error.to_string());
-    for (question, store) in [
+    let choices = [
+        (StoreKind::Vault, "a vault, encrypted with a passphrase"),
         (
-            "Keep the secret in a vault, a file encrypted with a passphrase?",
-            StoreKind::Vault,
-        ),
-        (
-            "Keep the secret in a file that only you can read, not encrypted?",
             StoreKind::File,
+            "a file that only you can read, not encrypted",
         ),
-    ] {
-        if output::ask_yes(question).map_err(not_asked)? {
-            return Ok(Some(store));
-        }
-    }
-    Ok(None)
+    ];
+    let texts = choices.map(|(_, text)| text);
+    let chosen = output::ask_choice("Where should the secret be kept?", &texts);
+    Ok(chosen.map_err(not_asked)?.map(|index| choices[index].0))
 }
 
 /// A token was given for something that is not behind a relay.

@@ -1,19 +1,22 @@
 //! The pairing offer: link, bare base64url and JSON, to and fro.
 
+mod find;
+mod views;
+
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 
 use crate::e2ee::{KeyError, PublicKey};
-use crate::protocol::base64::decode_lenient;
 use crate::protocol::relay::{Endpoint, EndpointError, MAX_ID_BYTES};
 use crate::secret::{RelayToken, RelayTokenError, Secret};
 
-/// Largest offer that is read, in bytes, in any form. Real ones have about 240.
-pub const MAX_OFFER_BYTES: usize = 16 * 1024;
+/// Largest text in which an offer is looked for, in bytes: a mail, or what `daemon pair` prints. An offer itself has
+/// about 240.
+pub const MAX_TEXT_BYTES: usize = 64 * 1024;
 
 /// What stands between the base URL and the base64url of an offer link.
-pub(super) const MARKER: &str = "#offer=";
+const MARKER: &str = "#offer=";
 
 /// The only version there is.
 const VERSION: u64 = 2;
@@ -56,40 +59,29 @@ impl Offer {
         }
     }
 
-    /// Parses a link (anything with `#offer=` in it), bare base64url or base64, JSON, or what `daemon pair`
-    /// prints in any form. White space is ignored, also where a mail or a terminal has wrapped the line.
+    /// Finds the one offer in a text: a link, bare base64 of either alphabet, JSON, or what `daemon pair` prints.
+    ///
+    /// The text may be what mail, chat or a terminal made of it: quoted, wrapped, boxed, encoded again, with other
+    /// text around it, or twice. Two different offers are an error. At most [`MAX_TEXT_BYTES`] are read.
     pub fn parse(text: &str) -> Result<Self, OfferError> {
-        if text.len() > MAX_OFFER_BYTES {
+        find::only(text)
+    }
+
+    /// Finds the one offer in bytes, such as those of a file: UTF-8, perhaps with a byte order mark.
+    pub fn parse_bytes(bytes: &[u8]) -> Result<Self, OfferError> {
+        if bytes.len() > MAX_TEXT_BYTES {
             return Err(OfferError::TooLarge);
         }
-        let text = text.trim();
-        if text.starts_with('{') {
-            return match printed_link(text) {
-                Some(link) => Self::parse_link(&link),
-                None => Self::from_json(text.as_bytes()),
-            };
+        let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+        if wide || bytes.iter().take(64).any(|byte| *byte == 0) {
+            return Err(OfferError::Utf16);
         }
-        Self::parse_link(text)
+        // What surrounds the offer may be in any encoding.
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        Self::parse(Secret::new(text).expose())
     }
 
-    fn parse_link(text: &str) -> Result<Self, OfferError> {
-        let encoded = text.split_once(MARKER).map_or(text, |(_, encoded)| encoded);
-        // Either a word, behind which there may be others, or all that is there, wrapped.
-        let word = encoded.split_whitespace().next().ok_or(OfferError::Empty)?;
-        let wrapped = || encoded.split_whitespace().collect::<String>();
-        Self::from_base64(word).or_else(|_| Self::from_base64(&wrapped()))
-    }
-
-    fn from_base64(encoded: &str) -> Result<Self, OfferError> {
-        let json = decode_lenient(encoded.as_bytes()).ok_or(OfferError::NotBase64)?;
-        Self::from_json(&json)
-    }
-
-    fn from_json(json: &[u8]) -> Result<Self, OfferError> {
-        let value = serde_json::from_slice(json).map_err(|_| OfferError::NotJson)?;
-        let Value::Object(mut fields) = value else {
-            return Err(OfferError::NotJson);
-        };
+    fn from_fields(mut fields: Map<String, Value>) -> Result<Self, OfferError> {
         match fields.shift_remove("v") {
             None => return Err(OfferError::Missing("v")),
             Some(version) if version.as_u64() == Some(VERSION) => {}
@@ -161,14 +153,9 @@ impl Offer {
     }
 }
 
-/// Returns the link in what `daemon pair --json` prints.
-fn printed_link(json: &str) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Printed {
-        url: String,
-    }
-    let printed: Printed = serde_json::from_str(json).ok()?;
-    printed.url.contains(MARKER).then_some(printed.url)
+/// Returns whether a text has the mark of an offer in it, in whatever way it was encoded again.
+pub fn is_marked(text: &str) -> bool {
+    find::is_marked(text)
 }
 
 fn text(
@@ -200,14 +187,26 @@ pub enum OfferError {
     /// Nothing is there.
     #[error("the offer is empty")]
     Empty,
-    /// More than [`MAX_OFFER_BYTES`].
-    #[error("the offer is longer than {MAX_OFFER_BYTES} bytes")]
+    /// More than [`MAX_TEXT_BYTES`].
+    #[error("the text with the offer is longer than {MAX_TEXT_BYTES} bytes")]
     TooLarge,
-    /// Neither JSON nor base64.
-    #[error("the offer is not base64; was it cut off when it was copied?")]
+    /// Wide characters, as some editors save them.
+    #[error("the text is UTF-16; save it as UTF-8, or paste the offer")]
+    Utf16,
+    /// No part of the text looks like one.
+    #[error("there is no pairing offer in it")]
+    NoOffer,
+    /// Two different ones.
+    #[error("there are two different offers in it")]
+    Several,
+    /// Its end is missing. Counts the characters that are there.
+    #[error("the offer is cut off after {0} characters")]
+    CutOff(usize),
+    /// Something else than base64 behind the mark.
+    #[error("the offer is not base64")]
     NotBase64,
     /// Base64 of something else.
-    #[error("the offer is not a JSON object; was it cut off when it was copied?")]
+    #[error("the offer is not a JSON object")]
     NotJson,
     /// Not version 2.
     #[error("the offer has another version than {VERSION}")]
@@ -230,6 +229,13 @@ pub enum OfferError {
     /// The token is none.
     #[error("`relay.token` of the offer cannot be used")]
     Token(#[from] RelayTokenError),
+}
+
+impl OfferError {
+    /// Returns whether more text could make an offer of it.
+    pub fn may_be_cut_off(&self) -> bool {
+        matches!(self, Self::CutOff(_) | Self::NotJson | Self::Empty)
+    }
 }
 
 #[cfg(test)]

@@ -51,6 +51,170 @@ fn every_form_parses() {
     }
 }
 
+/// Everything that mail, chat, shells and terminals do to a link.
+#[test]
+fn every_wrapping_is_undone() {
+    let json = official();
+    let base64 = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&json);
+    let padded = base64_simd::STANDARD.encode_to_string(&json);
+    let link = format!("https://app.paseo.sh/#offer={base64}");
+    let lines = |width: usize, between: &str| {
+        let pieces: Vec<&str> = link
+            .as_bytes()
+            .chunks(width)
+            .map(|it| str::from_utf8(it).unwrap())
+            .collect();
+        pieces.join(between)
+    };
+    let percent = link.replace(':', "%3A").replace('/', "%2F");
+    let percent = percent.replace('#', "%23").replace('=', "%3D");
+    let v2 = link
+        .replace('-', "-2D")
+        .replace('_', "-5F")
+        .replace('/', "_");
+    let v2 = v2
+        .replace(':', "-3A")
+        .replace('#', "-23")
+        .replace("offer=", "offer-3D");
+    let soft: String = base64
+        .chars()
+        .flat_map(|c| [c, '\u{ad}', '\u{200b}'])
+        .collect();
+    let printed = json!({ "relayEnabled": true, "url": link, "qr": "█ █\n" });
+    let boxed: Vec<String> = lines(40, "\n")
+        .lines()
+        .map(|it| format!("│ {it:40} │"))
+        .collect();
+    let boxed = format!("╭──╮\n{}\n╰──╯", boxed.join("\n"));
+    let broken_json = json
+        .as_bytes()
+        .chunks(76)
+        .map(|it| str::from_utf8(it).unwrap());
+    let broken_json: Vec<&str> = broken_json.collect();
+    for text in [
+        // Around it.
+        format!("<{link}>"),
+        format!("({link})"),
+        format!("\"{link}\""),
+        format!("'{link}'"),
+        format!("“{link}”"),
+        format!("„{link}“"),
+        format!("«{link}»"),
+        format!("‘{link}’"),
+        format!("`{link}`"),
+        format!("```\n{link}\n```"),
+        format!("Here it is: {link}."),
+        format!("{link}, as promised"),
+        format!("[pair]({link})"),
+        format!("[{link}]({link})"),
+        format!("**{link}**"),
+        format!("_{link}_"),
+        format!("{link}__;"),
+        format!(r#"<a href="{link}">{link}</a>"#),
+        format!(
+            "<p>{}</p>",
+            link.replace('#', "&#35;").replace("offer=", "offer&#x3D;")
+        ),
+        format!("<td>{}</td>", lines(30, "<wbr>")),
+        format!("export PASEO_RELAY_OFFER='{link}'"),
+        format!("PASEO_RELAY_OFFER={base64}"),
+        format!("export PASEO_RELAY_OFFER={json}"),
+        // Wrapped, indented, quoted, boxed.
+        lines(76, "\n"),
+        lines(76, "\r\n"),
+        lines(60, "\n    "),
+        lines(60, "\n> "),
+        lines(60, "\n> > "),
+        lines(60, "\n>>> "),
+        lines(60, " \\\n"),
+        boxed,
+        format!("  {base64}\n\n"),
+        base64
+            .as_bytes()
+            .chunks(64)
+            .map(|it| format!("> {}\n", str::from_utf8(it).unwrap()))
+            .collect(),
+        broken_json.join("\n"),
+        broken_json.join("\n> "),
+        // Encoded again.
+        lines(70, "=\r\n").replace("offer=", "offer=3D"),
+        format!("#offer=3D{base64}"),
+        soft,
+        format!("\u{feff}{link}"),
+        percent.clone(),
+        format!("https://eu.safelinks.example/?url={percent}&data=05%7C02&reserved=0"),
+        format!(
+            "https://www.google.example/url?q={}&sa=D",
+            percent.replace('%', "%25")
+        ),
+        format!("https://app.paseo.sh/%23offer={base64}"),
+        format!("https://urldefense.com/v2/url?u={v2}&d=DwMFaQ&c=x"),
+        format!("https://urldefense.com/v3/__https://app.paseo.sh/*offer={base64}__;Iw!!abc$"),
+        format!("{link}&utm_source=mail&utm_medium=x"),
+        format!("https://app.paseo.sh/?utm=1#x&offer={base64}"),
+        // Beside it.
+        format!("Welcome to tower!\nYou have mail.\n{printed}"),
+        format!("{printed}\nlogout"),
+        format!("tower login: ok\n{printed:#}\n"),
+        format!("Welcome {{to}} tower\n{json}\nbye"),
+        format!("{link}\nSent from my telephone"),
+        format!("{link}\n\n-- \nAda Lovelace"),
+        format!("{link}\n{link}\n"),
+        format!("{base64}\n{padded}\n{link}\n{json}"),
+        format!("{{\"offer\": {json}}}"),
+        format!("level=info msg=\"{}\"", json.replace('"', "\\\"")),
+    ] {
+        let offer = Offer::parse(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        assert_eq!(offer.to_json().expose(), &json, "{text}");
+        let offer = Offer::parse_bytes(text.as_bytes()).unwrap();
+        assert_eq!(offer.to_json().expose(), &json, "{text}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_and_two_offers_are_not_mixed_up() {
+    let json = official();
+    let link = Offer::parse(&json).unwrap().to_link("https://app.paseo.sh");
+    let link = link.expose().as_str();
+    let other = json.replace("srv_Kz0tUmle4OGX", "srv_another");
+    for between in ["\n", " and ", "\n> ", "\n\n"] {
+        for two in [
+            format!("{link}{between}{other}"),
+            format!("{other}{between}{link}"),
+        ] {
+            assert_eq!(
+                Offer::parse(&two).unwrap_err(),
+                OfferError::Several,
+                "{two}"
+            );
+        }
+    }
+    for length in [60, 100, 120, 200] {
+        let cut = &link[..length];
+        for text in [
+            cut.to_owned(),
+            format!("<{cut}>"),
+            format!("see {cut}\n"),
+            format!("{}\n{}", &cut[..50], &cut[50..]),
+            format!("{cut}\nSent from my telephone"),
+        ] {
+            let error = Offer::parse(&text).unwrap_err();
+            assert_eq!(error, OfferError::CutOff(length), "{text}");
+        }
+    }
+    for bytes in [
+        link.encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>(),
+        [0xff, 0xfe, b'h', 0].to_vec(),
+        [0xfe, 0xff, 0, b'h'].to_vec(),
+    ] {
+        assert_eq!(Offer::parse_bytes(&bytes).unwrap_err(), OfferError::Utf16);
+    }
+    let latin1 = [b"Gr\xfc\xdfe von tower\n", link.as_bytes()].concat();
+    assert!(Offer::parse_bytes(&latin1).is_ok());
+}
+
 #[test]
 fn offers_of_0_1_65_have_no_use_tls() {
     let json = official().replace(r#","useTls":false"#, "");
@@ -101,13 +265,16 @@ fn each_fault_is_named() {
     let cases = [
         (String::new(), OfferError::Empty),
         ("https://app.paseo.sh/#offer= ".into(), OfferError::Empty),
-        ("x".repeat(MAX_OFFER_BYTES + 1), OfferError::TooLarge),
-        ("!".into(), OfferError::NotBase64),
-        ("#offer=eyJ2I,".into(), OfferError::NotBase64),
-        ("eyJ2Ijoy".into(), OfferError::NotJson),
+        ("x".repeat(MAX_TEXT_BYTES + 1), OfferError::TooLarge),
+        ("!".into(), OfferError::NoOffer),
+        ("W10".into(), OfferError::NoOffer),
+        ("#offer=!".into(), OfferError::NotBase64),
+        ("#offer=W10".into(), OfferError::NotJson),
+        ("#offer=//79".into(), OfferError::NotJson),
         ("{".into(), OfferError::NotJson),
-        ("W10".into(), OfferError::NotJson),
-        ("//79".into(), OfferError::NotJson),
+        ("eyJ2Ijoy".into(), OfferError::CutOff(8)),
+        ("#offer=eyJ2I,".into(), OfferError::CutOff(12)),
+        (official()[..120].into(), OfferError::CutOff(120)),
         (without(r#""v":2,"#), OfferError::Missing("v")),
         (with(r#""v":2"#, r#""v":3"#), OfferError::Version),
         (with(r#""v":2"#, r#""v":"2""#), OfferError::Version),
