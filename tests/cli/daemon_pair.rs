@@ -291,11 +291,13 @@ fn a_dead_pid_is_no_daemon_and_a_living_one_must_answer() {
     let sandbox = sandbox();
     pid(&sandbox, 1 << 30, "127.0.0.1:1");
     assert_eq!(sandbox.run(&["daemon", "pair", "-q"]).status, 0);
-    let process = process();
+    let mut process = process();
     pid(&sandbox, process.id(), "127.0.0.1:1");
     sandbox
         .run(&["daemon", "pair", "-q"])
         .failed(6, "127.0.0.1:1");
+    process.kill().unwrap();
+    process.wait().unwrap();
 }
 
 #[test]
