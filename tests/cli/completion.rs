@@ -140,7 +140,6 @@ fn nushell(sandbox: &Sandbox, nu: &str, config: &str, words: &str) -> String {
     String::from_utf8(ran.stdout).unwrap().trim_end().to_owned()
 }
 
-#[expect(clippy::print_stdout, reason = "a skip is told")]
 #[test]
 fn nushell_completes_and_leaves_other_commands_to_their_completer() {
     let found = Command::new("sh").args(["-c", "command -v nu"]).output();

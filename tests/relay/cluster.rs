@@ -1,9 +1,8 @@
 //! Several relays and a real NATS server.
 
-use std::process::{Command as StdCommand, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
-use paseo::env::Env;
 use paseo::protocol::relay::{PRESENCE_ASK, PRESENCE_HEADER};
 use tokio::process::Command;
 use tokio_tungstenite::tungstenite::{Error, Message};
