@@ -89,7 +89,9 @@ impl Service for Forward {
         let (target, settings) = (Arc::clone(&self.target), Arc::clone(&self.settings));
         let failure = Arc::clone(&self.failure);
         Box::pin(async move {
-            let Some(client) = let_in(transport, guest).await else {
+            // It holds the client's place until the end.
+            let mut guest = guest;
+            let Some(client) = let_in(transport, &mut guest).await else {
                 return;
             };
             if let Err(error) = forward(&target, &settings, client).await {
@@ -121,7 +123,7 @@ async fn forward(
 }
 
 /// Lets a client in, or tells it why not. What its hello shows is for the daemon.
-async fn let_in(mut client: Transport, mut guest: Guest) -> Option<Transport> {
+async fn let_in(mut client: Transport, guest: &mut Guest) -> Option<Transport> {
     if let Err(refused) = guest.admit(None).await {
         client.sender.close(refused.closed()).await;
         return None;

@@ -154,7 +154,9 @@ impl Service for Warm {
     fn serve(&self, transport: Transport, guest: Guest) -> BoxFuture<'static, ()> {
         let shared = Arc::clone(&self.shared);
         Box::pin(async move {
-            if let Some(client) = let_in(transport, guest).await {
+            // It holds the client's place until the end.
+            let mut guest = guest;
+            if let Some(client) = let_in(transport, &mut guest).await {
                 shared.serve(client).await;
             }
         })

@@ -79,7 +79,7 @@ pub(super) struct Visitor {
     pub(super) place: Arc<Place>,
 }
 
-/// A client that has connected, and is perhaps not let in yet.
+/// A client that has connected, and is perhaps not let in yet. Its connection ends when this is dropped.
 #[derive(Debug)]
 pub struct Guest {
     gate: Arc<Gate>,
@@ -172,10 +172,18 @@ impl Gate {
                 match known {
                     Some(right) => right,
                     None => {
+                        visitor.place.has_shown();
                         let turn = self.guesses.turn(visitor.peer).await;
-                        let right = verify(hash.clone(), shown.clone(), turn).await;
-                        self.judged().note(digest, right);
-                        right
+                        // Another client may have shown the same one meanwhile.
+                        let known = self.judged().find(&digest);
+                        match known {
+                            Some(right) => right,
+                            None => {
+                                let right = verify(hash.clone(), shown.clone(), turn).await;
+                                self.judged().note(digest, right);
+                                right
+                            }
+                        }
                     }
                 }
             }
@@ -188,7 +196,7 @@ impl Gate {
 
     /// Returns once a wrong password may be answered.
     async fn wrong(&self, visitor: &Visitor) -> Refused {
-        visitor.place.was_wrong();
+        visitor.place.has_shown();
         self.guesses.wrong(visitor.peer).await;
         Refused::PasswordIncorrect
     }

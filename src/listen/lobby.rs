@@ -15,9 +15,10 @@ const MAX_CLIENTS: usize = 512;
 /// Connections that are not let in yet …
 const MAX_WAITING: usize = 128;
 /// … and how many of them one peer may have.
-const MAX_WAITING_OF_ONE: usize = 64;
-/// Connections that have shown a wrong password and wait for the answer. They take no place from others.
-const MAX_WRONG: usize = 128;
+const MAX_WAITING_OF_ONE: usize = 96;
+/// Connections that have shown a password and wait until it is judged, or until a wrong one is answered. They take no
+/// place from those who have not spoken yet.
+const MAX_SHOWN: usize = 256;
 
 /// Whom connections are counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,8 +65,8 @@ pub(super) struct Lobby {
 struct Waiting {
     /// By the order in which they came.
     places: BTreeMap<u64, Held>,
-    /// Those that have shown a wrong password, by the same order.
-    wrong: BTreeMap<u64, Held>,
+    /// Those that have shown a password, by the same order.
+    shown: BTreeMap<u64, Held>,
     last: u64,
 }
 
@@ -118,6 +119,13 @@ impl Lobby {
 }
 
 impl Waiting {
+    fn leave(&mut self, number: u64) -> Option<Held> {
+        let places = &mut self.places;
+        places
+            .remove(&number)
+            .or_else(|| self.shown.remove(&number))
+    }
+
     /// Ends the oldest connection of a peer that has too many; of all together, that of the one who has most.
     fn make_room(&mut self, newest: Peer) {
         let mut counts = BTreeMap::<Peer, usize>::new();
@@ -153,14 +161,14 @@ impl Place {
         }
     }
 
-    /// Frees it for others: its connection has shown a wrong password, and only waits for the answer.
-    pub(super) fn was_wrong(&self) {
+    /// Frees it for others: its connection has shown a password, and waits for the answer.
+    pub(super) fn has_shown(&self) {
         let mut waiting = self.lobby.waiting();
         if let Some(held) = waiting.places.remove(&self.number) {
-            waiting.wrong.insert(self.number, held);
+            waiting.shown.insert(self.number, held);
         }
-        if waiting.wrong.len() > MAX_WRONG {
-            waiting.wrong.pop_first();
+        if waiting.shown.len() > MAX_SHOWN {
+            waiting.shown.pop_first();
         }
     }
 
@@ -173,7 +181,7 @@ impl Place {
         let Ok(permit) = Arc::clone(&self.lobby.clients).try_acquire_owned() else {
             return false;
         };
-        let Some(held) = self.lobby.waiting().places.remove(&self.number) else {
+        let Some(held) = self.lobby.waiting().leave(self.number) else {
             return false; // it has to go already
         };
         *admitted = Some((held.stay, permit));
@@ -183,9 +191,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut waiting = self.lobby.waiting();
-        waiting.places.remove(&self.number);
-        waiting.wrong.remove(&self.number);
+        self.lobby.waiting().leave(self.number);
     }
 }
 
@@ -209,7 +215,7 @@ mod tests {
             .collect();
         let told: Vec<_> = many.iter().take(4).map(is_told).collect();
         assert_eq!(told, [true, true, true, false]);
-        let more: Vec<_> = (0..MAX_WAITING / 2 - 1)
+        let more: Vec<_> = (0..MAX_WAITING - MAX_WAITING_OF_ONE - 1)
             .map(|n| lobby.enter(of(3 + n as u8)))
             .collect();
         let last = lobby.enter(of(200));
@@ -234,23 +240,23 @@ mod tests {
     }
 
     #[test]
-    fn who_was_wrong_takes_no_place_from_others() {
+    fn who_has_shown_a_password_takes_no_place_from_others() {
         let lobby = Lobby::new();
         let peer = Peer::User(7);
         let first = lobby.enter(peer);
-        let wrong: Vec<_> = (0..2 * MAX_WRONG)
+        let shown: Vec<_> = (0..2 * MAX_SHOWN)
             .map(|_| {
                 let place = lobby.enter(peer);
-                place.was_wrong();
+                place.has_shown();
                 place
             })
             .collect();
         assert!(!is_told(&first));
-        let left = wrong.iter().filter(|place| !is_told(place)).count();
-        assert_eq!(left, MAX_WRONG);
-        assert!(!wrong[2 * MAX_WRONG - 1].admit());
-        drop(wrong);
-        assert!(lobby.waiting().wrong.is_empty());
+        let left = shown.iter().filter(|place| !is_told(place)).count();
+        assert_eq!(left, MAX_SHOWN);
+        assert!(shown[2 * MAX_SHOWN - 1].admit() && !shown[0].admit());
+        drop(shown);
+        assert!(lobby.waiting().shown.is_empty());
     }
 
     #[test]

@@ -63,9 +63,9 @@ pub(super) async fn verify(hash: Secret<String>, offered: Secret<String>, turn: 
 
 #[cfg(test)]
 mod tests {
-    use super::super::guesses::Guesses;
-    use super::super::lobby::Peer;
     use super::*;
+    use crate::listen::guesses::Guesses;
+    use crate::listen::lobby::Peer;
 
     #[tokio::test]
     async fn a_hash_admits_its_password_only() {
