@@ -386,7 +386,7 @@ fn only_files_opens_files() {
                 let before = line.find(*call).map(|at| line[..at].chars().next_back());
                 before.is_some_and(|before| !before.is_some_and(char::is_alphanumeric))
             };
-            let opens = CALLS.iter().any(|call| called(&call));
+            let opens = CALLS.iter().any(called);
             if !opens || with_next.contains("\"/proc/") || line.trim_start().starts_with("//") {
                 continue;
             }
