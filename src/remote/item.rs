@@ -141,9 +141,8 @@ impl Remote {
     }
 
     fn offer_in(&self, route: &RelayRoute, item: &Secret<Vec<u8>>) -> Result<Offer, ResolveError> {
-        let text = std::str::from_utf8(item.expose());
-        let text = text.map_err(|_| self.damaged(&route.secret))?;
-        let mut offer = Offer::parse(text).map_err(|_| self.damaged(&route.secret))?;
+        let offer = Offer::from_json(item.expose());
+        let mut offer = offer.map_err(|_| self.damaged(&route.secret))?;
         let found = offer.daemon_key.fingerprint();
         if found != route.fingerprint {
             return Err(ResolveError::Fingerprint {

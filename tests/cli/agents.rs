@@ -276,7 +276,7 @@ fn json_and_tables_are_those_of_the_official_cli() {
 }
 
 /// Lists of requests have what is asked beside the official fields: `permit ls`, and `inspect` under a name of its own.
-fn leave_out_what_is_asked(data: &mut Value) {
+pub(crate) fn leave_out_what_is_asked(data: &mut Value) {
     if data["PendingPermissions"].is_array() {
         return leave_out_what_is_asked(&mut data["PendingPermissions"]);
     }

@@ -1,7 +1,7 @@
 //! Another user of the same machine listens where the daemon does: no password is shown there.
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -25,6 +25,10 @@ const LATE: &str = "TEST_LATE";
 /// Not a test: what the other user runs. It prints where it listens, and what it is sent.
 #[test]
 #[ignore = "the other tests start it, as another user"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program of its own, which is told by its environment"
+)]
 fn listens() {
     let Some(socket) = std::env::var_os(SOCKET) else {
         return;
@@ -39,6 +43,7 @@ fn listens() {
     tcp.incoming().flatten().for_each(hear);
 }
 
+#[expect(clippy::print_stdout, reason = "it is how the other user tells")]
 fn hear(mut stream: impl Read) {
     let mut bytes = [0; 4096];
     while let Ok(length @ 1..) = stream.read(&mut bytes) {
@@ -62,7 +67,8 @@ impl Other {
     /// `None`, with a line that says so, where nobody can be two users.
     fn start(late: Duration) -> Option<Self> {
         if !is_root() {
-            println!("skipped: only root can be two users");
+            let mut stderr = std::io::stderr();
+            writeln!(stderr, "skipped: only root can be two users").unwrap();
             return None;
         }
         if is_missing("setpriv") {

@@ -50,10 +50,10 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
 fn row(agent: &AgentSnapshot, request: &PermissionRequest, terminal: bool) -> Row {
     let (id, agent_short) = (short_request(&request.id), short_id(&agent.id));
     let description = request.description.as_deref().unwrap_or("-");
-    let mut data = permission::data(request);
     let official = json!({ "id": id, "agentId": agent.id, "agentShortId": agent_short, "name": request.name,
         "description": description });
-    data.extend(official.as_object().cloned().unwrap_or_default());
+    let mut data = official.as_object().cloned().unwrap_or_default();
+    data.extend(permission::data(request));
     let last = match terminal {
         true => Cell::of_lines(
             Asked::from(request)

@@ -145,7 +145,7 @@ fn parse(bytes: &[u8], file_name: Option<RemoteName>) -> Result<Parcel, CommandE
 /// Returns the name that stands before a link which a mail has wrapped over several lines.
 fn name_before_link(text: &str) -> Option<RemoteName> {
     let (name, link) = text.trim().split_once(char::is_whitespace)?;
-    let linked = link.trim_start().split_whitespace().next()?;
+    let linked = link.split_whitespace().next()?;
     match linked.contains(BARE_LINK) {
         true => name.parse().ok(),
         false => None,

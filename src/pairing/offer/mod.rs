@@ -81,6 +81,14 @@ impl Offer {
         Self::parse(Secret::new(text).expose())
     }
 
+    /// Reads an offer that [`Offer::to_json`] wrote, and leaves no copy of the text behind.
+    pub fn from_json(json: &[u8]) -> Result<Self, OfferError> {
+        match serde_json::from_slice(json) {
+            Ok(Value::Object(fields)) => Self::from_fields(fields),
+            _ => Err(OfferError::NotJson),
+        }
+    }
+
     fn from_fields(mut fields: Map<String, Value>) -> Result<Self, OfferError> {
         match fields.shift_remove("v") {
             None => return Err(OfferError::Missing("v")),

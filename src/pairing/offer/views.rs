@@ -27,7 +27,9 @@ pub(super) fn views(text: &str) -> Vec<Zeroizing<String>> {
 /// Leaves out what nobody sees and what copying adds: byte order marks, zero-width characters, soft hyphens, marks
 /// of direction. Quotes become plain ones.
 fn cleaned(text: &str) -> Zeroizing<String> {
-    let seen = text.chars().filter_map(|c| match c {
+    // With room for all of it: a string that grows leaves its old bytes behind.
+    let mut out = Zeroizing::new(String::with_capacity(text.len()));
+    out.extend(text.chars().filter_map(|c| match c {
         '\u{ad}'
         | '\u{34f}'
         | '\u{61c}'
@@ -38,8 +40,8 @@ fn cleaned(text: &str) -> Zeroizing<String> {
         | '\u{feff}' => None,
         '“' | '”' | '„' | '‟' | '″' | '＂' => Some('"'),
         other => Some(other),
-    });
-    Zeroizing::new(seen.collect())
+    }));
+    out
 }
 
 /// Undoes quoted-printable (RFC 2045): `=3D` and soft line breaks.
@@ -60,7 +62,7 @@ fn url_defense(text: &str) -> Option<Zeroizing<String>> {
     if !text.contains("-23offer-3D") {
         return None;
     }
-    escaped(&text.replace('_', "/"), '-', |_| None)
+    escaped(&Zeroizing::new(text.replace('_', "/")), '-', |_| None)
 }
 
 /// Replaces `mark` and two hexadecimal digits by the character with that number, and leaves out the mark and as many
