@@ -342,7 +342,7 @@ const OPENERS: &[(&str, &str)] = &[
     ("commands/relay/layers.rs", "tests"),
     ("daemon/agreements.rs", "appends what it has agreed on"),
     ("daemon/store", "appends rows to timelines"),
-    ("output/prompt.rs", "opens the terminal"),
+    ("output/hidden.rs", "opens the terminal"),
     ("transport/peer.rs", "reads tables of the kernel"),
     ("transport/user.rs", "reads /etc/passwd"),
 ];
