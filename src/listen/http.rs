@@ -29,7 +29,7 @@ use super::gate::{Access, Gate, Guest, Refused, Visitor};
 use super::lobby::{Lobby, Peer, Place};
 use super::password;
 use super::{Listener, Service, Socket};
-use crate::transport::peer::{self, Owner};
+use crate::transport::peer::{self, Owner, Unknown};
 use crate::transport::websocket;
 
 /// How long a request's head may take.
@@ -136,7 +136,11 @@ async fn over_tcp(door: Door, stream: TcpStream, place: Arc<Place>) {
     if !matches!(timeout(HEAD_TIMEOUT, stream.readable()).await, Ok(Ok(()))) {
         return;
     }
-    let owner = peer::owner(&stream, OWNER_PATIENCE).await;
+    // With a password nobody is let in for who they are, and the system's list may be long.
+    let owner = match door.gate.access().password {
+        Some(_) => Owner::Unknown(Unknown::NotAsked),
+        None => peer::owner(&stream, OWNER_PATIENCE).await,
+    };
     let peer = counted_for(owner).unwrap_or(Peer::at(address.ip()));
     place.is_of(peer);
     let visitor = Visitor { owner, peer, place };

@@ -10,12 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// Clients that are let in.
-const MAX_CLIENTS: usize = 512;
+/// Clients that are let in. With all the others below they fit into the 1,024 files that a process may usually have open.
+const MAX_CLIENTS: usize = 384;
 /// Connections that are not let in yet …
-const MAX_WAITING: usize = 128;
+const MAX_WAITING: usize = 256;
 /// … and how many of them one peer may have.
-const MAX_WAITING_OF_ONE: usize = 96;
+const MAX_WAITING_OF_ONE: usize = 224;
 /// Connections that have shown a password and wait until it is judged, or until a wrong one is answered. They take no
 /// place from those who have not spoken yet.
 const MAX_SHOWN: usize = 256;

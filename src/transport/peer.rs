@@ -39,6 +39,8 @@ pub enum Owner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unknown {
+    /// Nobody has asked.
+    NotAsked,
     /// This system does not tell, or its tables cannot be read.
     NotTold,
     /// One of the ends is not on loopback.
@@ -72,6 +74,7 @@ impl Owner {
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::NotAsked => "nobody has asked for its owner",
             Self::NotTold => "this system does not tell the owner of a connection",
             Self::Elsewhere => "the other end is not on this machine's loopback",
             Self::NotListed => "the other end is not listed",
