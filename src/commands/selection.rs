@@ -11,6 +11,7 @@ use super::{Context, passphrase};
 use crate::complete::{Cache, Kind};
 use crate::env::{self, Env};
 use crate::error::CommandError;
+use crate::files;
 use crate::output;
 use crate::pairing::{Home, Offer, OfferSource, Overrides};
 use crate::remote::{
@@ -158,6 +159,7 @@ impl Context {
             return Ok(resolved);
         }
         self.warn_of_argv(selection);
+        warn_of_file(selection);
         let (mut options, mut read_only) = (Options::default(), false);
         let mut ways = match &selection.choice {
             Choice::Remote(remote) => {
@@ -315,6 +317,22 @@ impl Context {
     /// not reach a machine that it was not meant for.
     fn password(&self) -> Option<Secret<String>> {
         self.env.text(env::PASEO_PASSWORD).map(Secret::from)
+    }
+}
+
+/// Says that others can read the file that the offer comes from.
+fn warn_of_file(selection: &Selection) {
+    let Choice::Offer(text) = &selection.choice else {
+        return;
+    };
+    if let OfferSource::File(path) = OfferSource::from_arg(text.expose())
+        && let Some(mode) = files::exposed(&path)
+    {
+        output::note(&format!(
+            "{} can be read by others (mode {mode:04o}), and gives full control: chmod 600 {}",
+            path.display(),
+            output::shell_operand(&path.to_string_lossy()),
+        ));
     }
 }
 

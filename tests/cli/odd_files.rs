@@ -178,6 +178,8 @@ fn an_offer_that_others_can_read_is_imported_with_a_warning() {
         chmod(&sandbox, "links", mode);
         assert_eq!(warned(add(if expected { "a" } else { "b" })), expected);
         assert_eq!(warned(import()), expected);
+        let used = sandbox.run(&["--relay", "offer", "ls"]);
+        assert_eq!(used.stderr.contains("can be read by others"), expected);
     }
     let script = format!(
         "\"$0\" remote add c <(echo '{}') --no-check --again",
