@@ -172,7 +172,6 @@ impl Gate {
                 match known {
                     Some(right) => right,
                     None => {
-                        visitor.place.has_shown();
                         let turn = self.guesses.turn(visitor.peer).await;
                         // Another client may have shown the same one meanwhile.
                         let known = self.judged().find(&digest);
@@ -196,7 +195,6 @@ impl Gate {
 
     /// Returns once a wrong password may be answered.
     async fn wrong(&self, visitor: &Visitor) -> Refused {
-        visitor.place.has_shown();
         self.guesses.wrong(visitor.peer).await;
         Refused::PasswordIncorrect
     }

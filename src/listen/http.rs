@@ -168,6 +168,7 @@ where
 }
 
 async fn answer(door: Door, visitor: Visitor, request: Request<Incoming>) -> Answer {
+    visitor.place.has_spoken();
     let access = door.gate.access();
     let header = |name| {
         request

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Clients that are let in. With all the others below they fit into the 1,024 files that a process may usually have open.
-const MAX_CLIENTS: usize = 384;
+const MAX_CLIENTS: usize = 512;
 /// Connections that are not let in yet …
-const MAX_WAITING: usize = 256;
+const MAX_WAITING: usize = 208;
 /// … and how many of them one peer may have.
-const MAX_WAITING_OF_ONE: usize = 224;
-/// Connections that have shown a password and wait until it is judged, or until a wrong one is answered. They take no
-/// place from those who have not spoken yet.
-const MAX_SHOWN: usize = 256;
+const MAX_WAITING_OF_ONE: usize = 192;
+/// Connections that have asked for something and wait: until a password is judged, until a wrong one is answered, for a
+/// hello. They take no place from those who have not spoken yet.
+const MAX_SPOKEN: usize = 240;
 
 /// Whom connections are counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,8 +65,8 @@ pub(super) struct Lobby {
 struct Waiting {
     /// By the order in which they came.
     places: BTreeMap<u64, Held>,
-    /// Those that have shown a password, by the same order.
-    shown: BTreeMap<u64, Held>,
+    /// Those that have asked for something, by the same order.
+    spoken: BTreeMap<u64, Held>,
     last: u64,
 }
 
@@ -104,7 +104,7 @@ impl Lobby {
         waiting.last += 1;
         let number = waiting.last;
         waiting.places.insert(number, Held { peer, stay });
-        waiting.make_room(peer);
+        make_room(&mut waiting.places, peer, MAX_WAITING, MAX_WAITING_OF_ONE);
         Place {
             lobby: Arc::clone(self),
             number,
@@ -123,26 +123,25 @@ impl Waiting {
         let places = &mut self.places;
         places
             .remove(&number)
-            .or_else(|| self.shown.remove(&number))
+            .or_else(|| self.spoken.remove(&number))
     }
+}
 
-    /// Ends the oldest connection of a peer that has too many; of all together, that of the one who has most.
-    fn make_room(&mut self, newest: Peer) {
-        let mut counts = BTreeMap::<Peer, usize>::new();
-        for held in self.places.values() {
-            *counts.entry(held.peer).or_default() += 1;
-        }
-        let most = counts.iter().max_by_key(|(_, count)| **count);
-        let too_many = match most {
-            _ if counts.get(&newest) > Some(&MAX_WAITING_OF_ONE) => newest,
-            Some((peer, _)) if self.places.len() > MAX_WAITING => *peer,
-            _ => return,
-        };
-        let mut places = self.places.iter();
-        let oldest = places.find(|(_, held)| held.peer == too_many);
-        if let Some(number) = oldest.map(|(number, _)| *number) {
-            self.places.remove(&number);
-        }
+/// Ends the oldest connection of a peer that has too many; of all together, that of the one who has most.
+fn make_room(places: &mut BTreeMap<u64, Held>, newest: Peer, most_of_all: usize, of_one: usize) {
+    let mut counts = BTreeMap::<Peer, usize>::new();
+    for held in places.values() {
+        *counts.entry(held.peer).or_default() += 1;
+    }
+    let most = counts.iter().max_by_key(|(_, count)| **count);
+    let too_many = match most {
+        _ if counts.get(&newest) > Some(&of_one) => newest,
+        Some((peer, _)) if places.len() > most_of_all => *peer,
+        _ => return,
+    };
+    let oldest = places.iter().find(|(_, held)| held.peer == too_many);
+    if let Some(number) = oldest.map(|(number, _)| *number) {
+        places.remove(&number);
     }
 }
 
@@ -161,14 +160,13 @@ impl Place {
         }
     }
 
-    /// Frees it for others: its connection has shown a password, and waits for the answer.
-    pub(super) fn has_shown(&self) {
+    /// Frees it for those who have not spoken yet: a request has come, and waits for its answer.
+    pub(super) fn has_spoken(&self) {
         let mut waiting = self.lobby.waiting();
         if let Some(held) = waiting.places.remove(&self.number) {
-            waiting.shown.insert(self.number, held);
-        }
-        if waiting.shown.len() > MAX_SHOWN {
-            waiting.shown.pop_first();
+            let peer = held.peer;
+            waiting.spoken.insert(self.number, held);
+            make_room(&mut waiting.spoken, peer, MAX_SPOKEN, MAX_SPOKEN);
         }
     }
 
@@ -240,23 +238,23 @@ mod tests {
     }
 
     #[test]
-    fn who_has_shown_a_password_takes_no_place_from_others() {
+    fn who_has_spoken_takes_no_place_from_those_who_come() {
         let lobby = Lobby::new();
         let peer = Peer::User(7);
         let first = lobby.enter(peer);
-        let shown: Vec<_> = (0..2 * MAX_SHOWN)
+        let spoken: Vec<_> = (0..2 * MAX_SPOKEN)
             .map(|_| {
                 let place = lobby.enter(peer);
-                place.has_shown();
+                place.has_spoken();
                 place
             })
             .collect();
         assert!(!is_told(&first));
-        let left = shown.iter().filter(|place| !is_told(place)).count();
-        assert_eq!(left, MAX_SHOWN);
-        assert!(shown[2 * MAX_SHOWN - 1].admit() && !shown[0].admit());
-        drop(shown);
-        assert!(lobby.waiting().shown.is_empty());
+        let left = spoken.iter().filter(|place| !is_told(place)).count();
+        assert_eq!(left, MAX_SPOKEN);
+        assert!(spoken[2 * MAX_SPOKEN - 1].admit() && !spoken[0].admit());
+        drop(spoken);
+        assert!(lobby.waiting().spoken.is_empty());
     }
 
     #[test]
