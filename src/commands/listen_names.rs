@@ -9,7 +9,7 @@ pub struct ListenNames {
     #[arg(long = "allow-host", value_name = "NAME")]
     pub hosts: Vec<String>,
 
-    /// Let web pages of this origin connect, such as https://app.paseo.sh; repeat for more
+    /// Let web pages of this origin connect (scheme://host:port); repeat for more
     #[arg(long = "allow-origin", value_name = "ORIGIN")]
     pub origins: Vec<String>,
 }
