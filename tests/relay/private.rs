@@ -63,7 +63,7 @@ async fn daemon_and_remotes_carry_its_token() {
         (&json!("RELAY_TOKEN_REQUIRED"), &json!("relay"))
     );
     assert!(refused["hint"].as_str().unwrap().contains("--relay-token"));
-    secret(&home.join("wrong"), "planted-wr0ng".to_owned());
+    secret(&home.join("wrong"), "planted-wr0ng");
     let set = ["remote", "set", "work", "--relay-token"];
     json(home, &[&set[..], &["wrong"]].concat()).await;
     let refused = run(home, &["ls", "-r", "work"]).await;
