@@ -37,17 +37,17 @@ pub enum ConnectError {
         source: Option<Arc<TransportError>>,
     },
     /// What the other side sealed was not sealed with the daemon's key, or was changed on the way.
-    #[error("the other side does not have the key of the paired daemon")]
+    #[error("the answer was not made with the paired daemon's key")]
     WrongKey {
         /// How that was seen.
         #[source]
         source: Option<Arc<TransportError>>,
     },
     /// Frames came that nobody had sealed.
-    #[error("what came through the encrypted channel was not encrypted")]
+    #[error("an unencrypted frame arrived on the encrypted channel")]
     NotSealed(#[source] Arc<TransportError>),
     /// The daemon takes no more clients.
-    #[error("the daemon has too many connections, and takes no more for now")]
+    #[error("the daemon has too many connections")]
     Full,
     /// The channel broke the rules.
     #[error("the encrypted channel could not be opened")]

@@ -329,7 +329,7 @@ fn warn_of_file(selection: &Selection) {
         && let Some(mode) = files::exposed(&path)
     {
         output::note(&format!(
-            "{} can be read by others (mode {mode:04o}), and gives full control: chmod 600 {}",
+            "{} can be read by others (mode {mode:04o}) and grants full control; make it private: chmod 600 {}",
             path.display(),
             output::shell_operand(&path.to_string_lossy()),
         ));

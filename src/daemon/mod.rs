@@ -119,7 +119,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// Others than this machine could connect, and there is no password.
-    #[error("without a password only this machine may be let in")]
+    #[error("an address beyond this machine needs a password")]
     PasswordNeeded,
     /// Two agents have one name.
     #[error("there are two agents with the name {0}")]

@@ -104,7 +104,7 @@ impl ClientHandshake {
 
 /// What came as `e2ee_ready` was not made with the daemon's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the answer was not made with the daemon's key")]
+#[error("the answer was not made with the paired daemon's key")]
 pub struct WrongKey;
 
 /// The daemon's side, before the client's hello.

@@ -110,7 +110,7 @@ impl From<DialError> for CommandError {
                 CommandError::new("OTHER_USER", Exit::Trust, error.to_string())
                     .at(Hop::Tcp)
                     .hint(
-                        "no password was sent: check where your daemon listens with paseo daemon status; \
+                        "no password was sent; check where your daemon listens: paseo daemon status; \
                          if that user runs it for you, use --host ssh://USER@localhost",
                     )
             }
@@ -118,8 +118,7 @@ impl From<DialError> for CommandError {
                 CommandError::new("HOST_NOT_ALLOWED", Exit::Unreachable, error.to_string())
                     .at(Hop::Daemon)
                     .hint(format!(
-                        "use the daemon's IP address instead of its name; or allow the name where the \
-                         daemon runs, with PASEO_HOSTNAMES={host}, and restart it"
+                        "use the daemon's IP address; or restart the daemon with PASEO_HOSTNAMES={host}"
                     ))
             }
             DialError::Refused { status, relay, .. } => {
@@ -129,10 +128,10 @@ impl From<DialError> for CommandError {
                 });
                 match (status, relay) {
                     (403, true) => {
-                        made.hint("the relay may serve certain daemons only: ask who runs it")
+                        made.hint("the relay may serve only certain daemons: ask its operator")
                     }
                     (403, false) => made.hint(
-                        "the daemon, or a proxy in front of it, does not let this client in: ask who runs it",
+                        "the daemon, or a proxy in front of it, refuses this client: ask its operator",
                     ),
                     (429, true) => made.retryable().hint(
                         "the relay has too many connections of this daemon or this address",
@@ -180,8 +179,8 @@ impl From<ConnectError> for CommandError {
             }
             ConnectError::WrongKey { source } => {
                 let error = CommandError::new("DAEMON_KEY_MISMATCH", Exit::Trust, message).at(Hop::Key).hint(
-                    "if the daemon was set up anew, pair again (on its machine: paseo daemon pair); \
-                     if not, do not go on: another program may be in its place",
+                    "if the daemon has a new identity, pair again (on its machine: paseo daemon pair); \
+                     otherwise stop: the relay, or another program, answers in its place",
                 );
                 match source {
                     Some(source) => error.because(source),
@@ -192,16 +191,16 @@ impl From<ConnectError> for CommandError {
                 CommandError::new("CHANNEL_FAILED", Exit::Trust, message)
                     .at(Hop::Key)
                     .because(source)
-                    .hint("try another relay: this one sends frames that are not of the daemon")
+                    .hint("try again; if it happens again, use another relay")
             }
             ConnectError::NotProven { source } => {
                 let error = CommandError::new("DAEMON_NOT_PROVEN", Exit::DaemonOffline, message)
                     .at(Hop::Key)
                     .retryable()
                     .hint(
-                        "try again: it may have restarted, or the relay has dropped the connection; if it stays so, \
-                         compare the fingerprint of `paseo remote show` with that of `paseo daemon pair` on its \
-                         machine: a daemon with another key ends the connection, too",
+                        "try again: the daemon may have restarted, or the relay dropped the connection; if it happens again, \
+                         compare the fingerprints that `paseo remote show` and, on the daemon's machine, \
+                         `paseo daemon pair` print: a daemon with another key also ends the connection",
                     );
                 match source {
                     Some(source) => error.because(source),
@@ -211,7 +210,7 @@ impl From<ConnectError> for CommandError {
             ConnectError::Full => CommandError::new("DAEMON_FULL", Exit::DaemonOffline, message)
                 .at(Hop::Daemon)
                 .retryable()
-                .hint("try again later, or end connections that nobody needs"),
+                .hint("try again later, or close unused clients"),
             ConnectError::Channel(e2ee::ConnectError::Transport(TransportError::Closed(
                 closed,
             ))) => CommandError::new(
@@ -275,7 +274,7 @@ impl From<ConnectError> for CommandError {
                     .at(Hop::Relay)
                     .because(source)
                     .retryable()
-                    .hint("try again; if it stays so, try another relay")
+                    .hint("try again; if it happens again, use another relay")
             }
             ConnectError::Ended(source) => {
                 CommandError::new(NOT_RUNNING, Exit::DaemonOffline, message)
@@ -314,7 +313,7 @@ impl From<CallError> for CommandError {
                 let made = Self::new(code, exit, refusal.error).at(Hop::Daemon);
                 match exit {
                     _ if made.code == "storage_failed" => made.hint(
-                        "free some space on the daemon's machine, and look with: paseo daemon status",
+                        "free some space on the daemon's machine, then check: paseo daemon status",
                     ),
                     Exit::Incompatible => {
                         made.hint("the daemon may be too old for this command: update it")

@@ -8,7 +8,7 @@ use super::{CommandError, Exit, Hop};
 impl CommandError {
     /// A listener that other machines could reach would let everybody in.
     pub fn password_needed() -> Self {
-        let message = "without a password only this machine may be let in";
+        let message = "an address beyond this machine needs a password";
         Self::usage("PASSWORD_NEEDED", message)
     }
 }
@@ -25,12 +25,12 @@ impl From<StartError> for CommandError {
             StartError::Claim(error @ ClaimError::Starting) => {
                 Self::new("DAEMON_ALREADY_RUNNING", Exit::Failed, error.to_string())
                     .at(Hop::Config)
-                    .hint("wait for it, or name another home with --home")
+                    .hint("wait for it, or choose another home with --home")
             }
             StartError::Claim(error @ ClaimError::Elsewhere { .. }) => {
                 Self::new("DAEMON_ALREADY_RUNNING", Exit::Failed, error.to_string())
                     .at(Hop::Config)
-                    .hint("if it does not run any more, remove that file")
+                    .hint("if that daemon no longer runs, remove the pid file")
             }
             StartError::Listen { at, source } => Self::new(
                 "LISTEN_FAILED",
@@ -41,7 +41,7 @@ impl From<StartError> for CommandError {
             .because(source)
             .hint("choose another address with --listen"),
             StartError::PasswordNeeded => Self::password_needed()
-                .hint("set PASEO_PASSWORD, or daemon.auth.password in the home's config.json; or listen on 127.0.0.1"),
+                .hint("set PASEO_PASSWORD, or daemon.auth.password in config.json; or listen on 127.0.0.1"),
             StartError::Duplicate(_) => Self::usage("DUPLICATE_AGENT", error.to_string()),
             StartError::Store(error) => error.into(),
             error => Self::new(

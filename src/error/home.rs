@@ -13,7 +13,7 @@ impl From<HomeError> for CommandError {
             }
             HomeError::Pid { .. } => "when no daemon runs in this home, remove the file",
             HomeError::Exposed { .. } => {
-                "if all that is in it is yours: chmod go-w on it, and start again"
+                "if everything in it is yours, run chmod go-w on it and start again"
             }
             HomeError::File(_) => "",
         };

@@ -41,12 +41,12 @@ impl From<BundleError> for CommandError {
             BundleError::WrongPassphrase => wrap("BUNDLE_PASSPHRASE", Exit::Auth, error)
                 .hint("try again; the file is whole, so it is not damaged"),
             BundleError::NotForUs => wrap("BUNDLE_NOT_FOR_US", Exit::Auth, error)
-                .hint("have it sealed for what this prints: paseo remote recipient"),
+                .hint("ask the sender to seal it for your key: paseo remote recipient"),
             BundleError::Newer => {
                 wrap("BUNDLE_NEWER", Exit::Incompatible, error).hint("update paseo")
             }
             BundleError::Cost => wrap("BUNDLE_COST", Exit::Failed, error)
-                .hint("have it sealed for what this prints: paseo remote recipient"),
+                .hint("ask the sender to seal it for your key: paseo remote recipient"),
             BundleError::TooLarge => {
                 wrap("BUNDLE_TOO_LARGE", Exit::Failed, error).hint("export fewer remotes at once")
             }
@@ -271,10 +271,10 @@ impl From<FileError> for CommandError {
                 path.display()
             )),
             FileError::Dangling { .. } => {
-                Some("restore what it leads to, or remove the link".to_owned())
+                Some("restore the file it leads to, or remove the link".to_owned())
             }
             FileError::Unconfirmed { .. } => Some(
-                "a power failure now may bring the old file back; check the disk, then look at it again"
+                "after a power failure the old file may be back; check the disk, then the file"
                     .to_owned(),
             ),
             _ => None,

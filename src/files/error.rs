@@ -85,7 +85,7 @@ pub enum FileError {
         waited: Duration,
     },
     /// The other end of a pipe neither wrote nor closed it before the deadline.
-    #[error("{} gave nothing for {waited:?}", path.display())]
+    #[error("no data from {} for {waited:?}", path.display())]
     Silent {
         /// The pipe.
         path: PathBuf,

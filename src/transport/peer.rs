@@ -75,7 +75,7 @@ impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotAsked => "nobody has asked for its owner",
-            Self::NotTold => "this system does not tell the owner of a connection",
+            Self::NotTold => "this system does not report who owns a connection",
             Self::Elsewhere => "the other end is not on this machine's loopback",
             Self::NotListed => "the other end is not listed",
             Self::Unattached => "no process has the other end open",

@@ -44,7 +44,10 @@ pub(super) fn name_the_answer(context: &Context, waited: &Waited) {
     let paseo = paseo(context);
     for request in &agent.pending_permissions {
         let asked = Asked::from(request);
-        output::note(&format!("The agent waits for a permission: {}", asked.tool));
+        output::note(&format!(
+            "The agent is waiting for permission: {}",
+            asked.tool
+        ));
         for line in asked.lines_and_choices() {
             output::note(&line);
         }

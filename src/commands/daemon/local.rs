@@ -69,11 +69,11 @@ impl Local {
             Standing::Runs => Ok(Some(pid.pid)),
             Standing::Gone => Ok(None),
             Standing::Unknown => Err(format!(
-                "this system does not tell whether process {} is the daemon: look, and end it yourself",
+                "this system cannot tell whether process {} is the daemon; check it, then stop it yourself",
                 pid.pid
             )),
             Standing::Elsewhere { host } => Err(format!(
-                "the pid file names a process of the machine {host}: stop it there"
+                "the pid file belongs to the machine {host}; stop the daemon there"
             )),
         }
     }

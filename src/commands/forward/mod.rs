@@ -55,7 +55,7 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     if args.no_password && !args.listen.is_local() {
         return Err(
-            CommandError::password_needed().hint("leave --no-password out, or listen on 127.0.0.1")
+            CommandError::password_needed().hint("omit --no-password, or listen on 127.0.0.1")
         );
     }
     let password = password(args)?;

@@ -136,7 +136,7 @@ fn refuse_costly<'a>(parcels: impl Iterator<Item = &'a Parcel>) -> Result<(), Co
     match parcels.map(work).sum::<u64>() > MAX_WORK {
         false => Ok(()),
         true => {
-            let message = "the passphrases of these bundles cost more time than is taken at once";
+            let message = "the passphrases of these bundles take too much time together";
             Err(CommandError::usage("BUNDLE_COST", message).hint("import fewer bundles at once"))
         }
     }

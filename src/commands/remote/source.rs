@@ -135,8 +135,9 @@ impl Source {
 pub(super) fn warn_if_exposed(path: &Path) {
     if let Some(mode) = files::exposed(path) {
         output::note(&format!(
-            "{} can be read by others (mode {mode:04o}), and gives full control; remove it: rm '{0}'",
-            path.display()
+            "{} can be read by others (mode {mode:04o}) and grants full control; remove it: rm {}",
+            path.display(),
+            output::shell_operand(&path.to_string_lossy()),
         ));
     }
 }

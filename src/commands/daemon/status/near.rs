@@ -136,9 +136,9 @@ fn from_files(local: &Local) -> Result<Status, CommandError> {
             let id = pid.pid;
             let note = match local.home.standing(pid) {
                 Standing::Elsewhere { host } => {
-                    format!("the pid file names process {id} of the machine {host}")
+                    format!("the pid file belongs to the machine {host} (process {id})")
                 }
-                _ => format!("the pid file names process {id}, which is no daemon any more"),
+                _ => format!("the pid file is stale: process {id} is not the daemon"),
             };
             ("stale_pid", Some(note))
         }
