@@ -28,7 +28,7 @@ const WITHIN: &str = "    | ";
 pub(in crate::commands) struct Asked {
     /// The id of the request.
     pub(in crate::commands) id: String,
-    /// The tool, or a word for the kind of request.
+    /// The tool, or a word for the kind of request, on one line.
     pub(in crate::commands) tool: String,
     /// The choices; none for questions.
     pub(in crate::commands) choices: Vec<Choice>,
@@ -42,7 +42,7 @@ impl From<&PermissionRequest> for Asked {
         let Facts { facts, words } = Facts::of(request);
         Self {
             id: request.id.clone(),
-            tool: request.name.clone(),
+            tool: one_line(&request.name),
             choices: Choice::of(request),
             is_question: request.kind == QUESTION,
             facts,
@@ -59,11 +59,11 @@ impl Asked {
 
     /// Returns a line: the tool, and what it would do.
     pub(in crate::commands) fn summary(&self) -> String {
-        let (tool, what) = (one_line(&self.tool), self.facts.first());
-        match (what, self.words.first()) {
+        let tool = &self.tool;
+        match (self.facts.first(), self.words.first()) {
             (Some(fact), _) => format!("{tool}: {}", one_line(&fact.text)),
             (None, Some(words)) => format!("{tool}: {}", says(&one_line(words))),
-            (None, None) => tool,
+            (None, None) => tool.clone(),
         }
     }
 
