@@ -1,7 +1,6 @@
 //! What every command works with, and the one place where all parts meet.
 
 use std::io::IsTerminal;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::{Arc, Once};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::effect::Effect;
 use super::race::{self, Failed, Way};
+use super::runtime::{ended, run_async};
 use super::selection::{self, Plan, Resolved};
 use super::several::Part;
 use crate::cli::GlobalArgs;
@@ -382,33 +382,4 @@ async fn patiently<T>(ways: &[Way], told: bool, connecting: impl Future<Output =
         output::note(&format!("still waiting for the daemon behind {target} …"));
     }
     connecting.await
-}
-
-/// Runs the asynchronous part of a command. Everything before it is blocking code: the keyring must
-/// never be called from inside a runtime.
-pub(super) fn run_async<T>(
-    work: impl Future<Output = Result<T, CommandError>>,
-) -> Result<T, CommandError> {
-    let mut result = None;
-    drive(&mut pin!(async { result = Some(work.await) }))?;
-    ended(result)
-}
-
-fn ended<T>(result: Option<Result<T, CommandError>>) -> Result<T, CommandError> {
-    result.unwrap_or_else(|| Err(CommandError::internal("the runtime ended early")))
-}
-
-/// The part of [`run_async`] that is the same for every command. The runtime's loop would otherwise be
-/// compiled once for each of them.
-fn drive(work: &mut Pin<&mut dyn Future<Output = ()>>) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            CommandError::internal("the asynchronous runtime cannot start").because(error)
-        })?;
-    runtime.block_on(work);
-    // A name lookup that hangs would hold up an ordinary shutdown.
-    runtime.shutdown_background();
-    Ok(())
 }

@@ -100,7 +100,7 @@ impl World {
         let (stop, stopped) = oneshot::channel();
         let home = dir.join("daemon");
         let thread = thread::spawn(move || {
-            let result = super::context::run_async(async {
+            let result = super::runtime::run_async(async {
                 let (relay, daemon) = open(home).await?;
                 let _ = started.send(Ok(relay.local_addr()));
                 let (relay_stop, relay_stopped) = oneshot::channel::<()>();
@@ -257,7 +257,7 @@ impl Stage<'_> {
             "export {}\npaseo -r work ls\n",
             variables.join(" ")
         ));
-        super::context::run_async(async {
+        super::runtime::run_async(async {
             tokio::signal::ctrl_c()
                 .await
                 .map_err(|e| failed("signals cannot be received").because(e))

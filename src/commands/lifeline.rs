@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Context;
-use super::context::{Road, run_async};
+use super::context::Road;
+use super::runtime::run_async;
 use super::selection::Resolved;
 use crate::backoff::Backoff;
 use crate::client::{self, DaemonClient};

@@ -43,6 +43,7 @@ pub mod relay_token;
 pub mod remote;
 mod rename;
 mod report;
+mod runtime;
 pub mod schedule;
 pub mod script;
 mod selection;

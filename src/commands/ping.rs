@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json;
 
-use super::context::{Road, run_async};
+use super::context::Road;
+use super::runtime::run_async;
 use super::{CommandResult, Context};
 use crate::client;
 use crate::complete;

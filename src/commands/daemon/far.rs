@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::stop;
 use crate::client::{self, ConnectError, DaemonClient, Event};
-use crate::commands::context::{Road, run_async};
+use crate::commands::context::Road;
+use crate::commands::runtime::run_async;
 use crate::commands::{CommandResult, Context};
 use crate::error::{CommandError, Exit, Hop};
 use crate::output;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::local;
 use crate::client::DaemonClient;
-use crate::commands::context::run_async;
+use crate::commands::runtime::run_async;
 use crate::commands::{CommandResult, Context};
 use crate::env;
 use crate::error::{CommandError, Exit, Hop};

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::far;
 use super::local::{self, Answer, Local};
 use super::stop::{self, Limits};
-use crate::commands::context::run_async;
+use crate::commands::runtime::run_async;
 use crate::commands::{CommandResult, Context, handover};
 use crate::error::{CommandError, Exit};
 use crate::pairing::Overrides;

@@ -3,8 +3,8 @@
 use super::local::proxy_words;
 use crate::client::DaemonClient;
 use crate::commands::Context;
-use crate::commands::context::run_async;
 use crate::commands::report::{Report, Verdict};
+use crate::commands::runtime::run_async;
 use crate::commands::selection::Resolved;
 use crate::error::{CommandError, Hop};
 use crate::protocol::session::{Ping, Pong};

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::context::{Road, run_async};
+use super::context::Road;
 use super::listen_names::ListenNames;
+use super::runtime::run_async;
 use super::stop_signal::stop_signal;
 use super::{CommandResult, Context};
 use crate::client::DaemonClient;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::commands::context::{Road, run_async};
+use crate::commands::context::Road;
+use crate::commands::runtime::run_async;
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::warm::{Warm, is_private};
 use crate::commands::{CommandResult, Context};

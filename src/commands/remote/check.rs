@@ -7,7 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
-use crate::commands::context::run_async;
+use crate::commands::runtime::run_async;
 use crate::commands::selection::Resolved;
 use crate::commands::{CommandResult, Context, Outcome, several};
 use crate::complete;

@@ -18,7 +18,7 @@ use feed::Feed;
 use model::{Action, Model, Target};
 use view::{Screen, View, screen_size};
 
-use super::context::run_async;
+use super::runtime::run_async;
 use super::several::{self, Spread};
 use super::{CommandResult, Context, Outcome};
 use crate::env;

@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod directory;
 mod import;
+mod items;
 mod lifecycle;
 mod permissions;
 mod record;

@@ -12,9 +12,9 @@ use clap::Args as ClapArgs;
 
 use self::echo::{both_ways, close, told};
 use self::fault::{refusal, step};
-use crate::commands::context::run_async;
 use crate::commands::relay_token::TokenSource;
 use crate::commands::report::{Report, Verdict};
+use crate::commands::runtime::run_async;
 use crate::commands::{CommandResult, Context};
 use crate::error::CommandError;
 use crate::protocol::relay::{

@@ -1,0 +1,35 @@
+//! The runtime in which a command talks to daemons.
+
+use std::pin::{Pin, pin};
+
+use crate::error::CommandError;
+
+/// Runs the asynchronous part of a command. Everything before it is blocking code: the keyring must
+/// never be called from inside a runtime.
+pub(super) fn run_async<T>(
+    work: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let mut result = None;
+    drive(&mut pin!(async { result = Some(work.await) }))?;
+    ended(result)
+}
+
+/// Returns what the work gave.
+pub(super) fn ended<T>(result: Option<Result<T, CommandError>>) -> Result<T, CommandError> {
+    result.unwrap_or_else(|| Err(CommandError::internal("the runtime ended early")))
+}
+
+/// The part of [`run_async`] that is the same for every command. The runtime's loop would otherwise be
+/// compiled once for each of them.
+fn drive(work: &mut Pin<&mut dyn Future<Output = ()>>) -> Result<(), CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CommandError::internal("the asynchronous runtime cannot start").because(error)
+        })?;
+    runtime.block_on(work);
+    // A name lookup that hangs would hold up an ordinary shutdown.
+    runtime.shutdown_background();
+    Ok(())
+}
