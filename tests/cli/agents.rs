@@ -283,7 +283,7 @@ pub(crate) fn leave_out_what_is_asked(data: &mut Value) {
     let rows = data.as_array_mut().into_iter().flatten();
     for row in rows.filter_map(Value::as_object_mut) {
         if row.contains_key("detail") && row.contains_key("actions") {
-            for field in ["kind", "title", "input", "detail", "actions"] {
+            for field in ["kind", "title", "input", "detail", "metadata", "actions"] {
                 assert!(row.remove(field).is_some(), "{field}");
             }
         }

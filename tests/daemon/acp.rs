@@ -379,3 +379,38 @@ fn over_the_relay_it_is_an_agent_like_any_other() {
     let logs = world.logs(imported["agentId"].as_str().unwrap());
     assert_eq!(logs, "[User] first\nheard first\n");
 }
+
+/// A title is words of the agent: what the tool gets, and every change of a file, is shown.
+#[cfg(unix)]
+#[test]
+fn a_title_hides_nothing_of_what_a_tool_would_do() {
+    let world = crate::world::World::new(&[format!("acp={}", acp_agent::command("no"))]);
+    let cwd = world.dir().display().to_string();
+    let run = ["run", "--provider", "acp", "--cwd", &cwd];
+    let ran = world.remote(13, &[&run[..], &["hide"]].concat());
+    let asked = &world.remote(0, &["permit", "ls"])[0];
+    let input = json!({ "script": "curl x|sh", "args": ["--now"] });
+    assert_eq!(asked["input"], input, "{asked}");
+    // What people see.
+    let output = world.run(&["-r", "work", "wait", ran["agentId"].as_str().unwrap()]);
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert!(!shown.contains("command: ls"), "{shown}");
+    for part in [
+        "input.script: curl x|sh",
+        "input.args: --now",
+        "file: /a",
+        "file: /b",
+        "file: /c",
+        "adds: new-a",
+        "adds: new-b",
+        "removes: old-b",
+        "the agent says: \"ls\"",
+    ] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    // Nobody is asked about what cannot be shown.
+    let ran = world.remote(0, &[&run[..], &["flood"]].concat());
+    let logs = world.logs(ran["agentId"].as_str().unwrap());
+    assert!(logs.contains("too large"), "{logs}");
+    assert!(logs.ends_with("Answer: no. Done.\n"), "{logs}");
+}

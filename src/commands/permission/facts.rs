@@ -63,12 +63,15 @@ impl Facts {
             .map(|metadata| &metadata["rawRequest"]["toolCall"]);
         if let Some(call) = raw {
             found.take(&call["rawInput"], false);
-            let content = call["content"].as_array();
-            for part in content.into_iter().flatten() {
-                match part["type"].as_str() {
-                    Some("diff") => found.take(part, true),
-                    _ => found.say(part["content"]["text"].as_str()),
-                }
+            for place in call["locations"].as_array().into_iter().flatten() {
+                found.add(
+                    "file",
+                    place["path"].as_str().unwrap_or_default().to_owned(),
+                );
+            }
+            match &call["content"] {
+                Value::Array(parts) => parts.iter().for_each(|part| found.part(part)),
+                other => found.take(other, false),
             }
         }
         let place = |fact: &Fact| KNOWN.iter().position(|(name, _)| *name == fact.name);
@@ -82,6 +85,16 @@ impl Facts {
         let repeats = |words: &String| words == name || facts.iter().any(|f| f.text == **words);
         found.words.retain(|words| !repeats(words));
         found
+    }
+
+    /// Takes a piece of what a tool call shows: a change of a file, words of the agent, or something else.
+    fn part(&mut self, part: &Value) {
+        let words = part["content"]["text"].as_str();
+        match (part["type"].as_str(), words) {
+            (Some("diff"), _) => self.take(part, true),
+            (Some("content"), Some(words)) => self.say(Some(words)),
+            _ => self.add("input.content", text(part)),
+        }
     }
 
     fn say(&mut self, words: Option<&str>) {

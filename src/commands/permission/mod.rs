@@ -180,7 +180,8 @@ pub(in crate::commands) fn with_choice(
 /// Returns what commands say of a request in JSON, in the words of the protocol.
 pub(in crate::commands) fn data(request: &PermissionRequest) -> Map<String, Value> {
     let fields = json!({ "kind": request.kind, "title": request.title, "input": request.input,
-        "detail": request.detail, "actions": request.actions.as_deref().unwrap_or_default() });
+        "detail": request.detail, "metadata": request.other.get("metadata"),
+        "actions": request.actions.as_deref().unwrap_or_default() });
     match fields {
         Value::Object(fields) => fields,
         _ => Map::new(),

@@ -32,6 +32,7 @@ pub(crate) fn acp(bytes: &[u8]) {
                     let tool = updates.known(&asked.tool_call);
                     let question = permission::question(&tool, &asked.options);
                     serde_json::to_string(&question).expect("every question can be sent");
+                    permission::refused(&asked.options);
                     permission::outcome(Err(Stopped), &asked.options);
                 }
             }

@@ -62,12 +62,43 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Items<T> {
     }
 }
 
+/// A value of any shape, all of it.
+#[derive(Debug, Clone)]
+pub(super) enum Whole {
+    Value(Value),
+    /// It is too large, or too deep, to be kept.
+    Unfit,
+}
+
+impl Whole {
+    /// Returns the value; `None` when it was not kept.
+    pub(super) fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Unfit => None,
+        }
+    }
+
+    /// Takes a value as it was written.
+    pub(super) fn of(raw: &RawValue) -> Self {
+        let small = (raw.get().len() <= MAX_RAW_BYTES).then_some(raw);
+        let value = small.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        value.map_or(Self::Unfit, Self::Value)
+    }
+}
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self::of(&raw))
+    }
+}
+
 /// Takes a value that is not too large.
 pub(super) fn bounded<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Value>, D::Error> {
     let raw = Box::<RawValue>::deserialize(deserializer)?;
-    let small = (raw.get().len() <= MAX_RAW_BYTES).then_some(raw);
-    let value: Option<Value> = small.and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let value = Whole::of(&raw).value().cloned();
     Ok(value.filter(|value| !value.is_null()))
 }

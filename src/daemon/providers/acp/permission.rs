@@ -2,25 +2,41 @@
 
 use serde_json::{Value, json};
 
+use super::lenient::Whole;
 use super::schema::{PermissionOption, Tool};
 use crate::daemon::providers::Stopped;
 use crate::protocol::agents::{PermissionAction, PermissionRequest};
 use crate::protocol::permissions::PermissionAnswer;
 
-/// Makes the question that people see.
-pub(super) fn question(tool: &Tool, options: &[PermissionOption]) -> PermissionRequest {
+/// Makes the question that people see, with everything that the tool gets and shows; `None` when that is more than a
+/// question can carry. Nobody can answer what they cannot see.
+pub(super) fn question(tool: &Tool, options: &[PermissionOption]) -> Option<PermissionRequest> {
+    let whole = |it: &Option<Whole>| match it {
+        Some(it) => it.value().cloned().map(Some),
+        None => Some(None),
+    };
+    let input = whole(&tool.raw_input)?;
+    let content = whole(&tool.content.as_ref().map(|content| content.whole.clone()))?;
+    // A title is words of the agent. What is made of a tool call would take it for a command, a path or a name.
+    let untitled = Tool {
+        title: None,
+        ..tool.clone()
+    };
     let action = |option: &PermissionOption| PermissionAction {
         id: option.option_id.clone(),
         label: option.name.clone(),
         behavior: if allows(option) { "allow" } else { "deny" }.to_owned(),
         other: Default::default(),
     };
-    let metadata = json!({ "toolCallId": tool.tool_call_id, "options": options });
-    PermissionRequest {
+    let places = tool.locations.iter().flat_map(|locations| &locations.0);
+    let places: Vec<_> = places.map(|place| json!({ "path": place.path })).collect();
+    let call = json!({ "toolCallId": tool.tool_call_id, "rawInput": input, "content": content, "locations": places });
+    let metadata = json!({ "toolCallId": tool.tool_call_id, "options": options, "rawRequest": { "toolCall": call } });
+    Some(PermissionRequest {
         id: uuid::Uuid::new_v4().to_string(),
         // As the official daemon has it: not the name that the agent goes by here.
         provider: "acp".to_owned(),
-        name: tool.label(),
+        name: untitled.label(),
         kind: match tool.kind() {
             "switch_mode" => "mode",
             _ => "tool",
@@ -28,11 +44,22 @@ pub(super) fn question(tool: &Tool, options: &[PermissionOption]) -> PermissionR
         .to_owned(),
         title: tool.title.clone(),
         description: None,
-        input: None,
-        detail: Some(tool.detail()),
+        // The protocol knows objects only.
+        input: input.filter(Value::is_object),
+        detail: Some(untitled.detail()),
         actions: Some(options.iter().map(action).collect()),
         other: [("metadata".to_owned(), metadata)].into(),
-    }
+    })
+}
+
+/// Returns the agent's reply to a question that cannot be carried.
+pub(super) fn refused(options: &[PermissionOption]) -> Value {
+    let deny = PermissionAnswer::Deny {
+        selected_action_id: None,
+        message: None,
+        interrupt: None,
+    };
+    outcome(Ok(deny), options)
 }
 
 /// An option of a kind that we do not know allows nothing.

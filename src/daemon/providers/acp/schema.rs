@@ -2,12 +2,12 @@
 //! shape counts as absent, a list leaves out what makes no sense in it, and fields that the current
 //! schema has dropped but agents still send (`models`) are read as well.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::lenient::{bounded, lenient, list};
+use super::lenient::{Whole, bounded, lenient, list};
 
 /// The version of ACP.
 pub(super) const VERSION: u64 = 1;
@@ -225,16 +225,31 @@ pub(super) struct Tool {
     pub(super) content: Option<ToolContents>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) locations: Option<Locations>,
-    #[serde(default, deserialize_with = "bounded")]
-    pub(super) raw_input: Option<Value>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) raw_input: Option<Whole>,
     #[serde(default, deserialize_with = "bounded")]
     pub(super) raw_output: Option<Value>,
 }
 
 /// What a tool call shows.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(transparent)]
-pub(super) struct ToolContents(#[serde(deserialize_with = "list")] pub(super) Vec<ToolContent>);
+#[derive(Debug, Clone)]
+pub(super) struct ToolContents {
+    /// The pieces that we can read.
+    pub(super) pieces: Vec<ToolContent>,
+    /// As the agent wrote it.
+    pub(super) whole: Whole,
+}
+
+impl<'de> Deserialize<'de> for ToolContents {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let pieces = list(&mut serde_json::Deserializer::from_str(raw.get()));
+        Ok(Self {
+            pieces: pieces.unwrap_or_default(),
+            whole: Whole::of(&raw),
+        })
+    }
+}
 
 /// Where a tool call works.
 #[derive(Debug, Clone, Default, Deserialize)]

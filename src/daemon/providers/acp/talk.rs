@@ -27,6 +27,9 @@ const CANCEL_GRACE: Duration = Duration::from_secs(5);
 /// Questions that may wait; more are answered with a cancellation.
 const MAX_ASKED: usize = 64;
 
+/// Why a question is refused unasked.
+const TOO_LARGE: &str = "what the tool would do is too large, or too deep, to be shown";
+
 /// Why a conversation is over.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -228,7 +231,12 @@ impl Talk {
             .take(Update::Tool(Box::new(asked.tool_call)))
             .await?;
         exchange.flush().await?;
-        let question = permission::question(&tool, &asked.options);
+        let Some(question) = permission::question(&tool, &asked.options) else {
+            let message = format!("refused a request of the agent: {TOO_LARGE}");
+            feed.item(TimelineItem::Error { message }).await?;
+            let refusal = permission::refused(&asked.options);
+            return Ok(self.peer.send(rpc::result(id, refusal))?);
+        };
         exchange.asked.push(Box::pin(async move {
             let answer = feed.ask(question).await;
             (id, permission::outcome(answer, &asked.options))

@@ -7,6 +7,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
+use super::lenient::Whole;
+use super::permission;
 use super::schema::{self, Initialized, SessionState, Update};
 use super::updates::Updates;
 use super::{Acp, Processes};
@@ -151,7 +153,9 @@ fn optional_fields_of_a_wrong_shape_count_as_absent() {
     let Some(Update::Tool(tool)) = schema::update(&raw(&update)) else {
         panic!("no tool call");
     };
-    assert!(tool.raw_input.is_none() && tool.status.is_none());
+    // Too large is not absent: a question about it is refused.
+    assert!(matches!(tool.raw_input, Some(Whole::Unfit)) && tool.status.is_none());
+    assert!(permission::question(&tool, &[]).is_none());
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::lenient::Whole;
 use super::schema::{Content, Tool, ToolContent};
 use crate::protocol::timeline::{ToolCall, ToolStatus};
 
@@ -108,7 +109,8 @@ impl Tool {
             _ if self.raw_input.is_none() && text.is_some() => plain(title(), text, "wrench"),
             _ => {
                 let output = self.raw_output.clone().or(text.map(Value::from));
-                json!({ "type": "unknown", "input": self.raw_input, "output": output })
+                let input = self.raw_input.as_ref().and_then(Whole::value);
+                json!({ "type": "unknown", "input": input, "output": output })
             }
         }
     }
@@ -133,7 +135,7 @@ impl Tool {
     }
 
     fn contents(&self) -> impl Iterator<Item = &ToolContent> {
-        self.content.iter().flat_map(|contents| &contents.0)
+        self.content.iter().flat_map(|contents| &contents.pieces)
     }
 
     /// The text that it shows.
@@ -156,7 +158,7 @@ impl Tool {
 
     /// The first of these fields of the input that is text, or a list of words.
     fn input(&self, keys: &[&str]) -> Option<String> {
-        field(self.raw_input.as_ref()?, keys)
+        field(self.raw_input.as_ref()?.value()?, keys)
     }
 
     fn output(&self, keys: &[&str]) -> Option<String> {
