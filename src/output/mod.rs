@@ -240,14 +240,31 @@ fn terminal_rows() -> Option<usize> {
 pub fn terminal_size() -> Option<(usize, usize)> {
     #[cfg(unix)]
     {
-        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
-        // A serial line knows no size.
-        (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
+        size_of(std::io::stdout())
     }
     #[cfg(not(unix))]
     {
         None
     }
+}
+
+/// Returns the width of the terminal that stderr is, in cells.
+pub fn note_columns() -> Option<usize> {
+    #[cfg(unix)]
+    {
+        size_of(std::io::stderr()).map(|(columns, _)| columns)
+    }
+    #[cfg(not(unix))]
+    {
+        None
+    }
+}
+
+#[cfg(unix)]
+fn size_of(terminal: impl std::os::fd::AsFd) -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    // A serial line knows no size.
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col.into(), size.ws_row.into()))
 }
 
 /// Writes text to stdout at once. A closed pipe is no error.

@@ -73,7 +73,9 @@ fn push_line<'a>(
     let mut blanks = 0;
     for ((text, style), width) in cells.zip(widths) {
         if !text.is_empty() {
-            out.extend(std::iter::repeat_n(' ', blanks));
+            if !text.starts_with('\n') {
+                out.extend(std::iter::repeat_n(' ', blanks));
+            }
             blanks = 0;
             match style {
                 Some(style) => out.push_str(&styled(text, style, color)),

@@ -98,6 +98,31 @@ fn requests_of_all_remotes_are_listed_and_answered() {
     assert!(until(&sandbox, 1)[0]["kind"] == "finished");
 }
 
+/// The answer to a request that somebody else has answered fails. The next line is no answer to the next request until
+/// that one is shown.
+#[test]
+fn a_request_that_was_not_shown_is_not_answered() {
+    let (sandbox, _daemon) = world();
+    let first = ask(&sandbox, "ask");
+    until(&sandbox, 1);
+    let second = ask(&sandbox, "ask");
+    until(&sandbox, 2);
+    let mut asked = terminal(&sandbox, &["-r", "work", "inbox"]);
+    asked.wait_for("[y/n/number]");
+    let denied = sandbox.run(&["-r", "work", "permit", "deny", "--all", &first]);
+    assert_eq!(denied.status, 0, "{denied:?}");
+    asked.type_in("y\r");
+    asked.wait_for("no such permission request");
+    let shown = asked.wait_for("[y/n/number]");
+    assert!(
+        shown.contains(&second) && shown.contains("1) Allow once"),
+        "{shown}"
+    );
+    asked.type_in("n\r");
+    asked.wait_for("answered");
+    assert_eq!(asked.end().0, 0);
+}
+
 #[test]
 fn what_is_left_for_later_stays_and_a_read_only_remote_is_not_answered() {
     let (sandbox, _daemon) = world();

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::questions::Questions;
-use crate::commands::permission::{Asked, Pages};
+use crate::commands::permission::{Asked, Pages, fitting};
 use crate::output;
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::PermissionAnswer;
@@ -109,8 +109,19 @@ impl Asking {
         first.then(|| self.begin()).flatten()
     }
 
+    /// Forgets what was asked before, and begins with this request alone.
+    pub(in crate::commands) fn only(&mut self, request: PermissionRequest) -> Option<Step> {
+        self.forget();
+        self.add(request)
+    }
+
+    /// Returns whether a line that is typed now could be an answer.
+    pub(super) fn is_asking(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Forgets all requests, those that still wait to be added again, and asked again.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::commands) fn forget(&mut self) {
         self.waiting.clear();
         self.current = None;
     }
@@ -226,7 +237,15 @@ impl Current {
         }
     }
 
+    /// Returns the question, cut for the terminal: choices are words of the agent too.
     fn question(&self) -> String {
+        let question = self.whole_question();
+        let lines: Vec<_> = question.lines().map(str::to_owned).collect();
+        let lines = fitting(lines, output::terminal_columns());
+        lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+
+    fn whole_question(&self) -> String {
         match (self.pages.left(), &self.questions) {
             (0, Some(questions)) => questions.next().unwrap_or_default(),
             (0, None) => self.asked.question(),
@@ -347,6 +366,17 @@ mod tests {
             refused,
             Typed::Answer(_, PermissionAnswer::Deny { .. })
         ));
+    }
+
+    #[test]
+    fn only_what_is_shown_is_answered() {
+        let (_sender, mut asking) = asking();
+        asking.add(request("1")).unwrap();
+        // Its answer did not arrive, and it was never removed.
+        assert!(asking.only(request("2")).is_some());
+        assert!(matches!(asking.answer("1"), Typed::Answer(id, _) if id == "2"));
+        asking.forget();
+        assert!(matches!(asking.answer("1"), Typed::Nothing));
     }
 
     #[test]

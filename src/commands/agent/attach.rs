@@ -143,7 +143,8 @@ impl Attached<'_> {
         let Some(text) = &mut self.text else {
             return Ok(self.stream.json_line(happened).await?);
         };
-        match text.event(&happened.event, self.asking.is_none()) {
+        let asking = self.asking.as_ref().is_some_and(Asking::is_asking);
+        match text.event(&happened.event, self.asking.is_none(), asking) {
             Some(Text::Out(text)) => self.stream.text(&text).await?,
             Some(Text::Err(text)) => self.stream.warn(&text).await?,
             None => {}
@@ -162,6 +163,9 @@ impl Attached<'_> {
             return Ok(());
         };
         let stream = self.stream;
+        if let Some(text) = &mut self.text {
+            stream.text(text.end_line()).await?;
+        }
         Ok(asking
             .ask(step, async |text: &str| stream.text(text).await)
             .await?)

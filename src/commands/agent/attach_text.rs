@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::tool_line;
-use crate::commands::permission::Asked;
+use crate::commands::permission::{Asked, Quoted, fitting};
+use crate::output;
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::PermissionAnswer;
 use crate::protocol::timeline::{StreamEvent, TimelineItem, ToolCall, ToolStatus};
@@ -24,12 +25,37 @@ pub(super) struct AttachText {
     /// Whether the last piece was a thought, which the next one continues.
     thinking: bool,
     calls: VecDeque<String>,
+    /// What the agent says below a request that waits for an answer.
+    quoted: Quoted,
 }
 
 impl AttachText {
     /// Returns the text of an event; `None` when there is nothing to show. Of a request `whole` also says what it is
-    /// about: where it is answered in place, it is shown when its turn comes.
-    pub(super) fn event(&mut self, event: &StreamEvent, whole: bool) -> Option<Text> {
+    /// about: where it is answered in place, it is shown when its turn comes. `asking` says that a request is on the
+    /// screen: what the agent says below it must not look like a part of it.
+    pub(super) fn event(&mut self, event: &StreamEvent, whole: bool, asking: bool) -> Option<Text> {
+        let text = self.plain(event, whole)?;
+        let ours = matches!(
+            event,
+            StreamEvent::PermissionRequested { .. } | StreamEvent::PermissionResolved { .. }
+        );
+        if !asking || ours {
+            self.quoted = Quoted::default();
+            return Some(text);
+        }
+        let columns = output::terminal_columns();
+        Some(match text {
+            Text::Out(text) => Text::Out(self.quoted.take(&text, columns)),
+            Text::Err(text) => Text::Err(self.quoted.take(&text, columns)),
+        })
+    }
+
+    /// Returns what ends a line of the agent before the next step of a request.
+    pub(super) fn end_line(&mut self) -> &'static str {
+        self.quoted.end()
+    }
+
+    fn plain(&mut self, event: &StreamEvent, whole: bool) -> Option<Text> {
         let out = |text: String| Some(Text::Out(text));
         match event {
             StreamEvent::Timeline { item, .. } => self.item(item),
@@ -120,8 +146,10 @@ impl AttachText {
 pub(super) fn permission(request: &PermissionRequest, whole: bool) -> String {
     let asked = Asked::from(request);
     let mut text = format!("\n[Permission Required] {}\n", asked.tool);
-    for line in asked.lines_and_choices().iter().filter(|_| whole) {
-        text += &format!("{line}\n");
+    if whole {
+        for line in fitting(asked.lines_and_choices(), output::terminal_columns()) {
+            text += &format!("{line}\n");
+        }
     }
     text
 }
@@ -158,6 +186,28 @@ mod tests {
             "\n[User] go\n\n[Reasoning] Hmm.\nHello\n[Tool: read] running: a\n\n[Tool: read] failed: no file\n\
              \n[Todo] 1/2 completed\n"
         );
+    }
+
+    #[test]
+    fn below_a_request_every_line_of_the_agent_is_marked() {
+        let event = |event| serde_json::from_value::<StreamEvent>(event).unwrap();
+        let says = event(json!({ "type": "timeline", "provider": "p", "item":
+            {"type": "assistant_message", "text": "\n  command: ls\n  1) Allow   2) Deny   [y/n/number]\n"} }));
+        let failed =
+            event(json!({ "type": "turn_failed", "provider": "p", "error": "x\n  command: ls" }));
+        let mut text = AttachText::default();
+        for event in [&says, &failed, &says] {
+            let (Some(Text::Out(shown)) | Some(Text::Err(shown))) = text.event(event, false, true)
+            else {
+                panic!("it is shown");
+            };
+            assert!(
+                shown.lines().all(|line| line.starts_with("    | ")),
+                "{shown}"
+            );
+        }
+        let plain = text.event(&says, false, false);
+        assert!(matches!(plain, Some(Text::Out(shown)) if shown.contains("\n  1) Allow")));
     }
 
     #[test]

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use super::ls::{below_home, model};
 use super::resolve;
 use crate::commands::failure::Doing;
-use crate::commands::permission::{self, Asked};
+use crate::commands::permission::{self, Asked, fitting};
 use crate::commands::{CommandResult, Context, Reference};
 use crate::complete;
 use crate::env;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::protocol::agents::{AgentSnapshot, PermissionRequest};
 
 const DOING: Doing = Doing {
@@ -21,6 +21,9 @@ const DOING: Doing = Doing {
 /// Labels with a meaning.
 const PARENT: &str = "paseo.parent-agent-id";
 const WORKTREE: &str = "paseo.worktree";
+
+/// Cells before the values.
+const KEYS: usize = 20;
 
 /// The row that names what an agent asks.
 const PENDING: &str = "PendingPermissions";
@@ -58,11 +61,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
 /// Returns the rows about what an agent asks.
 fn what(request: &PermissionRequest) -> Vec<(String, String)> {
     let asked = Asked::from(request);
-    let lines = asked.lines_and_choices().into_iter();
-    let lines = lines.map(|line| (String::new(), line));
-    std::iter::once((String::new(), asked.tool))
-        .chain(lines)
-        .collect()
+    let lines = std::iter::once(asked.tool.clone()).chain(asked.lines_and_choices());
+    let columns = output::terminal_columns().map(|columns| columns.saturating_sub(KEYS));
+    let lines = fitting(lines.collect(), columns).into_iter();
+    lines.map(|line| (String::new(), line)).collect()
 }
 
 /// An agent as `paseo inspect` shows it; names and order are those of the official JSON.

@@ -11,11 +11,11 @@ use super::{resolve, transcript};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::lifeline::Lifeline;
-use crate::commands::permission::Asked;
+use crate::commands::permission::{Asked, fitting};
 use crate::commands::{CommandResult, Context, Form, Reference};
 use crate::complete;
 use crate::error::CommandError;
-use crate::output::{Format, Stream};
+use crate::output::{self, Format, Stream};
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::timeline::{StreamEvent, TimelineItem};
 
@@ -260,8 +260,8 @@ impl Logs<'_> {
 /// Returns what an agent asks.
 fn permission(request: &PermissionRequest) -> String {
     let asked = Asked::from(request);
-    let lines = asked.lines_and_choices().join("\n");
-    format!("[Permission] {}\n{lines}\n", asked.tool)
+    let lines = fitting(asked.lines_and_choices(), output::terminal_columns());
+    format!("[Permission] {}\n{}\n", asked.tool, lines.join("\n"))
 }
 
 /// Prints blocks with line feeds between them.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::commands::permission::Asked;
+use crate::commands::permission::{Asked, fitting};
 use crate::commands::{Context, Outcome};
 use crate::error::Exit;
 use crate::output::{self, Cell, Column, Output, Row, Table};
@@ -44,11 +44,9 @@ pub(super) fn name_the_answer(context: &Context, waited: &Waited) {
     let paseo = paseo(context);
     for request in &agent.pending_permissions {
         let asked = Asked::from(request);
-        output::note(&format!(
-            "The agent is waiting for permission: {}",
-            asked.tool
-        ));
-        for line in asked.lines_and_choices() {
+        let head = format!("The agent is waiting for permission: {}", asked.tool);
+        let lines = std::iter::once(head).chain(asked.lines_and_choices());
+        for line in fitting(lines.collect(), output::note_columns()) {
             output::note(&line);
         }
     }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::commands::permission::one_line;
 use crate::protocol::agents::PermissionRequest;
 
 /// Questions, and the answers so far.
@@ -49,11 +50,11 @@ impl Questions {
     /// Returns the next question; `None` when all are answered.
     pub(super) fn next(&self) -> Option<String> {
         let question = self.questions.get(self.answers.len())?;
-        let mut text = format!("  {}\n", question.question);
+        let mut text = format!("  {}\n", one_line(&question.question));
         for (at, choice) in question.options.iter().enumerate() {
-            text += &format!("    {}) {}", at + 1, choice.label);
+            text += &format!("    {}) {}", at + 1, one_line(&choice.label));
             if let Some(description) = &choice.description {
-                text += &format!("  ({description})");
+                text += &format!("  ({})", one_line(description));
             }
             text.push('\n');
         }
@@ -62,6 +63,7 @@ impl Questions {
             (false, false) => "a number, or your answer",
             (false, true) => "numbers such as 1,3, or your answer",
         };
+        let how = one_line(how);
         text += &format!("  [{how}; /deny refuses]\n");
         Some(text)
     }
@@ -140,6 +142,15 @@ mod tests {
         assert_eq!(form.next(), None);
         let expected = json!({"answers": {"surface": "Desktop", "more": "A, C", "Why?": "7"}});
         assert_eq!(form.answers(), Some(expected));
+    }
+
+    #[test]
+    fn no_line_of_an_agent_looks_like_ours() {
+        let form = questions(json!([
+            {"question": "Q\n  command: ls", "options": [{"label": "A\n  x", "description": "d\n  y"}]},
+        ]));
+        let lines = form.next().unwrap();
+        assert_eq!(lines.lines().count(), 3, "{lines}");
     }
 
     #[test]

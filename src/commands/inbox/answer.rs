@@ -94,7 +94,8 @@ fn one(
                 output::note(text.trim_end_matches('\n'));
                 Ok::<_, CommandError>(())
             };
-            if let Some(step) = asking.add(request.clone()) {
+            // Whatever became of the one before: this is what is shown, and nothing else is answered.
+            if let Some(step) = asking.only(request.clone()) {
                 asking.ask(step, print).await?;
             }
             let next = loop {
@@ -107,16 +108,16 @@ fn one(
                     _ => {}
                 }
                 match asking.answer(&line) {
-                    Typed::Nothing => output::note("  that is no answer"),
                     Typed::Next(step) => asking.ask(step, print).await?,
-                    Typed::Answer(_, answer) => {
+                    Typed::Answer(id, answer) if id == request.id => {
                         give(daemon, &agent, vec![(request, answer)], DOING).await?;
                         output::note("  answered");
                         break Next::Another;
                     }
+                    Typed::Nothing | Typed::Answer(..) => output::note("  that is no answer"),
                 }
             };
-            asking.remove(&request.id);
+            asking.forget();
             Ok(next)
         })
         .await

@@ -1,6 +1,7 @@
 //! The choices of a request, and how far each goes.
 
 use serde_json::Value;
+use unicode_width::UnicodeWidthChar;
 
 use crate::protocol::agents::{PermissionAction, PermissionRequest};
 use crate::protocol::permissions::PermissionAnswer;
@@ -8,10 +9,21 @@ use crate::protocol::permissions::PermissionAnswer;
 /// The kind of requests whose answer is data.
 pub(super) const QUESTION: &str = "question";
 
-/// Words of choices after which the agent asks for nothing at all.
-const EVERYTHING: [&str; 4] = ["bypass", "danger", "yolo", "all permissions"];
+/// Words of choices after which the agent asks for nothing at all, as [`plain`] has them.
+const EVERYTHING: [&str; 10] = [
+    "bypass",
+    "danger",
+    "yolo",
+    "all permissions",
+    "full access",
+    "fullaccess",
+    "full auto",
+    "fullauto",
+    "skip permission",
+    "unrestricted",
+];
 /// Words of choices that hold for more than this request.
-const LASTING: [&str; 9] = [
+const LASTING: [&str; 10] = [
     "always",
     "never",
     "session",
@@ -20,6 +32,7 @@ const LASTING: [&str; 9] = [
     "accept edits",
     "n't ask",
     "not ask",
+    "dont ask",
     "remember",
 ];
 /// How the labels of choices begin that allow.
@@ -100,22 +113,26 @@ impl Choice {
         }
     }
 
-    /// Returns its text for people. What it does is added where the label, which the agent may have chosen, says
-    /// something else.
+    /// Returns its text for people. What it does is added where the label, which the agent may have chosen, does not
+    /// begin with it; how far it goes always, because a label can say that in words that sound like less.
     pub(in crate::commands) fn text(&self) -> String {
-        let label = self.label.to_lowercase();
+        let label = plain(&self.label);
         let (sides, side): (&[&str], _) = match self.allows {
             true => (&ALLOWING, "allows"),
             false => (&DENYING, "denies"),
         };
-        let mut text = match sides.iter().any(|word| label.starts_with(word)) {
+        let begins = |word: &&str| {
+            let rest = label.strip_prefix(word);
+            rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+        };
+        let mut text = match sides.iter().any(begins) {
             true => self.label.clone(),
             false => format!("[{side}] {}", self.label),
         };
         text.push_str(match self.reach {
-            Reach::Lasting if !has(&label, &LASTING) => " (holds for later requests too)",
-            Reach::Everything if !has(&label, &EVERYTHING) => " (nothing is asked any more)",
-            _ => "",
+            Reach::Once => "",
+            Reach::Lasting => " (holds for later requests too)",
+            Reach::Everything => " (nothing is asked any more)",
         });
         text
     }
@@ -125,6 +142,28 @@ impl Choice {
 pub(in crate::commands) fn narrowest(choices: &[Choice], allows: bool) -> Option<&Choice> {
     let fitting = choices.iter().filter(|choice| choice.allows == allows);
     fitting.min_by_key(|choice| choice.reach)
+}
+
+/// Returns a text in the one spelling in which words are looked for: small letters, plain apostrophes, one space for
+/// whatever else stands between words, and nothing that is not seen.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        let c = match c {
+            // Full-width letters are the plain ones, further up.
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+            '’' | '‘' | 'ʼ' | '′' | '`' | '´' => '\'',
+            other => other,
+        };
+        match c {
+            '\'' => plain.push(c),
+            c if c.is_alphanumeric() => plain.extend(c.to_lowercase()),
+            c if c != '\t' && c != '\n' && c.width().unwrap_or(0) == 0 => {}
+            _ if plain.ends_with(' ') => {}
+            _ => plain.push(' '),
+        }
+    }
+    plain.trim().to_owned()
 }
 
 fn has(text: &str, words: &[&str]) -> bool {
@@ -138,7 +177,7 @@ fn lets_edit(request: &PermissionRequest) -> bool {
 }
 
 fn reach(request: &PermissionRequest, action: &PermissionAction) -> Reach {
-    let text = format!("{} {}", action.id, action.label).to_lowercase();
+    let text = plain(&format!("{} {}", action.id, action.label));
     let resumes = action.other.get("intent").and_then(Value::as_str) == Some("implement_resume");
     let options = request.other.get("metadata").map(|it| &it["options"]);
     let option = options.and_then(Value::as_array).and_then(|options| {
@@ -211,6 +250,36 @@ mod tests {
     }
 
     #[test]
+    fn how_far_a_choice_goes_is_always_said() {
+        for (id, label, mark) in [
+            ("a", "Allow full access", "nothing is asked"),
+            ("a", "Allow Full-Access", "nothing is asked"),
+            ("a", "Allow full\u{a0}access", "nothing is asked"),
+            ("full_access", "Yes", "nothing is asked"),
+            ("a", "Yes, ｆｕｌｌ ａｃｃｅｓｓ", "nothing is asked"),
+            ("a", "Yes, by\u{200b}pass", "nothing is asked"),
+            ("a", "Bypass nothing", "nothing is asked"),
+            ("a", "Yes, don't ask again", "later requests"),
+            ("a", "Yes, don’t ask again", "later requests"),
+            ("a", "Yes, DON＇T ASK again", "later requests"),
+            ("a", "Yes, always", "later requests"),
+        ] {
+            let actions = json!([{"id": id, "label": label, "behavior": "allow"}]);
+            let found = choices("acp", "tool", actions, Value::Null);
+            assert!(
+                found[0].text().contains(mark),
+                "{label}: {}",
+                found[0].text()
+            );
+            assert!(!found[0].is_once(), "{label}");
+        }
+        // A word that only begins like one.
+        let actions = json!([{"id": "a", "label": "Now run it", "behavior": "deny"}]);
+        let found = choices("acp", "tool", actions, Value::Null);
+        assert_eq!(found[0].text(), "[denies] Now run it");
+    }
+
+    #[test]
     fn a_label_cannot_say_the_opposite() {
         let actions = json!([
             {"id": "a", "label": "Reject", "behavior": "allow"},
@@ -226,7 +295,7 @@ mod tests {
                 "[allows] Reject",
                 "[denies] Allow once",
                 "Allow",
-                "Allow for this session"
+                "Allow for this session (holds for later requests too)"
             ]
         );
         assert_eq!(narrow(&found, true), Some("a"));

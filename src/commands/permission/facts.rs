@@ -4,6 +4,8 @@
 //! have theirs in `metadata`. Whatever stands there is shown: known fields under a common name, others under their
 //! own, none twice. What an agent says of itself (titles, descriptions) is kept apart.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::output::shell_word;
@@ -31,8 +33,11 @@ const SAID: [&str; 3] = ["description", "label", "reason"];
 /// Fields of `detail` that are no part of what would happen.
 const ASIDE: [&str; 3] = ["type", "icon", "log"];
 
+/// What stands for a file that would become empty.
+const EMPTY: &str = "(nothing: the file becomes empty)";
+
 /// Something that would happen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Fact {
     /// What it is.
     pub(super) name: String,
@@ -46,6 +51,9 @@ pub(super) struct Facts {
     pub(super) facts: Vec<Fact>,
     /// What the agent says, in its own words.
     pub(super) words: Vec<String>,
+    /// The same once more, to find what was there already: an agent chooses how many there are.
+    known: HashSet<Fact>,
+    said: HashSet<String>,
 }
 
 impl Facts {
@@ -80,9 +88,9 @@ impl Facts {
             .sort_by_key(|fact| place(fact).unwrap_or(KNOWN.len()));
         found.say(request.title.as_deref());
         found.say(request.description.as_deref());
-        let (facts, name) = (&found.facts, &request.name);
+        let texts: HashSet<&str> = found.facts.iter().map(|fact| &*fact.text).collect();
         // Mostly the title is the command once more.
-        let repeats = |words: &String| words == name || facts.iter().any(|f| f.text == **words);
+        let repeats = |words: &String| *words == request.name || texts.contains(&**words);
         found.words.retain(|words| !repeats(words));
         found
     }
@@ -102,7 +110,7 @@ impl Facts {
         let Some(words) = words else {
             return;
         };
-        if !self.words.iter().any(|said| said == words) {
+        if self.said.insert(words.to_owned()) {
             self.words.push(words.to_owned());
         }
     }
@@ -140,6 +148,12 @@ impl Facts {
                 ("text", Value::String(words)) if kind == Some("plain_text") => {
                     self.say(Some(words));
                 }
+                // A tool that writes nothing leaves an empty file; other tools have nothing to show there.
+                ("content", Value::String(words))
+                    if words.is_empty() && matches!(kind, None | Some("write")) =>
+                {
+                    self.add("writes", EMPTY.to_owned());
+                }
                 (field, value) => {
                     let known = KNOWN.iter().find(|(_, fields)| fields.contains(&field));
                     match known {
@@ -159,7 +173,7 @@ impl Facts {
             name: name.to_owned(),
             text,
         };
-        if !fact.text.is_empty() && !self.facts.contains(&fact) {
+        if !fact.text.is_empty() && self.known.insert(fact.clone()) {
             self.facts.push(fact);
         }
     }

@@ -10,7 +10,7 @@ mod tests;
 use serde_json::{Map, Value, json};
 
 pub(in crate::commands) use choice::{Choice, narrowest};
-pub(in crate::commands) use pages::{Pages, wrapped};
+pub(in crate::commands) use pages::{Pages, Quoted, fitting, wrapped};
 
 use choice::QUESTION;
 use facts::{Fact, Facts};
@@ -39,7 +39,7 @@ pub(in crate::commands) struct Asked {
 
 impl From<&PermissionRequest> for Asked {
     fn from(request: &PermissionRequest) -> Self {
-        let Facts { facts, words } = Facts::of(request);
+        let Facts { facts, words, .. } = Facts::of(request);
         Self {
             id: request.id.clone(),
             tool: one_line(&request.name),
@@ -193,7 +193,7 @@ fn says(words: &str) -> String {
 }
 
 /// Returns a text on one line; that it had several can be seen.
-fn one_line(text: &str) -> String {
+pub(in crate::commands) fn one_line(text: &str) -> String {
     text.trim_end_matches('\n').replace('\n', " ↵ ")
 }
 

@@ -53,6 +53,49 @@ fn claude_edits_and_writes() {
 }
 
 #[test]
+fn a_file_that_becomes_empty_is_shown() {
+    let empty = json!({
+        "id": "1", "provider": "claude", "name": "Write", "kind": "tool",
+        "input": {"file_path": "/src/a.rs", "content": ""},
+        "detail": {"type": "write", "filePath": "/src/a.rs", "content": ""},
+    });
+    assert_eq!(
+        asked(empty).lines(),
+        [
+            "  file: /src/a.rs",
+            "  writes: (nothing: the file becomes empty)"
+        ]
+    );
+    let read = json!({
+        "id": "1", "provider": "claude", "name": "Read", "kind": "tool",
+        "detail": {"type": "read", "filePath": "/src/a.rs", "content": ""},
+    });
+    assert_eq!(asked(read).lines(), ["  file: /src/a.rs"]);
+}
+
+/// An agent chooses how many fields there are, and how many of them say something.
+#[test]
+fn many_facts_take_no_longer_than_their_length() {
+    let many = 40_000;
+    let input: serde_json::Map<_, _> = (0..many)
+        .map(|n| (format!("f{n}"), json!("x".repeat(20))))
+        .collect();
+    let parts: Vec<_> = (0..many)
+        .map(|n| json!({"type": "content", "content": {"type": "text", "text": format!("words {n}")}}))
+        .collect();
+    let request = json!({ "id": "1", "provider": "acp", "name": "n", "kind": "tool", "input": input,
+        "metadata": {"rawRequest": {"toolCall": {"content": parts}}} });
+    let begun = std::time::Instant::now();
+    assert_eq!(asked(request).lines().len(), 2 * many);
+    // It is half a second; comparing each with all before takes minutes.
+    assert!(
+        begun.elapsed() < std::time::Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
 fn claude_has_a_plan_or_a_question() {
     let plan = json!({
         "id": "1", "provider": "claude", "name": "ExitPlanMode", "kind": "plan",

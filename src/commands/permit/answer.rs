@@ -32,6 +32,10 @@ pub struct Asked {
     #[arg(long)]
     pub all: bool,
 
+    /// Take the id of the request as a whole, never as the beginning of another one's
+    #[arg(long, hide = true, requires = "request", conflicts_with = "all")]
+    pub exact: bool,
+
     /// Which of the choices; without it the narrowest
     #[arg(long, value_name = "ID")]
     pub action: Option<String>,
@@ -48,10 +52,12 @@ pub(super) fn run(
     let wanted = asked.request.as_deref().filter(|_| !asked.all);
     let output = context.with_daemon_and(&request, async |daemon, reply| {
         let agent = resolve::found(reply, doing)?;
-        let answers = pick(&agent, wanted)?.into_iter().map(|request| {
-            let answer = with_choice(request, answer.clone(), asked.action.as_deref())?;
-            Ok((request, answer))
-        });
+        let answers = pick(&agent, wanted, asked.exact)?
+            .into_iter()
+            .map(|request| {
+                let answer = with_choice(request, answer.clone(), asked.action.as_deref())?;
+                Ok((request, answer))
+            });
         let answers = answers.collect::<Result<_, CommandError>>()?;
         give(daemon, &agent, answers, doing).await
     })?;
@@ -63,10 +69,11 @@ pub(super) fn short_request(id: &str) -> String {
     id.chars().take(8).collect()
 }
 
-/// Picks the requests that are meant: the one whose id begins with `id`, or all.
+/// Picks the requests that are meant: the one with this id, or unless it is `exact` the one whose id begins so; or all.
 fn pick<'a>(
     agent: &'a AgentSnapshot,
     id: Option<&str>,
+    exact: bool,
 ) -> Result<Vec<&'a PermissionRequest>, CommandError> {
     let pending = &agent.pending_permissions;
     if pending.is_empty() {
@@ -85,7 +92,7 @@ fn pick<'a>(
     }
     let fitting: Vec<_> = pending
         .iter()
-        .filter(|request| request.id.starts_with(id))
+        .filter(|request| !exact && request.id.starts_with(id))
         .collect();
     let listed = |requests: &[&PermissionRequest], whole: bool| {
         let ids = requests.iter().map(|request| match whole {
@@ -191,7 +198,7 @@ mod tests {
     #[test]
     fn one_all_or_a_reason() {
         let agent = agent(&["ask-1", "ask-12", "plan-1"]);
-        let picked = |id: Option<&str>| pick(&agent, id).map(|requests| requests.len());
+        let picked = |id: Option<&str>| pick(&agent, id, false).map(|requests| requests.len());
         assert_eq!(picked(None).unwrap(), 3);
         assert_eq!(picked(Some("plan")).unwrap(), 1);
         assert_eq!(picked(Some("ask-1")).unwrap(), 1);
@@ -202,8 +209,20 @@ mod tests {
         );
         let nobody = self::agent(&[]);
         assert_eq!(
-            pick(&nobody, None).unwrap_err().code,
+            pick(&nobody, None, false).unwrap_err().code,
             "NO_PENDING_PERMISSIONS"
         );
+    }
+
+    /// One that somebody has seen may be answered meanwhile, and must not stand for another one then.
+    #[test]
+    fn an_exact_id_is_no_beginning() {
+        let agent = agent(&["ask-12", "plan-1"]);
+        let picked =
+            |id: &str| pick(&agent, Some(id), true).map(|requests| requests[0].id.as_str());
+        assert_eq!(picked("ask-12").unwrap(), "ask-12");
+        for id in ["ask-1", "plan", ""] {
+            assert_eq!(picked(id).unwrap_err().code, "PERMISSION_NOT_FOUND");
+        }
     }
 }

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::answer::short_request;
 use crate::commands::agent::{directory, ls::short_id};
-use crate::commands::permission::{self, Asked};
+use crate::commands::permission::{self, Asked, fitting};
 use crate::commands::{CommandResult, Context};
-use crate::output::{Cell, Column, Output, Row, Table};
+use crate::output::{self, Cell, Column, Output, Row, Table};
 use crate::protocol::agents::{AgentFilter, AgentSnapshot, FetchAgents, PermissionRequest};
 
 /// Arguments of `paseo permit ls`
@@ -55,12 +55,12 @@ fn row(agent: &AgentSnapshot, request: &PermissionRequest, terminal: bool) -> Ro
     let mut data = official.as_object().cloned().unwrap_or_default();
     data.extend(permission::data(request));
     let last = match terminal {
-        true => Cell::of_lines(
-            Asked::from(request)
-                .lines_and_choices()
-                .join("\n")
-                .trim_start(),
-        ),
+        true => {
+            let lines = Asked::from(request).lines_and_choices();
+            let lines = fitting(lines, output::terminal_columns());
+            // Below the row, where each of them has the whole width.
+            Cell::of_lines(format!("\n{}", lines.join("\n")))
+        }
         false => description.into(),
     };
     let cells = vec![

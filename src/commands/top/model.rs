@@ -160,7 +160,9 @@ impl Model {
                 self.mode = Mode::Request(Box::new(Viewed::new(target, asks.clone())));
                 Action::Nothing
             }
-            (Key::Char('d'), Some(asks)) => run(&target, &["permit", "deny"], &[&asks.id]),
+            (Key::Char('d'), Some(asks)) => {
+                run(&target, &["permit", "deny", "--exact"], &[&asks.id])
+            }
             (Key::Char('m'), _) => {
                 self.mode = Mode::Message(target, String::new());
                 Action::Nothing
@@ -223,7 +225,7 @@ impl Model {
         };
         let verb = if *allows { "allow" } else { "deny" };
         let action = action.as_ref().map(|action| format!("--action={action}"));
-        let words: Vec<&str> = ["permit", verb]
+        let words: Vec<&str> = ["permit", verb, "--exact"]
             .into_iter()
             .chain(action.as_deref())
             .collect();
@@ -287,7 +289,7 @@ mod tests {
             model.settle(&world, SIZE);
             model.typed(&world, &[key])
         };
-        let denied = ["permit", "deny", "--", "asks", "r"];
+        let denied = ["permit", "deny", "--exact", "--", "asks", "r"];
         assert_eq!(press(Key::Char('d')), words(2, &denied));
         press(Key::Down);
         assert_eq!(press(Key::Char('a')), Action::Nothing);
@@ -349,7 +351,7 @@ mod tests {
         let mut newer = agent("newer", "running", Some(false));
         newer.created_at = "2026".to_owned();
         world[2].agents.push(newer);
-        let asks = ["permit", "allow", "--", "asks", "r"];
+        let asks = ["permit", "allow", "--exact", "--", "asks", "r"];
         assert_eq!(answers(&mut model, &world, 'y'), words(2, &asks));
         model.settle(&world, SIZE);
         // Its request is another one now, which nobody has seen.
@@ -357,7 +359,7 @@ mod tests {
         assert_eq!(model.typed(&world, &[Key::Char('d')]), Action::Nothing);
         assert_eq!(answers(&mut model, &world, 'y'), Action::Nothing);
         model.settle(&world, SIZE);
-        let asks = ["permit", "allow", "--", "asks", "other"];
+        let asks = ["permit", "allow", "--exact", "--", "asks", "other"];
         assert_eq!(answers(&mut model, &world, '1'), words(2, &asks));
     }
 

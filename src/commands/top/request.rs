@@ -54,7 +54,8 @@ impl Viewed {
         if lines != self.lines {
             (self.lines, self.seen) = (lines, 0);
         }
-        self.page = rows.saturating_sub(AROUND).max(1);
+        // Where there is no room for a line of it, nothing of it is seen.
+        self.page = rows.saturating_sub(AROUND);
         let last = self.lines.len().saturating_sub(self.page);
         self.first = self.first.min(last);
         // What was passed over was not seen.
@@ -100,8 +101,8 @@ impl Viewed {
         match key {
             Key::Up | Key::Char('k') => self.first = self.first.saturating_sub(1),
             Key::Down | Key::Char('j') => self.first += 1,
-            Key::PageUp => self.first = self.first.saturating_sub(self.page),
-            Key::PageDown | Key::Char(' ' | 'm') => self.first += self.page,
+            Key::PageUp => self.first = self.first.saturating_sub(self.page.max(1)),
+            Key::PageDown | Key::Char(' ' | 'm') => self.first += self.page.max(1),
             Key::Char(typed) if self.armed => return self.asked.choose(&typed.to_string()),
             _ => {}
         }
@@ -119,6 +120,32 @@ mod tests {
             remote: 0,
             agent: "a".to_owned(),
         }
+    }
+
+    /// A line that does not fit goes on in the next one, and a screen without room for one shows none.
+    #[test]
+    fn a_tiny_screen_hides_nothing() {
+        let asked = request("r", false);
+        let now = Instant::now();
+        for size in [(80, 1), (80, 2), (1, 1), (19, 2)] {
+            let mut viewed = Viewed::new(target(), asked.clone());
+            for _ in 0..20 {
+                viewed.settle(&asked, size, now);
+                assert!(viewed.page().is_empty());
+                viewed.typed(Key::Char(' '));
+            }
+            assert_eq!(viewed.arms_at(), None, "{size:?}");
+        }
+        let mut viewed = Viewed::new(target(), asked.clone());
+        let mut shown = String::new();
+        viewed.settle(&asked, (8, 3), now);
+        while viewed.left() > 0 {
+            shown += viewed.page()[0].trim_start_matches('|');
+            viewed.typed(Key::Down);
+            viewed.settle(&asked, (8, 3), now);
+        }
+        let command = &asked.lines()[0];
+        assert!(shown.starts_with(command), "{shown}");
     }
 
     #[test]
