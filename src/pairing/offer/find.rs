@@ -12,10 +12,11 @@ const MARK: &str = "offer=";
 const JSON_STARTS: [&str; 4] = ["eyJ", "eyA", "ewo", "ew0"];
 /// Shortest run of letters without a mark that is taken for an offer.
 const SHORTEST_RUN: usize = 16;
-/// Most places of a text that are looked at.
-const MAX_PLACES: usize = 256;
-/// Most parts of a broken line that are looked at one by one.
-const MAX_SEGMENTS: usize = 512;
+/// Bytes that are read of one text, over and over as they may be: offers begin at many places of a text that somebody
+/// has made to keep us busy. No mail comes near it.
+const MAX_WORK: usize = 32 * MAX_TEXT_BYTES;
+/// What it costs to look at a place, in bytes.
+const PLACE: usize = 64;
 
 /// Finds the one offer that a text has. The same offer may be there more than once.
 pub(super) fn only(text: &str) -> Result<Offer, OfferError> {
@@ -24,92 +25,124 @@ pub(super) fn only(text: &str) -> Result<Offer, OfferError> {
     }
     let mut found = Found::default();
     for view in views(text) {
-        found.read_links(&view);
+        found.read_links(&view)?;
         let joined = unwrapped(&view);
-        found.read_json(&joined);
+        found.read_json(&joined)?;
         // A JSON text inside of another one.
         if joined.contains("\\\"") {
-            found.read_json(&Zeroizing::new(joined.replace("\\\"", "\"")));
+            found.read_json(&Zeroizing::new(joined.replace("\\\"", "\"")))?;
         }
     }
     found.only(text)
 }
 
+/// What was found so far. The search ends with the second offer.
 #[derive(Default)]
 struct Found {
-    offers: Vec<Offer>,
+    offer: Option<Offer>,
     /// The first fault of something that is meant as an offer.
     fault: Option<OfferError>,
+    work: usize,
 }
 
 impl Found {
-    fn take(&mut self, read: Result<Offer, OfferError>) {
-        match read {
-            Ok(offer) => {
-                let json = offer.to_json();
-                let known = |it: &Offer| json.is(it.to_json().expose());
-                if !self.offers.iter().any(known) {
-                    self.offers.push(offer);
-                }
-            }
-            Err(error) => self.fault = self.fault.or(Some(error)),
+    fn take(&mut self, read: Result<Offer, OfferError>) -> Result<(), OfferError> {
+        match (read, &self.offer) {
+            (Ok(offer), None) => self.offer = Some(offer),
+            (Ok(offer), Some(known)) if offer.to_json().is(known.to_json().expose()) => {}
+            (Ok(_), Some(_)) => return Err(OfferError::Several),
+            (Err(error), _) => self.fault = self.fault.or(Some(error)),
+        }
+        Ok(())
+    }
+
+    /// Takes note of what is about to be read.
+    fn spend(&mut self, bytes: usize) -> Result<(), OfferError> {
+        self.work += bytes;
+        match self.work > MAX_WORK {
+            true => Err(OfferError::Tangled),
+            false => Ok(()),
         }
     }
 
-    fn only(mut self, text: &str) -> Result<Offer, OfferError> {
-        match self.offers.len() {
-            0 => Err(self.fault.unwrap_or(match text.trim().is_empty() {
+    fn only(self, text: &str) -> Result<Offer, OfferError> {
+        self.offer.ok_or_else(|| {
+            self.fault.unwrap_or(match text.trim().is_empty() {
                 true => OfferError::Empty,
                 false => OfferError::NoOffer,
-            })),
-            1 => Ok(self.offers.remove(0)),
-            _ => Err(OfferError::Several),
-        }
+            })
+        })
     }
 
     /// Reads the base64 behind every mark, and every run of letters that begins as JSON does.
-    fn read_links(&mut self, text: &str) {
-        for (at, _) in text.match_indices(MARK).take(MAX_PLACES) {
-            let start = at + MARK.len();
-            self.take(Payload::read(&text[start..]).offer(text, start));
+    fn read_links(&mut self, text: &str) -> Result<(), OfferError> {
+        for (at, _) in text.match_indices(MARK) {
+            self.read_link(text, at + MARK.len(), true)?;
         }
-        let starts = JSON_STARTS.iter().flat_map(|it| text.match_indices(it));
-        for (at, start) in starts.take(MAX_PLACES) {
-            let alone = text.trim_start().starts_with(start) && text[..at].trim().is_empty();
-            let inside = text[..at].ends_with(is_letter);
-            let payload = Payload::read(&text[at..]);
-            if inside || (payload.letters.len() < SHORTEST_RUN && !alone) {
-                continue;
+        let begin = text.len() - text.trim_start().len();
+        for (at, _) in JSON_STARTS.iter().flat_map(|it| text.match_indices(it)) {
+            if at == begin || !text[..at].ends_with(is_letter) {
+                self.read_link(text, at, at == begin)?;
             }
-            match payload.offer(text, at) {
-                // With other text before it, it may be anything that is base64.
-                Err(_) if !alone => {}
-                read => self.take(read),
+        }
+        Ok(())
+    }
+
+    /// Reads the base64 at a place; `meant` says that it is an offer, or should be one.
+    fn read_link(&mut self, text: &str, start: usize, meant: bool) -> Result<(), OfferError> {
+        self.spend(PLACE)?;
+        let payload = Payload::read(&text[start..]);
+        self.spend(payload.read)?;
+        if payload.letters.len() < SHORTEST_RUN && !meant {
+            return Ok(());
+        }
+        self.spend(payload.letters.len())?;
+        match payload.offer() {
+            // With other text before it, it may be anything that is base64.
+            Err(_) if !meant => Ok(()),
+            Err(Fault::Broken) => {
+                // Each of them may be decoded once more.
+                let tries = 1 + payload.pieces.len().checked_ilog2().unwrap_or(0) as usize;
+                self.spend(tries * payload.letters.len())?;
+                self.take(Err(match payload.cut_off() {
+                    Some(letters) => OfferError::CutOff(before(text, start) + letters),
+                    None => OfferError::NotJson,
+                }))
             }
+            Err(Fault::Known(error)) => self.take(Err(error)),
+            Ok(offer) => self.take(Ok(offer)),
         }
     }
 
     /// Reads every JSON object that looks like an offer.
-    fn read_json(&mut self, text: &str) {
+    fn read_json(&mut self, text: &str) -> Result<(), OfferError> {
         let mut from = 0;
-        for _ in 0..MAX_PLACES {
-            let Some(at) = text[from..].find('{').map(|at| from + at) else {
-                return;
-            };
+        while let Some(at) = text[from..].find('{').map(|at| from + at) {
+            self.spend(PLACE)?;
             from = at + 1;
-            let mut values = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>();
+            let rest = &text[at..];
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
             match values.next() {
-                Some(Ok(Value::Object(fields))) if is_offer(&fields) => {
-                    from = at + values.byte_offset();
-                    self.take(Offer::from_fields(fields));
+                Some(Ok(value)) => {
+                    self.spend(values.byte_offset())?;
+                    if value.as_object().is_some_and(is_offer) {
+                        from = at + values.byte_offset();
+                        self.take(Offer::from_value(value))?;
+                    }
                 }
-                Some(Err(error)) if error.is_eof() && text[at..].contains("\"serverId\"") => {
-                    self.take(Err(OfferError::CutOff(text[at..].chars().count())));
+                Some(Err(error)) => {
+                    // The text is one line.
+                    self.spend(error.column())?;
+                    if error.is_eof() && rest.contains("\"serverId\"") {
+                        self.take(Err(OfferError::CutOff(rest.chars().count())))?;
+                    } else if at == 0 {
+                        self.take(Err(OfferError::NotJson))?;
+                    }
                 }
-                Some(Err(_)) if at == 0 => self.take(Err(OfferError::NotJson)),
-                _ => {}
+                None => {}
             }
         }
+        Ok(())
     }
 }
 
@@ -126,10 +159,19 @@ fn is_offer(fields: &Map<String, Value>) -> bool {
 /// Base64 letters, without what was put between them.
 struct Payload {
     letters: Zeroizing<String>,
-    /// How many of them there were each time that something had been put between.
+    /// How many of them there were each time that something had been put between, and in the end.
     pieces: Vec<usize>,
     /// Whether something else stands where it should begin.
     other: bool,
+    /// Bytes of the text up to its end.
+    read: usize,
+}
+
+/// Why letters are no offer.
+enum Fault {
+    /// Its end is missing, or it is something else.
+    Broken,
+    Known(OfferError),
 }
 
 impl Payload {
@@ -139,44 +181,48 @@ impl Payload {
             letters: Zeroizing::new(String::with_capacity(text.len().min(MAX_TEXT_BYTES))),
             pieces: Vec::new(),
             other: false,
+            read: text.len(),
         };
-        for c in text.chars() {
+        for (at, c) in text.char_indices() {
             if is_letter(c) {
                 payload.letters.push(c);
             } else if !is_margin(c) && c != '=' {
-                payload.other = true;
+                (payload.other, payload.read) = (true, at);
                 break;
-            } else if payload.pieces.last() != Some(&payload.letters.len()) {
-                payload.pieces.push(payload.letters.len());
+            } else {
+                payload.piece();
             }
         }
+        payload.piece();
         payload
     }
 
+    fn piece(&mut self) {
+        let letters = self.letters.len();
+        if letters > 0 && self.pieces.last() != Some(&letters) {
+            self.pieces.push(letters);
+        }
+    }
+
     /// Reads the offer. Letters behind it are words of the text, and are left out.
-    fn offer(&self, text: &str, start: usize) -> Result<Offer, OfferError> {
+    fn offer(&self) -> Result<Offer, Fault> {
         if self.letters.is_empty() {
-            return Err(match self.other {
+            return Err(Fault::Known(match self.other {
                 true => OfferError::NotBase64,
                 false => OfferError::Empty,
-            });
+            }));
         }
         let decoded = decode(&self.letters);
         let mut values = serde_json::Deserializer::from_slice(&decoded).into_iter::<Value>();
         match values.next() {
-            Some(Ok(Value::Object(fields))) => Offer::from_fields(fields),
-            Some(Ok(_)) | None => Err(OfferError::NotJson),
-            Some(Err(_)) => Err(match self.cut_off() {
-                Some(letters) => OfferError::CutOff(before(text, start) + letters),
-                None => OfferError::NotJson,
-            }),
+            Some(Ok(value)) => Offer::from_value(value).map_err(Fault::Known),
+            None => Err(Fault::Known(OfferError::NotJson)),
+            Some(Err(_)) => Err(Fault::Broken),
         }
     }
 
     /// Returns how many letters begin an offer whose end is missing.
     fn cut_off(&self) -> Option<usize> {
-        let pieces = self.pieces.iter().take(MAX_SEGMENTS).copied();
-        let pieces = pieces.chain([self.letters.len()]);
         // A text that has no end is not looked at by the parser, so words behind a cut would pass for it.
         let begins = |letters: &usize| {
             let decoded = decode(&self.letters[..*letters]);
@@ -189,7 +235,9 @@ impl Payload {
             let read = serde_json::from_slice::<Value>(&decoded[..whole]);
             decoded[..whole].iter().all(printed) && read.is_err_and(|error| error.is_eof())
         };
-        pieces.filter(|it| *it > 0).take_while(begins).last()
+        // What begins with something that begins no offer begins none either.
+        let beginnings = self.pieces.partition_point(begins);
+        beginnings.checked_sub(1).map(|last| self.pieces[last])
     }
 }
 

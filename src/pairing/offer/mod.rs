@@ -6,6 +6,7 @@ mod views;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
+use zeroize::Zeroize;
 
 use crate::e2ee::{KeyError, PublicKey};
 use crate::protocol::relay::{Endpoint, EndpointError, MAX_ID_BYTES};
@@ -84,28 +85,37 @@ impl Offer {
     /// Reads an offer that [`Offer::to_json`] wrote, and leaves no copy of the text behind.
     pub fn from_json(json: &[u8]) -> Result<Self, OfferError> {
         match serde_json::from_slice(json) {
-            Ok(Value::Object(fields)) => Self::from_fields(fields),
+            Ok(value) => Self::from_value(value),
+            Err(_) => Err(OfferError::NotJson),
+        }
+    }
+
+    /// Reads an offer, and wipes what is not kept of it.
+    fn from_value(value: Value) -> Result<Self, OfferError> {
+        let mut value = Wiped(value);
+        match &mut value.0 {
+            Value::Object(fields) => Self::from_fields(fields),
             _ => Err(OfferError::NotJson),
         }
     }
 
-    fn from_fields(mut fields: Map<String, Value>) -> Result<Self, OfferError> {
+    fn from_fields(fields: &mut Map<String, Value>) -> Result<Self, OfferError> {
         match fields.shift_remove("v") {
             None => return Err(OfferError::Missing("v")),
             Some(version) if version.as_u64() == Some(VERSION) => {}
             Some(_) => return Err(OfferError::Version),
         }
-        let server_id = text(&mut fields, "serverId", "serverId")?;
-        if server_id.len() > MAX_ID_BYTES {
+        let server_id = text(fields, "serverId", "serverId")?;
+        if server_id.expose().len() > MAX_ID_BYTES {
             return Err(OfferError::ServerIdTooLong);
         }
-        let key = text(&mut fields, "daemonPublicKeyB64", "daemonPublicKeyB64")?;
-        let mut relay = match fields.shift_remove("relay") {
+        let key = text(fields, "daemonPublicKeyB64", "daemonPublicKeyB64")?;
+        let relay = match fields.get_mut("relay") {
             None => return Err(OfferError::Missing("relay")),
             Some(Value::Object(relay)) => relay,
             Some(_) => return Err(OfferError::WrongType("relay", "an object")),
         };
-        let endpoint = text(&mut relay, "endpoint", "relay.endpoint")?;
+        let endpoint = text(relay, "endpoint", "relay.endpoint")?;
         let use_tls = match relay.shift_remove("useTls") {
             None => None,
             Some(Value::Bool(use_tls)) => Some(use_tls),
@@ -113,17 +123,19 @@ impl Offer {
         };
         let relay_token = match relay.shift_remove("token") {
             None => None,
-            Some(Value::String(token)) => Some(RelayToken::new(&token)?),
+            Some(Value::String(token)) => Some(RelayToken::new(Secret::new(token).expose())?),
             Some(_) => return Err(OfferError::WrongType("relay.token", "a text")),
         };
+        let relay_unknown = std::mem::take(relay);
+        fields.shift_remove("relay");
         Ok(Self {
-            server_id: Secret::new(server_id),
-            daemon_key: PublicKey::from_base64(&key)?,
-            relay: endpoint.parse()?,
+            server_id,
+            daemon_key: PublicKey::from_base64(key.expose())?,
+            relay: endpoint.expose().parse()?,
             use_tls,
             relay_token,
-            unknown: fields,
-            relay_unknown: relay,
+            unknown: std::mem::take(fields),
+            relay_unknown,
         })
     }
 
@@ -166,14 +178,32 @@ pub fn is_marked(text: &str) -> bool {
     find::is_marked(text)
 }
 
+/// A value whose texts are wiped when it is dropped.
+struct Wiped(Value);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 fn text(
     fields: &mut Map<String, Value>,
     key: &str,
     name: &'static str,
-) -> Result<String, OfferError> {
+) -> Result<Secret<String>, OfferError> {
     match fields.shift_remove(key) {
         None => Err(OfferError::Missing(name)),
-        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(Value::String(text)) if !text.is_empty() => Ok(Secret::new(text)),
         Some(_) => Err(OfferError::WrongType(name, "a text that is not empty")),
     }
 }
@@ -207,6 +237,9 @@ pub enum OfferError {
     /// Two different ones.
     #[error("there are two different offers in it")]
     Several,
+    /// It looks like thousands of offers, none of them whole.
+    #[error("too many parts of the text look like a pairing offer; paste the offer alone")]
+    Tangled,
     /// Its end is missing. Counts the characters that are there.
     #[error("the offer is cut off after {0} characters")]
     CutOff(usize),
@@ -237,13 +270,6 @@ pub enum OfferError {
     /// The token is none.
     #[error("`relay.token` of the offer cannot be used")]
     Token(#[from] RelayTokenError),
-}
-
-impl OfferError {
-    /// Returns whether more text could make an offer of it.
-    pub fn may_be_cut_off(&self) -> bool {
-        matches!(self, Self::CutOff(_) | Self::NotJson | Self::Empty)
-    }
 }
 
 #[cfg(test)]

@@ -215,6 +215,84 @@ fn what_is_missing_is_named_and_two_offers_are_not_mixed_up() {
     assert!(Offer::parse_bytes(&latin1).is_ok());
 }
 
+/// A text that was made to keep us busy, at the largest size there is.
+#[test]
+fn a_hostile_text_is_soon_over() {
+    let json = official();
+    let base64 = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&json);
+    let fill = |part: &str| part.repeat(MAX_TEXT_BYTES / part.len());
+    let open = base64_simd::URL_SAFE_NO_PAD.encode_to_string(r#"{"v":2,"serverId":""#);
+    let texts = [
+        fill("offer="),
+        fill("offer=eyJ2Ijoy "),
+        fill("offer=a "),
+        fill("eyJ"),
+        fill("eyJ "),
+        fill("eyJ2Ijoyeyeyeyeyey\n"),
+        format!("#offer={}", fill("eyJ2 ")),
+        format!("offer={open}{}", fill("A A A ")),
+        format!("offer={open}{}", fill("YWFh YWFh\n")),
+        format!("{}{}", "offer=".repeat(2000), fill("YWFh YWFh\n")),
+        format!("{}{open}{}", "offer=".repeat(500), fill("YWFh YWFh\n")),
+        fill("{"),
+        fill("[{"),
+        fill("{\"a\":"),
+        fill("{\"a\":["),
+        fill("{\"serverId\":1,"),
+        fill("{\"v\":2,\"relay\":1}"),
+        fill("{} "),
+        fill("\\\"{"),
+        format!("{}{}", "{\"a\":[".repeat(60), fill("[],")),
+        format!("{}{}", "{ ".repeat(9000), fill("\"serverId\" ")),
+        fill("&"),
+        fill("&#x3D;"),
+        fill("<"),
+        fill("=3D"),
+        fill("%25"),
+        fill("-23offer-3D-"),
+        fill(&format!("offer={base64} ")),
+        (0..260)
+            .map(|n| json.replace("srv_Kz0tUmle4OGX", &n.to_string()))
+            .collect(),
+    ];
+    for text in &texts {
+        let text = &text[..text.len().min(MAX_TEXT_BYTES)];
+        let begun = std::time::Instant::now();
+        let _ = Offer::parse(text);
+        let took = begun.elapsed();
+        // A hundredth of it on a machine that does nothing else, and minutes before there was a bound.
+        assert!(
+            took < std::time::Duration::from_secs(5),
+            "{took:?}: {}",
+            &text[..40]
+        );
+    }
+}
+
+/// The bound is far from any text that people have.
+#[test]
+fn an_offer_in_a_long_text_is_found() {
+    let link = Offer::parse(&official())
+        .unwrap()
+        .to_link("https://app.paseo.sh");
+    let json: Vec<_> = (0..400)
+        .map(|n| json!({"id": n, "tags": ["a", {"b": {"c": n}}]}))
+        .collect();
+    let mail = "Dear Ada, the new offer=pair of shoes (50% off & more) is here.\n".repeat(500);
+    let code = "fn f() { if x { y() } else { \"eyJhbGciOiJIUzI1NiJ9\" } }\n".repeat(500);
+    for text in [serde_json::to_string_pretty(&json).unwrap(), mail, code] {
+        for text in [
+            format!("{text}\n{}\n", link.expose()),
+            format!("{}\n\n{text}", link.expose()),
+        ] {
+            assert!(text.len() < MAX_TEXT_BYTES, "{}", text.len());
+            let found =
+                Offer::parse(&text).unwrap_or_else(|error| panic!("{error}: {}", &text[..60]));
+            assert_eq!(found.to_json().expose(), &official());
+        }
+    }
+}
+
 #[test]
 fn offers_of_0_1_65_have_no_use_tls() {
     let json = official().replace(r#","useTls":false"#, "");

@@ -98,6 +98,9 @@ fn hexadecimal(digits: &str) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok()
 }
 
+/// Bytes of the longest character reference, its `&` and `;` included.
+const LONGEST_REFERENCE: usize = 18;
+
 /// Undoes what HTML does inside of an address: character references and `<wbr>`.
 fn html(text: &str) -> Option<Zeroizing<String>> {
     if !text.contains(['&', '<']) {
@@ -128,13 +131,14 @@ fn reference(text: &str) -> (&str, Option<char>) {
         }
     }
     let one = &text[1..];
-    let Some((name, behind)) = text
-        .strip_prefix('&')
-        .and_then(|text| text.split_once(';'))
-        .filter(|(name, _)| name.len() <= 16)
-    else {
+    let end = text
+        .bytes()
+        .take(LONGEST_REFERENCE)
+        .position(|byte| byte == b';');
+    let (Some(end), true) = (end, text.starts_with('&')) else {
         return (one, None);
     };
+    let (name, behind) = (&text[1..end], &text[end + 1..]);
     let number = name.strip_prefix('#').and_then(|number| {
         match number.strip_prefix(['x', 'X']) {
             Some(digits) => u32::from_str_radix(digits, 16).ok(),
