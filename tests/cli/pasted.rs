@@ -103,6 +103,45 @@ fn a_paste_that_comes_in_parts_is_read_to_its_end() {
     assert_eq!(sandbox.read("history").lines().count(), 2);
 }
 
+/// The first line of a paste may be no part of the link, and come a moment before it.
+#[test]
+fn a_first_line_that_is_no_link_is_not_the_answer() {
+    if is_missing("bash") {
+        return;
+    }
+    let mut sandbox = Sandbox::new();
+    let mut shell = shell(&mut sandbox);
+    shell.type_in("\"$PASEO\" remote add work --no-check\r");
+    shell.wait_for("(not shown): ");
+    for line in ["Welcome to tower!\n", "touch planted\n"] {
+        shell.type_in(line);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    shell.type_in(&format!("{}\n", broken(&link(), 76, "\n")));
+    shell.wait_for("paseo remote use work");
+    shell.type_in("exit\r");
+    shell.end();
+    assert_eq!(sandbox.read("history").lines().count(), 2);
+    assert!(!sandbox.path("planted").exists());
+}
+
+/// The marks of a paste are asked of the terminal, wherever stdout goes.
+#[test]
+fn a_paste_is_marked_where_stdout_is_a_pipe() {
+    if is_missing("bash") {
+        return;
+    }
+    let mut sandbox = Sandbox::new();
+    sandbox.set("TERM", "xterm");
+    let mut shell = shell(&mut sandbox);
+    shell.type_in("\"$PASEO\" remote add work --no-check | cat\r");
+    let shown = shell.wait_for("(not shown): ");
+    // The shell ends its own marks before it runs a line.
+    let (begun, ended) = (shown.rfind("\x1b[?2004h"), shown.rfind("\x1b[?2004l"));
+    assert!(begun > ended, "{shown:?}");
+    shell.type_in("\x03");
+}
+
 #[test]
 fn a_link_that_is_cut_off_says_so_and_leaves_nothing() {
     if is_missing("bash") {

@@ -50,9 +50,15 @@ impl Source {
     /// Asks for it: what is pasted is not shown.
     pub(super) fn asked(context: &Context) -> Result<Self, CommandError> {
         let pasted = Hidden::Pasted {
-            // An address is one line; an offer is whole when it can be read.
-            is_whole: &|text| !matches!(Offer::parse(text), Err(error) if error.may_be_cut_off()),
-            marks: context.output.moves,
+            // Anything else, such as the first line of a mail, may be the beginning of it.
+            is_whole: &|text| {
+                Offer::parse(text).is_ok() || matches!(Self::direct(text), Ok(Some(_)))
+            },
+            // Asked of the terminal itself, wherever stdout goes.
+            marks: context
+                .env
+                .text(env::TERM)
+                .is_some_and(|term| !term.is_empty() && term != "dumb"),
         };
         let text = output::ask_hidden("Pairing link (not shown)", &pasted);
         Self::read(&text.map_err(not_asked)?)
