@@ -1,6 +1,7 @@
 //! Where passphrases come from, that of the vault and those of bundles: a variable, a file, a program that
 //! asks, or the terminal.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -216,10 +217,28 @@ fn run(program: &Path, question: &str) -> Result<Secret<String>, NoPassphrase> {
     command
         .arg(question)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
-    let output = command.output().map_err(|error| none(&error.to_string()))?;
-    let answer = Secret::new(output.stdout);
-    match output.status.success() && answer.expose().len() <= MAX_BYTES {
+    let failed = |error: io::Error| none(&error.to_string());
+    let mut child = command.spawn().map_err(failed)?;
+    let read = child
+        .stdout
+        .take()
+        .map(|stdout| files::to_limit(stdout, MAX_BYTES as u64));
+    let answer = match read {
+        Some(Ok(Some(answer))) => Secret::new(answer),
+        Some(Ok(None)) => {
+            // It may go on for ever. That it has ended meanwhile is no fault.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(none(&format!(
+                "the answer is longer than {MAX_BYTES} bytes"
+            )));
+        }
+        Some(Err(error)) => return Err(failed(error)),
+        None => return Err(none("the program that asks for it failed")),
+    };
+    match child.wait().map_err(failed)?.success() {
         true => line(answer),
         false => Err(none("the program that asks for it failed")),
     }

@@ -20,6 +20,7 @@ pub use lock::Lock;
 pub use name::FileName;
 pub use read::{
     exposed, open_given, read, read_given, read_given_private, read_given_text, read_private,
+    to_limit,
 };
 pub use staged::{staged_for, staged_in, sweep, sweep_dir};
 pub use write::{

@@ -7,13 +7,19 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::{FileError, links};
+
+/// Bytes that are read at once.
+const CHUNK: usize = 4096;
 
 /// Reads a whole file of ours of at most `limit` bytes; `None` when there is none. Refuses what is no
 /// regular file, and a link that leads nowhere.
 pub fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileError> {
     let file = open_regular(path)?;
-    file.map(|file| to_limit(file, path, limit)).transpose()
+    file.map(|file| file_to_limit(file, path, limit))
+        .transpose()
 }
 
 /// Reads a file of ours that may hold secrets: like [`read`], but refuses one that its group or others may
@@ -23,7 +29,7 @@ pub fn read_private(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FileErro
         return Ok(None);
     };
     is_private(&about(&file, path)?, path)?;
-    to_limit(file, path, limit).map(Some)
+    file_to_limit(file, path, limit).map(Some)
 }
 
 /// Reads what the command line names: a regular file, or a pipe within a deadline.
@@ -132,21 +138,41 @@ fn is_private(_: &Metadata, _: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-fn to_limit(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let mut content = Vec::new();
-    file.take(limit.saturating_add(1))
-        .read_to_end(&mut content)
-        .map_err(FileError::io("read", path))?;
-    fits(content, path, limit)
+fn file_to_limit(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let content = to_limit(file, limit).map_err(FileError::io("read", path))?;
+    content.ok_or_else(|| too_large(path, limit))
 }
 
-fn fits(content: Vec<u8>, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    match content.len() as u64 > limit {
-        true => Err(FileError::TooLarge {
-            path: path.into(),
-            limit,
-        }),
-        false => Ok(content),
+/// Reads to the end; `None` when there is more than the limit. It may be a secret, so no other copy is left.
+pub fn to_limit(mut from: impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Zeroizing::new(Vec::new());
+    let mut chunk = Zeroizing::new([0; CHUNK]);
+    loop {
+        match from.read(&mut chunk[..]) {
+            Ok(0) => return Ok(Some(std::mem::take(&mut *content))),
+            Ok(read) if (content.len() + read) as u64 > limit => return Ok(None),
+            Ok(read) => append(&mut content, &chunk[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Appends bytes. What `Vec` leaves behind when it grows is not wiped.
+fn append(content: &mut Zeroizing<Vec<u8>>, bytes: &[u8]) {
+    let length = content.len() + bytes.len();
+    if length > content.capacity() {
+        let mut larger = Vec::with_capacity(length.max(2 * content.len()));
+        larger.extend_from_slice(content);
+        *content = Zeroizing::new(larger);
+    }
+    content.extend_from_slice(bytes);
+}
+
+fn too_large(path: &Path, limit: u64) -> FileError {
+    FileError::TooLarge {
+        path: path.into(),
+        limit,
     }
 }
 
@@ -155,7 +181,7 @@ use pipe::given_to_limit;
 
 #[cfg(not(unix))]
 fn given_to_limit(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    to_limit(file, path, limit)
+    file_to_limit(file, path, limit)
 }
 
 #[cfg(unix)]
@@ -171,7 +197,6 @@ pub(super) mod pipe {
 
     /// How long the other end may take for all it has: it may ask somebody for a passphrase.
     const PATIENCE: Duration = Duration::from_secs(60);
-    const CHUNK: usize = 4096;
 
     pub(super) fn given_to_limit(
         file: File,
@@ -179,7 +204,7 @@ pub(super) mod pipe {
         limit: u64,
     ) -> Result<Vec<u8>, FileError> {
         match about(&file, path)?.is_file() {
-            true => to_limit(file, path, limit),
+            true => file_to_limit(file, path, limit),
             false => within(file, path, limit, PATIENCE),
         }
     }
@@ -193,8 +218,8 @@ pub(super) mod pipe {
     ) -> Result<Vec<u8>, FileError> {
         let failed = |errno: Errno| FileError::io("read", path)(errno.into());
         let deadline = Instant::now() + patience;
-        let mut content = Vec::new();
-        let mut chunk = zeroize::Zeroizing::new([0; CHUNK]);
+        let mut content = Zeroizing::new(Vec::new());
+        let mut chunk = Zeroizing::new([0; CHUNK]);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let left = Timespec::try_from(left).map_err(|_| failed(Errno::INVAL))?;
@@ -210,11 +235,11 @@ pub(super) mod pipe {
                 Err(errno) => return Err(failed(errno)),
             }
             match file.read(&mut chunk[..]) {
-                Ok(0) => return Ok(content),
-                Ok(read) => {
-                    content.extend_from_slice(&chunk[..read]);
-                    content = fits(content, path, limit)?;
+                Ok(0) => return Ok(std::mem::take(&mut *content)),
+                Ok(read) if (content.len() + read) as u64 > limit => {
+                    return Err(too_large(path, limit));
                 }
+                Ok(read) => append(&mut content, &chunk[..read]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(FileError::io("read", path)(error)),

@@ -84,6 +84,9 @@ pub enum HostError {
     /// Not where ssh could go.
     #[error(transparent)]
     Ssh(#[from] SshHostError),
+    /// `unix:///path?password=…`.
+    #[error("a socket's address has no password in it; give it in PASEO_PASSWORD")]
+    SocketPassword,
     /// A password where none may be.
     #[error("a password does not belong here: it would be readable in the file")]
     Password,
@@ -114,6 +117,8 @@ impl FromStr for Host {
         let path = path.or_else(|| text.starts_with(['/', '~']).then_some(text));
         let address = match path {
             Some("") => return Err(HostError::Form),
+            // It would be taken for a part of the path, and shown.
+            Some(path) if has_password(path) => return Err(HostError::SocketPassword),
             Some(path) => Address::Unix { path: path.into() },
             None if text.contains("://") => return Err(HostError::Scheme),
             None if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
@@ -127,6 +132,15 @@ impl FromStr for Host {
             password: None,
         })
     }
+}
+
+/// Whether a path has a query with a password.
+fn has_password(path: &str) -> bool {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let mut names = query
+        .split(['&', '?'])
+        .map(|pair| pair.split('=').next().unwrap_or_default());
+    names.any(|name| name.eq_ignore_ascii_case("password"))
 }
 
 fn plain(text: &str) -> Result<Address, HostError> {
@@ -269,6 +283,10 @@ mod tests {
             ("tcp://box:1?password=%4", HostError::PasswordEncoding),
             ("tcp://box:1?password=%ff", HostError::PasswordEncoding),
             ("pipe://x", HostError::Pipe),
+            ("unix:///p?password=x", HostError::SocketPassword),
+            ("unix:///p?ssl=true&password=x", HostError::SocketPassword),
+            ("/p?Password=x", HostError::SocketPassword),
+            ("~/p?password", HostError::SocketPassword),
         ] {
             assert_eq!(text.parse::<Host>().err(), Some(error), "{text}");
         }

@@ -110,6 +110,13 @@ fn a_secret_goes_into_the_vault_and_back() {
             .success()
     );
     sandbox.set("PASEO_ASKPASS", sandbox.path("ask").to_str().unwrap());
+    // One that never ends is not read for ever.
+    let ask = sandbox.read("ask");
+    sandbox.write("ask", "#!/bin/sh\nexec yes\n");
+    sandbox
+        .run(&["-r", "work", "ls"])
+        .failed(9, "longer than 1024 bytes");
+    sandbox.write("ask", &ask);
     let changed = sandbox.run(&["keystore", "passwd"]);
     assert_eq!(changed.status, 0, "{changed:?}");
     sandbox.run(&["-r", "work", "ls"]).failed(9, "is wrong");
