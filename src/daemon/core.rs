@@ -22,6 +22,7 @@ use super::settings::{Reread, Settings};
 use super::store::{Kept, Store, StoreError, lock};
 use super::terminals::Terminals;
 use super::workspaces::{WorkspaceRecord, Workspaces};
+use crate::files::FileError;
 use crate::listen::Access;
 use crate::protocol::agents::AgentEntry;
 use crate::protocol::lifecycle::AgentUpdate;
@@ -87,12 +88,12 @@ pub(super) struct Parts {
 
 impl Core {
     /// Loads what an earlier process stored.
-    pub(super) fn new(parts: Parts) -> Arc<Self> {
+    pub(super) fn new(parts: Parts) -> Result<Arc<Self>, FileError> {
         let providers = parts.providers.into_iter();
         let core = Self {
-            agents: Mutex::new(Agents::load(&parts.store)),
-            workspaces: Mutex::new(parts.store.load(Kept::Workspaces).unwrap_or_default()),
-            schedules: Mutex::new(Schedules::load(&parts.store)),
+            agents: Mutex::new(Agents::load(&parts.store)?),
+            workspaces: Mutex::new(parts.store.load(Kept::Workspaces)?.unwrap_or_default()),
+            schedules: Mutex::new(Schedules::load(&parts.store)?),
             replan: Notify::new(),
             terminals: parts.terminals,
             scripts: Mutex::default(),
@@ -115,10 +116,10 @@ impl Core {
             stop: watch::Sender::new(false),
         };
         core.recover();
-        let chosen = core.chosen();
+        let chosen = core.chosen()?;
         core.settings
             .send_modify(|settings| *settings = settings.clone().with(&chosen));
-        Arc::new(core)
+        Ok(Arc::new(core))
     }
 
     /// The agents.
@@ -136,6 +137,7 @@ impl Core {
         &self,
         change: impl FnOnce(&mut Workspaces) -> T + Send,
     ) -> Result<T, StoreError> {
+        let _alone = self.store.alone(Kept::Workspaces).await;
         let (before, after, done) = {
             let mut workspaces = self.workspaces();
             let before = workspaces.clone();

@@ -195,7 +195,7 @@ impl Daemon {
             providers,
             terminals: Terminals::new(Arc::clone(&processes), config.shell),
             processes,
-        });
+        })?;
         let listener = match &config.listen {
             Some(listen) => {
                 let opened = Listener::open(listen).await;

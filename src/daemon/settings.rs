@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::core::Core;
 use super::store::{Kept, StoreError};
+use crate::files::FileError;
 use crate::listen::{Access, Names, Password};
 use crate::pairing::{HomeError, RelayConfig};
 use crate::protocol::daemon::ReloadedConfig;
@@ -67,8 +68,8 @@ impl Settings {
 
 impl Core {
     /// What a client has chosen, now or before an earlier end.
-    pub(super) fn chosen(&self) -> Chosen {
-        self.store.load(Kept::Settings).unwrap_or_default()
+    pub(super) fn chosen(&self) -> Result<Chosen, FileError> {
+        Ok(self.store.load(Kept::Settings)?.unwrap_or_default())
     }
 
     /// Reads `config.json` again and puts it into force; returns what changed.
@@ -76,7 +77,7 @@ impl Core {
         let Some(reread) = &self.reread else {
             return Ok(ReloadedConfig::default());
         };
-        let new = (reread.0)()?.with(&self.chosen());
+        let new = (reread.0)()?.with(&self.chosen()?);
         let old = self.settings.borrow().clone();
         let mut reloaded = ReloadedConfig::default();
         for (path, changed) in [
@@ -107,7 +108,8 @@ impl Core {
         let Some(enabled) = patch["relay"]["enabled"].as_bool() else {
             return Ok(false);
         };
-        let before = self.chosen();
+        let _alone = self.store.alone(Kept::Settings).await;
+        let before = self.chosen().map_err(|error| StoreError::file(&error))?;
         let chosen = Chosen {
             relay_enabled: Some(enabled),
         };

@@ -297,7 +297,7 @@ fn a_damaged_record_is_set_aside_and_told_of() {
         let aside: Vec<_> = aside
             .filter(|entry| {
                 let found = entry.file_name().into_string().unwrap();
-                found.starts_with(&format!("{name}.damaged-"))
+                found == format!("{name}.damaged")
             })
             .collect();
         assert_eq!(aside.len(), 1, "{name}");

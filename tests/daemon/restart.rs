@@ -82,6 +82,49 @@ async fn what_was_shown_is_on_disk_and_an_open_turn_is_closed_at_the_next_start(
     daemon.stop().await;
 }
 
+/// What is whole and cannot be read now may be readable tomorrow: nothing is renamed, and nothing is written over it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_record_that_cannot_be_read_ends_the_start() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = tempfile::tempdir().unwrap();
+    let daemon = TestDaemon::start(home.path()).await;
+    let mut client = daemon.client().await;
+    let agent = client.agent("echo", home.path(), Some("x")).await;
+    client.wait(&agent).await;
+    daemon.stop().await;
+    let kept = home.path().join("builtin");
+    std::fs::write(kept.join("settings.json"), "{}").unwrap();
+    std::fs::write(kept.join("schedules.json"), "{}").unwrap();
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    };
+    let names = [
+        format!("agents/{agent}.json"),
+        "workspaces.json".to_owned(),
+        "schedules.json".to_owned(),
+        "settings.json".to_owned(),
+    ];
+    for name in &names {
+        mode(&kept.join(name), 0o600);
+    }
+    for name in &names {
+        let path = kept.join(name);
+        let content = std::fs::read(&path).unwrap();
+        mode(&path, 0o644);
+        let refused = paseo::daemon::Daemon::start(crate::support::config(home.path())).await;
+        let error = refused.expect_err("it does not start").to_string();
+        assert!(error.contains(name), "{error}");
+        assert!(std::fs::read(&path).unwrap() == content, "{name}");
+        mode(&path, 0o600);
+    }
+    let daemon = TestDaemon::start(home.path()).await;
+    let mut client = daemon.client().await;
+    let page = client.call("fetch_agents_request", json!({})).await;
+    assert_eq!(page["entries"][0]["agent"]["id"], agent);
+    daemon.stop().await;
+}
+
 #[tokio::test]
 async fn a_deleted_agent_stays_deleted_and_a_damaged_record_stops_nobody() {
     let home = tempfile::tempdir().unwrap();

@@ -43,6 +43,7 @@ impl Core {
         if self.stop_turn(id).await.is_err() {
             return Ok(());
         }
+        let _alone = self.store.alone(Kept::Agent(id)).await;
         let Some(agent) = self.agents().0.remove(id) else {
             return Ok(());
         };

@@ -24,6 +24,7 @@ pub(super) use record::{Attention, Record};
 use super::providers::{Session, Settings};
 use super::store::{Kept, RowFile, Store, StoreError};
 use super::timeline::{Row, Timeline};
+use crate::files::FileError;
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::PermissionAnswer;
 
@@ -152,12 +153,15 @@ impl Agent {
 
 impl Agents {
     /// Loads what an earlier process stored.
-    pub(super) fn load(store: &Store) -> Self {
-        let agents = store.agents().into_iter().filter_map(|id| {
-            let record: Record = store.load(Kept::Agent(&id))?;
-            (record.id == id).then(|| (id, Agent::new(record)))
-        });
-        Self(agents.collect())
+    pub(super) fn load(store: &Store) -> Result<Self, FileError> {
+        let mut agents = BTreeMap::new();
+        for id in store.agents()? {
+            let record: Option<Record> = store.load(Kept::Agent(&id))?;
+            if let Some(record) = record.filter(|record| record.id == id) {
+                agents.insert(id, Agent::new(record));
+            }
+        }
+        Ok(Self(agents))
     }
 
     /// The agent with this full id.

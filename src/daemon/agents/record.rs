@@ -65,15 +65,28 @@ pub(in crate::daemon) struct Attention {
 }
 
 impl Record {
-    /// Takes back what a request has changed, and leaves what a turn has.
-    pub(super) fn take_back(&mut self, before: Self) {
-        self.title = before.title;
-        self.labels = before.labels;
-        self.mode = before.mode;
-        self.thinking = before.thinking;
-        self.attention = before.attention;
-        self.archived_at = before.archived_at;
-        self.updated_at = before.updated_at;
+    /// Takes back what a request has changed, field by field, and leaves what a turn has changed since.
+    pub(super) fn take_back(&mut self, before: Self, after: &Self) {
+        fn field<T: PartialEq>(now: &mut T, before: T, after: &T) {
+            if now == after {
+                *now = before;
+            }
+        }
+        field(&mut self.title, before.title, &after.title);
+        field(&mut self.labels, before.labels, &after.labels);
+        field(&mut self.mode, before.mode, &after.mode);
+        field(&mut self.thinking, before.thinking, &after.thinking);
+        field(&mut self.attention, before.attention, &after.attention);
+        field(
+            &mut self.archived_at,
+            before.archived_at,
+            &after.archived_at,
+        );
+        field(&mut self.updated_at, before.updated_at, &after.updated_at);
+        field(&mut self.last_error, before.last_error, &after.last_error);
+        field(&mut self.in_turn, before.in_turn, &after.in_turn);
+        let (now, then) = (&mut self.last_user_message_at, &after.last_user_message_at);
+        field(now, before.last_user_message_at, then);
     }
 
     /// What a person may change while it runs.

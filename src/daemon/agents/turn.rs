@@ -75,7 +75,8 @@ impl Core {
             client_message_id: message_id.clone(),
             message_id: message_id.or_else(|| Some(uuid::Uuid::new_v4().to_string())),
         };
-        let (session, feed, reports, shown, before) = {
+        let alone = self.store.alone(Kept::Agent(id)).await;
+        let (session, feed, reports, shown, before, after) = {
             let mut agents = self.agents();
             let agent = agents.get_mut(id)?;
             if agent.turn.is_some() {
@@ -101,7 +102,8 @@ impl Core {
             record.in_turn = true;
             record.last_user_message_at = Some(at);
             self.keep(agent);
-            (session, feed, reports, shown, before)
+            let after = agent.record.clone();
+            (session, feed, reports, shown, before, after)
         };
         let kept = self.store.saved(&[Kept::Agent(id)]).await;
         let mut agents = self.agents();
@@ -110,13 +112,11 @@ impl Core {
             agent.turn = None;
             agent.changed.send_replace(());
             agent.take_back_item(&shown);
-            agent.record.last_error = before.last_error.clone();
-            agent.record.in_turn = false;
-            agent.record.last_user_message_at = before.last_user_message_at.clone();
-            agent.record.take_back(before);
+            agent.record.take_back(before, &after);
             self.save(agent);
             return Err(error.into());
         }
+        drop(alone);
         let provider = agent.record.provider.clone();
         if let Some(session_id) = agent.record.session_id.clone() {
             let provider = provider.clone();

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::now;
 use super::store::{self, Store, StoreError, undo};
+use crate::files::FileError;
 use crate::order;
 use crate::protocol::schedules::{
     AgentConfigPatch, Cadence, CreateSchedule, Schedule, ScheduleRun, ScheduleTarget,
@@ -78,8 +79,9 @@ pub(super) struct Schedules {
 
 impl Schedules {
     /// Loads what an earlier process stored, and ends what it left open.
-    pub(super) fn load(store: &Store) -> Self {
-        let mut schedules: Self = store.load(store::Kept::Schedules).unwrap_or_default();
+    pub(super) fn load(store: &Store) -> Result<Self, FileError> {
+        let loaded: Option<Self> = store.load(store::Kept::Schedules)?;
+        let mut schedules = loaded.unwrap_or_default();
         let time = Timestamp::now();
         for kept in schedules.all.values_mut() {
             for run in kept.runs().iter_mut().filter(|run| run.status == "running") {
@@ -91,7 +93,7 @@ impl Schedules {
                 kept.plan(time);
             }
         }
-        schedules
+        Ok(schedules)
     }
 
     /// What a change may be taken back to.

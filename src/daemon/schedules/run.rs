@@ -183,6 +183,7 @@ impl Core {
         &self,
         change: impl FnOnce(&mut Schedules) -> Result<T, ScheduleError> + Send,
     ) -> Result<T, ScheduleError> {
+        let _alone = self.store.alone(Kept::Schedules).await;
         let (before, after, done) = {
             let mut schedules = self.schedules();
             let before = schedules.state();

@@ -8,7 +8,9 @@
 //!
 //! What cannot be written is kept and tried again every [`RETRY_EVERY`]. [`Store::saved`] tells whoever
 //! answers a client whether the change is on the disk: without that no success is told, and the change
-//! is taken back in memory. A record that cannot be read is set aside, never written over.
+//! is taken back in memory. Whoever changes a record has it alone until that is decided ([`Store::alone`]), so
+//! that nobody builds on a change that is taken back. A record that is damaged is set aside, never written over;
+//! one that cannot be read at all ends the start.
 
 mod rows;
 mod undo;
@@ -21,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 pub(super) use self::rows::RowFile;
 use self::rows::Rows;
@@ -43,7 +45,7 @@ const RETRY_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct StoreError(String);
 
 impl StoreError {
-    fn file(error: &FileError) -> Self {
+    pub(super) fn file(error: &FileError) -> Self {
         let cause = std::error::Error::source(error);
         Self(match cause {
             Some(cause) => format!("{error}: {cause}"),
@@ -69,7 +71,12 @@ pub(super) struct Store {
 struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
+    /// Who changes which record.
+    changing: Mutex<BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
 }
+
+/// Has a record alone until it is dropped.
+pub(super) type Alone = OwnedMutexGuard<()>;
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -205,6 +212,17 @@ impl Store {
         self.put(self.path(kept), None);
     }
 
+    /// Waits until nobody else changes a record, and then keeps the others waiting. Take it before the record is
+    /// changed, and keep it until [`Store::saved`] has told, and the change is taken back if it has to be.
+    pub(super) async fn alone(&self, kept: Kept<'_>) -> Alone {
+        let turn = {
+            let mut changing = lock(&self.shared.changing);
+            changing.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(changing.entry(kept.record()).or_default())
+        };
+        turn.lock_owned().await
+    }
+
     /// Returns once these, as they are saved by now, are on the disk; else why one of them is not.
     pub(super) async fn saved(&self, kept: &[Kept<'_>]) -> Result<(), StoreError> {
         let mut paths = Vec::new();
@@ -231,38 +249,24 @@ impl Store {
         let _ = self.saved(&[]).await;
     }
 
-    /// Reads a record; `None` when there is none. One that cannot be read is set aside.
-    pub(super) fn load<T: DeserializeOwned>(&self, kept: Kept<'_>) -> Option<T> {
+    /// Reads a record; `None` when there is none. One that is damaged, or larger than any that we write, is set
+    /// aside. Whatever else keeps it from being read may pass, and nothing may be written over it.
+    pub(super) fn load<T: DeserializeOwned>(&self, kept: Kept<'_>) -> Result<Option<T>, FileError> {
         let path = self.path(kept);
-        let read = match files::read_private(&path, MAX_RECORD_BYTES) {
-            Ok(None) => return None,
-            Ok(Some(bytes)) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
-            Err(error) => Err(StoreError::file(&error).0),
+        let why = match files::read_private(&path, MAX_RECORD_BYTES) {
+            Ok(None) => return Ok(None),
+            Ok(Some(bytes)) => match serde_json::from_slice(&bytes) {
+                Ok(record) => return Ok(Some(record)),
+                Err(error) => error.to_string(),
+            },
+            Err(error @ FileError::TooLarge { .. }) => error.to_string(),
+            Err(error) => return Err(error),
         };
-        match read {
-            Ok(record) => Some(record),
-            Err(why) => {
-                self.set_aside(&path, &why);
-                None
-            }
-        }
-    }
-
-    /// Renames a file that cannot be read, so that nothing is ever written over it.
-    fn set_aside(&self, path: &Path, why: &str) {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".damaged-{}", super::clock::millis()));
-        let aside = PathBuf::from(name);
-        match std::fs::rename(path, &aside) {
-            Ok(()) => {
-                let (path, aside) = (path.display(), aside.display());
-                tracing::error!(%path, %aside, why, "a record cannot be read and was set aside");
-            }
-            Err(error) => {
-                tracing::error!(path = %path.display(), why, %error, "a record cannot be read");
-            }
-        }
+        let aside = files::set_aside(&path)?;
+        let (path, shown) = (path.display(), aside.display());
+        tracing::error!(%path, aside = %shown, why, "a record is damaged and was set aside");
         lock(&self.shared.queue).aside.push(aside);
+        Ok(None)
     }
 
     /// What a person should know about the files of this daemon; nothing when all is well.
@@ -296,14 +300,22 @@ impl Store {
     }
 
     /// Names of the agents that have a record.
-    pub(super) fn agents(&self) -> Vec<String> {
-        let Ok(dir) = std::fs::read_dir(self.root.join("agents")) else {
-            return Vec::new();
+    pub(super) fn agents(&self) -> Result<Vec<String>, FileError> {
+        let path = self.root.join("agents");
+        let failed = |source| FileError::Io {
+            action: "read",
+            path: path.clone(),
+            source,
         };
-        dir.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter_map(|name| name.strip_suffix(".json").map(str::to_owned))
-            .filter(|name| uuid::Uuid::try_parse(name).is_ok())
-            .collect()
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(&path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name().into_string();
+            let id = name
+                .ok()
+                .and_then(|name| Some(name.strip_suffix(".json")?.to_owned()));
+            names.extend(id.filter(|id| uuid::Uuid::try_parse(id).is_ok()));
+        }
+        Ok(names)
     }
 
     /// Opens the rows of an agent; `each` gets every whole line. A line that a kill cut off is
