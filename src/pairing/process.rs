@@ -64,6 +64,12 @@ impl Home {
         if held == Some(false) {
             return Standing::Gone;
         }
+        // A machine may get another name while its daemon runs.
+        if let (Some(mark), Some(true)) = (&pid.process, held)
+            && is_marked(pid.pid, mark)
+        {
+            return Standing::Runs;
+        }
         if !pid.hostname.is_empty() && pid.hostname != this_machine() {
             let host = pid.hostname.clone();
             return Standing::Elsewhere { host };
@@ -91,6 +97,12 @@ fn looked_up(noted: &PidFile) -> Standing {
         true => Standing::Gone,
         false => Standing::Runs,
     }
+}
+
+/// Whether a process of this machine is the marked one, beyond doubt.
+fn is_marked(pid: u32, mark: &ProcessMark) -> bool {
+    let ticks = start_ticks(pid);
+    ticks.is_some() && ticks == mark.start_ticks && exists(pid) && !differs(pid, mark)
 }
 
 /// Whether a process is another one than the marked one.
@@ -214,6 +226,11 @@ mod tests {
             .unwrap();
         let mut pid = home.pid().unwrap().unwrap();
         assert_eq!(home.standing(&pid), Standing::Runs);
+        let renamed = PidFile {
+            hostname: "h".into(),
+            ..pid.clone()
+        };
+        assert_eq!(home.standing(&renamed), Standing::Runs, "of the machine");
         let mark = pid.process.as_mut().unwrap();
         mark.start_ticks = mark.start_ticks.map(|ticks| ticks + 1);
         assert_eq!(home.standing(&pid), Standing::Gone);
