@@ -38,6 +38,20 @@ fn daemon(sandbox: &mut Sandbox, other: &Path) -> BuiltIn {
     BuiltIn::start(sandbox, &["--home", "home/.paseo", "--agent", "env=env"])
 }
 
+fn make_worktree(sandbox: &Sandbox, daemon: &BuiltIn, repo: &Path) {
+    let path = repo.display().to_string();
+    let create = [
+        "workspace",
+        "create",
+        "--isolation",
+        "worktree",
+        "--path",
+        &path,
+    ];
+    let made = sandbox.run(&[&["--host", &daemon.address][..], &create].concat());
+    assert_eq!(made.status, 0, "{made:?}");
+}
+
 #[test]
 fn a_worktree_is_made_in_the_right_repository_and_its_hook_sees_no_secret() {
     if is_missing("git") {
@@ -52,18 +66,7 @@ fn a_worktree_is_made_in_the_right_repository_and_its_hook_sees_no_secret() {
     std::fs::write(&hook, format!("#!/bin/sh\nenv > {}\n", seen.display())).unwrap();
     std::fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
     let daemon = daemon(&mut sandbox, &other);
-    let host = ["--host", daemon.address.as_str()];
-    let path = repo.display().to_string();
-    let create = [
-        "workspace",
-        "create",
-        "--isolation",
-        "worktree",
-        "--path",
-        &path,
-    ];
-    let made = sandbox.run(&[&host[..], &create, &["--json"]].concat());
-    assert_eq!(made.status, 0, "{made:?}");
+    make_worktree(&sandbox, &daemon, &repo);
 
     let worktrees = git(&repo, &["worktree", "list"]);
     let home = sandbox.path("home/.paseo/worktrees");
@@ -115,17 +118,7 @@ fn worktrees_are_ours_alone_whatever_the_umask() {
         .args(["daemon", "run", "--listen", "127.0.0.1:0"]);
     daemon.env("PATH", "/usr/bin:/bin").env("NO_COLOR", "1");
     let daemon = BuiltIn::of(&sandbox, daemon);
-    let path = repo.display().to_string();
-    let create = [
-        "workspace",
-        "create",
-        "--isolation",
-        "worktree",
-        "--path",
-        &path,
-    ];
-    let made = sandbox.run(&[&["--host", &daemon.address][..], &create].concat());
-    assert_eq!(made.status, 0, "{made:?}");
+    make_worktree(&sandbox, &daemon, &repo);
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     let worktrees = sandbox.path("home/.paseo/worktrees");
     assert_eq!(mode(&worktrees), 0o700);

@@ -18,6 +18,14 @@ fn shell(sandbox: &mut Sandbox) -> Terminal {
     shell
 }
 
+/// Starts a shell in which the link of a new remote is asked for.
+fn adding(sandbox: &mut Sandbox) -> Terminal {
+    let mut shell = shell(sandbox);
+    shell.type_in("\"$PASEO\" remote add work --no-check\r");
+    shell.wait_for("(not shown): ");
+    shell
+}
+
 /// Breaks a text into lines of a width, as mail and terminals do.
 fn broken(text: &str, width: usize, between: &str) -> String {
     let lines: Vec<&str> = text
@@ -59,9 +67,7 @@ fn nothing_of_a_pasted_link_is_shown_or_left_to_the_shell() {
         ("many lines", format!("{}\n", broken(&link(), 10, "\r\n"))),
     ] {
         let mut sandbox = Sandbox::new();
-        let mut shell = shell(&mut sandbox);
-        shell.type_in("\"$PASEO\" remote add work --no-check\r");
-        shell.wait_for("(not shown): ");
+        let mut shell = adding(&mut sandbox);
         shell.type_in(&pasted);
         let shown = shell.wait_for("paseo remote use work") + &shell.wait_for("ready> ");
         shell.type_in("exit\r");
@@ -89,9 +95,7 @@ fn a_paste_that_comes_in_parts_is_read_to_its_end() {
         return;
     }
     let mut sandbox = Sandbox::new();
-    let mut shell = shell(&mut sandbox);
-    shell.type_in("\"$PASEO\" remote add work --no-check\r");
-    shell.wait_for("(not shown): ");
+    let mut shell = adding(&mut sandbox);
     for part in broken(&link(), 60, "\n|").split('|') {
         shell.type_in(part);
         std::thread::sleep(std::time::Duration::from_millis(250));
@@ -110,9 +114,7 @@ fn a_first_line_that_is_no_link_is_not_the_answer() {
         return;
     }
     let mut sandbox = Sandbox::new();
-    let mut shell = shell(&mut sandbox);
-    shell.type_in("\"$PASEO\" remote add work --no-check\r");
-    shell.wait_for("(not shown): ");
+    let mut shell = adding(&mut sandbox);
     for line in ["Welcome to tower!\n", "touch planted\n"] {
         shell.type_in(line);
         std::thread::sleep(std::time::Duration::from_millis(300));
@@ -148,9 +150,7 @@ fn a_link_that_is_cut_off_says_so_and_leaves_nothing() {
         return;
     }
     let mut sandbox = Sandbox::new();
-    let mut shell = shell(&mut sandbox);
-    shell.type_in("\"$PASEO\" remote add work --no-check\r");
-    shell.wait_for("(not shown): ");
+    let mut shell = adding(&mut sandbox);
     shell.type_in(&format!("{}\r", broken(&link()[..120], 76, "\n")));
     let shown = shell.wait_for("ready> ");
     assert!(shown.contains("cut off after 120 characters"), "{shown}");
@@ -164,9 +164,7 @@ fn a_prompt_that_is_left_gives_the_terminal_back() {
         return;
     }
     let mut sandbox = Sandbox::new();
-    let mut shell = shell(&mut sandbox);
-    shell.type_in("\"$PASEO\" remote add work --no-check\r");
-    shell.wait_for("(not shown): ");
+    let mut shell = adding(&mut sandbox);
     shell.type_in("half a li\x03");
     shell.wait_for("ready> ");
     shell.type_in("echo status=$?; stty -a\r");
