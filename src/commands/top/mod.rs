@@ -212,11 +212,12 @@ impl Top<'_> {
             ..
         } = &mut self.signals;
         let mut child = command.spawn()?;
-        // Ctrl-C is for the other program.
+        // Ctrl-C is for the other program, also when that has ended by it already.
         let status = loop {
             tokio::select! {
-                status = child.wait() => break status?,
+                biased;
                 _ = interrupt.recv() => {}
+                status = child.wait() => break status?,
                 () = Signals::end(terminate, hang_up) => return Ok(Next::Leave),
             }
         };
