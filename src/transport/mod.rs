@@ -13,6 +13,7 @@ mod presence;
 mod proxy;
 mod ssh;
 mod stopwatch;
+mod tap;
 mod tls;
 mod traffic;
 mod user;

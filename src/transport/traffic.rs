@@ -2,14 +2,10 @@
 //! on its way.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use super::dial::Stream;
+use super::tap::Tap;
 
 /// Bytes on one connection since it was opened, below TLS or above it. Clones count together.
 #[derive(Debug, Clone, Default)]
@@ -31,86 +27,20 @@ impl Traffic {
     pub fn sent(&self) -> u64 {
         self.0.sent.load(Ordering::Relaxed)
     }
-}
 
-#[cfg(test)]
-impl Traffic {
-    /// Counts bytes as if they had come.
     pub(crate) fn note_received(&self, bytes: u64) {
         self.0.received.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 
-/// A stream whose bytes are counted.
-pub(super) struct Metered {
-    stream: Stream,
-    traffic: Traffic,
-}
-
-impl Metered {
-    /// Counts from here on.
-    pub(super) fn new(stream: Stream) -> (Self, Traffic) {
-        let traffic = Traffic::default();
-        let metered = Self {
-            stream,
-            traffic: traffic.clone(),
-        };
-        (metered, traffic)
+/// Counts what passes.
+impl Tap for Traffic {
+    fn came(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.note_received(bytes.len() as u64);
+        Ok(())
     }
 
-    fn count(&self, written: &Poll<io::Result<usize>>) {
-        if let Poll::Ready(Ok(length)) = written {
-            let counter = &self.traffic.0.sent;
-            counter.fetch_add(*length as u64, Ordering::Relaxed);
-        }
-    }
-}
-
-impl AsyncRead for Metered {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        let length = buffer.filled().len() - before;
-        let counter = &self.traffic.0.received;
-        counter.fetch_add(length as u64, Ordering::Relaxed);
-        polled
-    }
-}
-
-impl AsyncWrite for Metered {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.count(&polled);
-        polled
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.count(&polled);
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn left(&mut self, count: usize) {
+        self.0.sent.fetch_add(count as u64, Ordering::Relaxed);
     }
 }

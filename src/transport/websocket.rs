@@ -17,8 +17,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::budget::Budget;
-use super::intake::{Excess, Inflow, Intake};
+use super::intake::{Fault, Intake};
 use super::presence::Teller;
+use super::tap::Tapped;
 use super::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
 
@@ -52,7 +53,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let intake = Intake::new(budget, false);
-    let stream = Inflow::new(stream, intake.clone());
+    let stream = Tapped::new(stream, intake.clone());
     let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config())).await;
     new(stream, None, Some(intake))
 }
@@ -263,13 +264,15 @@ impl From<Error> for TransportError {
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
                 Self::Lost(std::io::ErrorKind::ConnectionReset.into())
             }
-            Error::Io(source) => {
-                match source.get_ref().and_then(|it| it.downcast_ref::<Excess>()) {
-                    Some(Excess::Message(limit)) => Self::TooLarge { limit: *limit },
-                    Some(Excess::Budget) => Self::Overloaded,
-                    None => Self::Lost(source),
-                }
-            }
+            Error::Io(source) => match source.get_ref().and_then(|it| it.downcast_ref::<Fault>()) {
+                Some(Fault::Message(limit)) => Self::TooLarge { limit: *limit },
+                Some(Fault::Budget) => Self::Overloaded,
+                Some(fault @ (Fault::LongControl | Fault::Head)) => Self::Protocol {
+                    layer: "WebSocket",
+                    what: fault.to_string(),
+                },
+                None => Self::Lost(source),
+            },
             Error::Capacity(CapacityError::MessageTooLong { max_size, .. }) => {
                 Self::TooLarge { limit: max_size }
             }

@@ -8,9 +8,9 @@ use tokio_tungstenite::tungstenite::http::{Response, StatusCode, header};
 use super::{Address, Attempt, DialError, Dialed, Step, Stream};
 use crate::protocol::relay::Endpoint;
 use crate::transport::greeting::presence;
-use crate::transport::intake::{Inflow, Intake};
-use crate::transport::traffic::Metered;
-use crate::transport::{Presence, websocket};
+use crate::transport::intake::{Fault, Intake};
+use crate::transport::tap::Tapped;
+use crate::transport::{Presence, Traffic, websocket};
 
 /// How much of a refusal is told.
 const MAX_SAID_CHARS: usize = 200;
@@ -25,10 +25,11 @@ impl Attempt<'_> {
         host: &Endpoint,
     ) -> Result<Dialed, DialError> {
         let request = self.request(host)?;
-        let (stream, traffic) = Metered::new(stream);
+        let traffic = Traffic::default();
+        let stream = Tapped::new(stream, traffic.clone());
         let intake = self.budget.map(|budget| Intake::new(budget, true));
         let stream: Stream = match &intake {
-            Some(intake) => Box::new(Inflow::new(stream, intake.clone())),
+            Some(intake) => Box::new(Tapped::new(stream, intake.clone())),
             None => Box::new(stream),
         };
         let upgrade = client_async_with_config(request, stream, Some(websocket::config()));
@@ -92,6 +93,9 @@ impl Attempt<'_> {
                 },
                 WsError::Io(source) if source.kind() == std::io::ErrorKind::UnexpectedEof => {
                     DialError::Dropped { address }
+                }
+                WsError::Io(source) if source.get_ref().is_some_and(|it| it.is::<Fault>()) => {
+                    DialError::NotHttp { address }
                 }
                 WsError::Io(source) => DialError::Connect { address, source },
                 WsError::Protocol(ProtocolError::HandshakeIncomplete) => {

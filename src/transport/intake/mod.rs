@@ -1,19 +1,22 @@
 //! What a WebSocket takes in before a message is complete: bounded in size, in time, and for all sockets together.
 //!
 //! The library holds a message until its last byte has come, and its limits are the same for the whole connection. So
-//! the bytes are followed on their way to it: an [`Inflow`] reads the heads of the frames that pass.
+//! the bytes are followed on their way to it: an [`Intake`] reads the heads of the frames that pass.
+
+mod frames;
+mod head;
 
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use self::frames::{Frames, Seen};
+use self::head::Head;
 use super::budget::{Budget, Charge};
+use super::tap::Tap;
 use crate::protocol::relay::MAX_MESSAGE_BYTES;
 
 /// Largest message of a peer that has not shown yet who it is. A session hello with every capability of today and a
@@ -25,18 +28,21 @@ const GRACE: Duration = Duration::from_secs(30);
 /// … and how many bytes of it must come each second beyond that.
 const SLOWEST: usize = 8 * 1024;
 
-/// Longest head of a frame (RFC 6455 section 5.2).
-const MAX_HEAD: usize = 14;
-
 /// Why nothing more is taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Excess {
+pub(super) enum Fault {
     /// A message is larger than this peer may send now.
     #[error("a message is larger than {0} bytes")]
     Message(usize),
     /// All sockets together hold too much.
     #[error("all connections together hold too much")]
     Budget,
+    /// A control frame is longer than any may be.
+    #[error("a control frame is longer than 125 bytes")]
+    LongControl,
+    /// The head of an HTTP answer breaks its lines in a way that is read differently elsewhere.
+    #[error("the head of the HTTP answer is malformed")]
+    Head,
 }
 
 /// What one socket takes in. Clones are about the same socket.
@@ -52,7 +58,9 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    place: Place,
+    /// The head of an upgrade, until its end has come.
+    head: Option<Head>,
+    frames: Frames,
     /// Largest message.
     largest: usize,
     /// Bytes of the message that is on its way.
@@ -63,44 +71,12 @@ struct State {
     charge: Charge,
 }
 
-/// Where in the stream the next byte belongs.
-#[derive(Debug)]
-enum Place {
-    /// The HTTP head of an upgrade; so much of its end has been seen.
-    Http(usize),
-    /// The head of a frame; `message` tells whether a message is in between.
-    Head {
-        bytes: [u8; MAX_HEAD],
-        have: usize,
-        message: bool,
-    },
-    /// The content of a frame.
-    Content {
-        left: u64,
-        control: bool,
-        last: bool,
-        message: bool,
-    },
-}
-
-impl Place {
-    fn between(message: bool) -> Self {
-        Self::Head {
-            bytes: [0; MAX_HEAD],
-            have: 0,
-            message,
-        }
-    }
-}
-
 impl Intake {
     /// Begins with the first frame; behind the head of an upgrade when `upgrades`.
     pub(super) fn new(budget: &Budget, upgrades: bool) -> Self {
         let state = State {
-            place: match upgrades {
-                true => Place::Http(0),
-                false => Place::between(false),
-            },
+            head: upgrades.then(Head::default),
+            frames: Frames::default(),
             largest: STRANGER_BYTES,
             unfinished: 0,
             since: None,
@@ -141,7 +117,7 @@ impl Intake {
         }
     }
 
-    fn take(&self, bytes: &[u8]) -> Result<(), Excess> {
+    fn take(&self, bytes: &[u8]) -> Result<(), Fault> {
         let mut state = self.state();
         let result = state.take(bytes);
         if state.since.is_some() {
@@ -162,164 +138,59 @@ impl State {
     }
 
     /// Follows bytes that have come.
-    fn take(&mut self, mut bytes: &[u8]) -> Result<(), Excess> {
+    fn take(&mut self, mut bytes: &[u8]) -> Result<(), Fault> {
+        if let Some(head) = &mut self.head {
+            let Some(end) = head.take(bytes)? else {
+                return Ok(());
+            };
+            bytes = &bytes[end..];
+            self.head = None;
+        }
         while !bytes.is_empty() {
-            match &mut self.place {
-                Place::Http(seen) => {
-                    *seen = match (bytes[0], *seen) {
-                        (b'\r', 2) => 3,
-                        (b'\r', _) => 1,
-                        (b'\n', seen @ (1 | 3)) => seen + 1,
-                        _ => 0,
-                    };
-                    bytes = &bytes[1..];
-                    if *seen == 4 {
-                        self.place = Place::between(false);
-                    }
-                }
-                Place::Head {
-                    bytes: head,
-                    have,
-                    message,
-                } => {
-                    head[*have] = bytes[0];
-                    *have += 1;
-                    bytes = &bytes[1..];
-                    self.since.get_or_insert_with(Instant::now);
-                    if let Some(content) = content(&head[..*have], *message) {
-                        self.place = content;
-                        self.claimed()?;
-                        self.ended();
-                    }
-                }
-                Place::Content { left, control, .. } => {
-                    let here = usize::try_from(*left)
-                        .unwrap_or(usize::MAX)
-                        .min(bytes.len());
-                    *left -= here as u64;
-                    bytes = &bytes[here..];
-                    if !*control {
-                        self.hold(here)?;
-                    }
-                    self.ended();
-                }
+            self.since.get_or_insert_with(Instant::now);
+            match self.frames.take(&mut bytes)? {
+                Seen::Announced(length) => self.expect(length)?,
+                Seen::Content(length) => self.hold(length)?,
+                Seen::Head | Seen::Control => {}
+            }
+            if self.frames.is_between_messages() {
+                self.unfinished = 0;
+                self.since = None;
             }
         }
         Ok(())
     }
 
     /// Refuses what a frame says that it will have, before any of it is waited for.
-    fn claimed(&self) -> Result<(), Excess> {
-        match self.place {
-            Place::Content {
-                left,
-                control: false,
-                ..
-            } if left > (self.largest - self.unfinished.min(self.largest)) as u64 => {
-                Err(Excess::Message(self.largest))
-            }
-            _ => Ok(()),
+    fn expect(&self, length: u64) -> Result<(), Fault> {
+        let room = self.largest - self.unfinished.min(self.largest);
+        match length > room as u64 {
+            true => Err(Fault::Message(self.largest)),
+            false => Ok(()),
         }
     }
 
-    fn hold(&mut self, more: usize) -> Result<(), Excess> {
+    fn hold(&mut self, more: usize) -> Result<(), Fault> {
         self.unfinished += more;
         let all = self.charge.held() + more;
         match self.charge.hold(all) {
             true => Ok(()),
-            false => Err(Excess::Budget),
-        }
-    }
-
-    /// Goes on behind a frame whose content is all there.
-    fn ended(&mut self) {
-        if let Place::Content {
-            left: 0,
-            control,
-            last,
-            message,
-        } = self.place
-        {
-            let message = match control {
-                true => message,
-                false => !last,
-            };
-            if !message {
-                self.unfinished = 0;
-                self.since = None;
-            }
-            self.place = Place::between(message);
+            false => Err(Fault::Budget),
         }
     }
 }
 
-/// Reads the head of a frame; `None` until all of it is there.
-fn content(head: &[u8], message: bool) -> Option<Place> {
-    let (first, second) = (*head.first()?, *head.get(1)?);
-    let (length, size) = match second & 0x7f {
-        126 => (
-            u16::from_be_bytes(head.get(2..4)?.try_into().ok()?).into(),
-            4,
-        ),
-        127 => (u64::from_be_bytes(head.get(2..10)?.try_into().ok()?), 10),
-        length => (length.into(), 2),
-    };
-    let mask = if second & 0x80 == 0 { 0 } else { 4 };
-    (head.len() == size + mask).then_some(Place::Content {
-        left: length,
-        control: first & 0x08 != 0,
-        last: first & 0x80 != 0,
-        message,
-    })
-}
-
-/// A byte stream whose frames are followed.
-#[derive(Debug)]
-pub(super) struct Inflow<S> {
-    stream: S,
-    intake: Intake,
-}
-
-impl<S> Inflow<S> {
-    /// Follows what comes from here on.
-    pub(super) fn new(stream: S, intake: Intake) -> Self {
-        Self { stream, intake }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Inflow<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        std::task::ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        let taken = self.intake.take(&buffer.filled()[before..]);
-        Poll::Ready(taken.map_err(|excess| io::Error::new(io::ErrorKind::QuotaExceeded, excess)))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Inflow<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+impl Tap for Intake {
+    fn came(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let taken = self.take(bytes);
+        taken.map_err(|fault| io::Error::new(io::ErrorKind::InvalidData, fault))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn frame(first: u8, length: usize) -> Vec<u8> {
@@ -341,7 +212,7 @@ mod tests {
     }
 
     /// A number for how the bytes are cut.
-    fn feed(intake: &Intake, bytes: &[u8], cut: usize) -> Result<(), Excess> {
+    fn feed(intake: &Intake, bytes: &[u8], cut: usize) -> Result<(), Fault> {
         bytes.chunks(cut).try_for_each(|piece| intake.take(piece))
     }
 
@@ -368,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn a_stranger_has_room_for_a_hello_only() {
         let new = || Intake::new(&Budget::default(), false);
-        let too_large = Err(Excess::Message(STRANGER_BYTES));
+        let too_large = Err(Fault::Message(STRANGER_BYTES));
         assert_eq!(feed(&new(), &frame(0x81, STRANGER_BYTES), 100), Ok(()));
         // The head is enough.
         assert_eq!(new().take(&frame(0x81, STRANGER_BYTES + 1)[..8]), too_large);
@@ -383,6 +254,21 @@ mod tests {
         let known = new();
         known.admit();
         assert_eq!(feed(&known, &pieces, 100), Ok(()));
+    }
+
+    /// The library would keep all of it before it refuses it, and a control frame counts for nobody.
+    #[tokio::test]
+    async fn a_control_frame_that_is_too_long_is_refused_at_its_head() {
+        for opcode in [0x88, 0x89, 0x8a, 0x09, 0x8f] {
+            for (length, size) in [(126, 8), (0x1_0000, 14)] {
+                let intake = Intake::new(&Budget::default(), false);
+                intake.admit();
+                let head = &frame(opcode, length)[..size];
+                assert_eq!(feed(&intake, head, 3), Err(Fault::LongControl), "{opcode}");
+            }
+            let intake = Intake::new(&Budget::default(), false);
+            assert_eq!(feed(&intake, &frame(opcode, 125), 3), Ok(()), "{opcode}");
+        }
     }
 
     #[tokio::test]
@@ -405,8 +291,8 @@ mod tests {
     async fn frames_begin_behind_the_head_of_an_upgrade() {
         for cut in [1, 3, usize::MAX] {
             let intake = Intake::new(&Budget::default(), true);
-            let head = b"HTTP/1.1 101 \r\nA: \xff\xff\r\nB: \r\r\n\r\n";
-            feed(&intake, &[head, &frame(0x82, 200)[..]].concat(), cut).unwrap();
+            let head = &b"HTTP/1.1 101 \r\nA: \xff\xff\r\nB: \r\n\r\n"[..];
+            feed(&intake, &[head, &frame(0x82, 200)].concat(), cut).unwrap();
             assert_eq!(intake.state().charge.held(), 200, "{cut}");
         }
     }
@@ -433,5 +319,84 @@ mod tests {
             .unwrap();
         let patient = tokio::time::timeout(Duration::from_secs(500), large.overdue());
         assert!(patient.await.is_err());
+    }
+
+    /// Gives the library bytes, and has no more of them for the moment.
+    struct Given<'a>(&'a [u8]);
+
+    impl io::Read for Given<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.is_empty() {
+                true => Err(io::ErrorKind::WouldBlock.into()),
+                false => self.0.read(buffer),
+            }
+        }
+    }
+
+    impl io::Write for Given<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Returns how many bytes of whole messages the library reads; `None` when it refuses something.
+    fn library(bytes: &[u8]) -> Option<usize> {
+        use tokio_tungstenite::tungstenite::protocol::{Role, WebSocket};
+        use tokio_tungstenite::tungstenite::{Error, Message};
+        let mut socket = WebSocket::from_raw_socket(Given(bytes), Role::Server, None);
+        let mut read = 0;
+        loop {
+            match socket.read() {
+                Ok(message @ (Message::Text(_) | Message::Binary(_))) => read += message.len(),
+                Ok(_) => {}
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Some(read);
+                }
+                Err(_) => return None,
+            }
+        }
+    }
+
+    proptest! {
+        /// What the library takes as a message, this has counted; what this refuses, the library would have refused.
+        #[test]
+        fn frames_are_read_as_the_library_reads_them(
+            frames in prop::collection::vec(
+                (
+                    // Without closes: the library reads nothing behind one.
+                    prop::sample::select(&[0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x89, 0x8a, 0x09, 0x83, 0xc1][..]),
+                    prop_oneof![0..130_usize, 1000..1001_usize, 70_000..70_001_usize],
+                ),
+                0..6,
+            ),
+            missing in 0..9_usize,
+            cut in 1..100_usize,
+        ) {
+            let mut bytes: Vec<u8> = frames.iter().flat_map(|&(first, length)| frame(first, length)).collect();
+            let intake = Intake::new(&Budget::default(), false);
+            intake.admit();
+            let whole = feed(&intake, &bytes, cut);
+            match whole {
+                Ok(()) => {
+                    if let Some(read) = library(&bytes) {
+                        let state = intake.state();
+                        prop_assert_eq!(state.charge.held() - state.unfinished, read);
+                    }
+                }
+                Err(_) => prop_assert_eq!(library(&bytes), None),
+            }
+            // A part of a frame is none.
+            bytes.truncate(bytes.len().saturating_sub(missing));
+            let intake = Intake::new(&Budget::default(), false);
+            intake.admit();
+            if let (Ok(()), Some(read)) = (feed(&intake, &bytes, cut), library(&bytes)) {
+                let state = intake.state();
+                prop_assert_eq!(state.charge.held() - state.unfinished, read);
+            }
+        }
     }
 }
