@@ -313,7 +313,11 @@ fn sort_out(error: ConnectError, guess: bool) -> Failed<ConnectError> {
             Failed::All(error)
         }
         // Of several addresses of this machine's daemon, the one that somebody has taken is worth telling.
-        ConnectError::Dial(DialError::OtherUser { .. }) if guess => Failed::All(error),
+        ConnectError::Dial(DialError::OtherUser { .. } | DialError::OwnerUnreadable { .. })
+            if guess =>
+        {
+            Failed::All(error)
+        }
         ConnectError::Dial(_) => Failed::Here(error),
         _ if guess => Failed::All(error),
         _ => Failed::Here(error),

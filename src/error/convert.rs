@@ -114,6 +114,13 @@ impl From<DialError> for CommandError {
                          if that user runs it for you, use --host ssh://USER@localhost",
                     )
             }
+            DialError::OwnerUnreadable { .. } => {
+                CommandError::new("OWNER_UNREADABLE", Exit::Trust, error.to_string())
+                    .at(Hop::Tcp)
+                    .hint(
+                        "no password was sent; mount /proc, or raise the limit of open files (ulimit -n), and try again",
+                    )
+            }
             DialError::HostName { host, .. } => {
                 CommandError::new("HOST_NOT_ALLOWED", Exit::Unreachable, error.to_string())
                     .at(Hop::Daemon)

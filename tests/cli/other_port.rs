@@ -1,7 +1,7 @@
 //! Another user of the same machine listens where the daemon does: no password is shown there.
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::fake_daemon::FakeDaemon;
 use crate::other_user::{Running, is_root};
 use crate::sandbox::{Ran, Sandbox, binary};
-use crate::tool::is_missing;
+use crate::tool::{is_missing, skip};
 
 const PASSWORD: &str = "planted-password";
 
@@ -67,8 +67,7 @@ impl Other {
     /// `None`, with a line that says so, where nobody can be two users.
     fn start(late: Duration) -> Option<Self> {
         if !is_root() {
-            let mut stderr = std::io::stderr();
-            writeln!(stderr, "skipped: only root can be two users").unwrap();
+            skip("only root can be two users");
             return None;
         }
         if is_missing("setpriv") {
@@ -195,43 +194,87 @@ fn no_password_goes_to_a_port_or_socket_of_another_user() {
     other.has_heard("GET /ws");
 }
 
-/// Where the system does not tell who listens, that is said once in a command, and the password is sent.
-#[test]
-fn what_cannot_be_known_is_said_once() {
-    // A process that sees no `/proc`.
-    const HIDDEN: &str = "mount -t tmpfs none /proc && exec \"$0\" \"$@\"";
-    let hidden = |sandbox: &Sandbox, args: &[&str]| {
+/// What a program is run with so that it does not see whose a port is; `None` where that is not allowed here.
+fn blindfolded(sandbox: &Sandbox, how: &[&str], args: &[&str]) -> Option<Ran> {
+    let run = |args: &[&str]| {
         let mut command = sandbox.command("unshare".as_ref());
-        command.args(["-m", "sh", "-c", HIDDEN]).args(args);
+        command.args(how).args(args);
         command.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
         command.stdin(Stdio::null()).output()
     };
     if is_missing("unshare") {
-        return;
+        return None;
     }
+    if !run(&["true"]).is_ok_and(|ran| ran.status.success()) {
+        skip("no namespace can be made here, or not by this user");
+        return None;
+    }
+    Some(run(args).unwrap().into())
+}
+
+/// A user namespace without users: everybody has the same id in it.
+const NOBODY: &[&str] = &["-U"];
+/// No `/proc`.
+const HIDDEN: &[&str] = &[
+    "-m",
+    "sh",
+    "-c",
+    "mount -t tmpfs none /proc && exec \"$0\" \"$@\"",
+];
+/// Where nobody can know who listens, that is said once in a command, and the password is sent.
+#[test]
+fn what_cannot_be_known_is_said_once() {
     let mut sandbox = Sandbox::new();
-    if !hidden(&sandbox, &["true"]).is_ok_and(|ran| ran.status.success()) {
-        println!("skipped: no mount namespace can be made here, or not by this user");
-        return;
-    }
     let now = json!({ "serverReceivedAt": 0, "serverSentAt": 0 });
     let daemon = FakeDaemon::start("srv_1", &[], move |_| now.clone());
+    let binary = binary();
     let ping = [
-        binary().to_str().unwrap(),
+        binary.to_str().unwrap(),
         "--host",
         &daemon.address,
         "ping",
         "-c3",
     ];
-    let ran: Ran = hidden(&sandbox, &ping).unwrap().into();
+    let Some(ran) = blindfolded(&sandbox, NOBODY, &ping) else {
+        return;
+    };
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{ran:?}");
     sandbox.set("PASEO_PASSWORD", PASSWORD);
-    let ran: Ran = hidden(&sandbox, &ping).unwrap().into();
+    let ran = blindfolded(&sandbox, NOBODY, &ping).unwrap();
     assert_eq!(ran.status, 0, "{ran:?}");
     let said = format!("cannot check which user listens at {}", daemon.address);
     assert_eq!(ran.stderr.matches(&said).count(), 1, "{ran:?}");
     assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
     ran.says_none_of(&[PASSWORD]);
+}
+
+/// Where the system would tell, and its answer cannot be read, no password is sent.
+#[test]
+fn no_password_goes_where_the_answer_cannot_be_read() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = other.local_addr().unwrap().to_string();
+    let heard = Arc::<Mutex<Vec<u8>>>::default();
+    let hears = Arc::clone(&heard);
+    std::thread::spawn(move || {
+        for mut stream in other.incoming().flatten() {
+            let mut bytes = Vec::new();
+            // It ends when the client does.
+            let _ = stream.read_to_end(&mut bytes);
+            hears.lock().unwrap().extend(bytes);
+        }
+    });
+    let mut sandbox = Sandbox::new();
+    sandbox.set("PASEO_PASSWORD", PASSWORD);
+    let binary = binary();
+    let ls = [binary.to_str().unwrap(), "--host", &at, "ls"];
+    let Some(ran) = blindfolded(&sandbox, HIDDEN, &ls) else {
+        return;
+    };
+    ran.failed(5, &format!("cannot check which user listens at {at}"));
+    ran.failed(5, "no password was sent");
+    ran.says_none_of(&[PASSWORD]);
+    let heard = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
+    assert_eq!(heard, "");
 }
 
 /// A connection that nobody has accepted yet belongs to user 0 in the system's tables. It is not root's.

@@ -108,7 +108,11 @@ impl Local {
                 })
             }
             Err(ConnectError::Password { sent }) => Ok(Answer::Locked { sent }),
-            Err(error @ ConnectError::Dial(DialError::OtherUser { .. })) => Err(error.into()),
+            Err(
+                error @ ConnectError::Dial(
+                    DialError::OtherUser { .. } | DialError::OwnerUnreadable { .. },
+                ),
+            ) => Err(error.into()),
             Err(_) => Ok(Answer::Nobody),
         }
     }

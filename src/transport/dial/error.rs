@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::transport::network::Family;
+use crate::transport::peer::Unknown;
 use crate::transport::proxy::ProxyError;
 use crate::transport::tls::{CertificateFault, TlsSetupError};
 use crate::transport::user;
@@ -137,6 +138,14 @@ pub enum DialError {
         address: String,
         /// The user.
         uid: u32,
+    },
+    /// On this machine, and the system's answer whose it is could not be read: no password was sent.
+    #[error("cannot check which user listens at {address}: {why}")]
+    OwnerUnreadable {
+        /// The other end.
+        address: String,
+        /// Why not.
+        why: Unknown,
     },
     /// The daemon does not answer to the name that it was asked under.
     #[error("the daemon at {address} refuses the host name {host}")]

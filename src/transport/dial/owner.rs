@@ -54,6 +54,10 @@ impl Attempt<'_> {
                 limit: self.dial.timeout,
             }),
             Owner::Unknown(Unknown::NotOpen) => Err(DialError::Dropped { address }),
+            // Whoever can bring that about must not be sent the password for it.
+            Owner::Unknown(why @ Unknown::Unreadable) => {
+                Err(DialError::OwnerUnreadable { address, why })
+            }
             Owner::Unknown(why) => {
                 if let Some(tell) = self.dial.on_unknown_owner {
                     tell(&address, why);
@@ -107,6 +111,7 @@ mod tests {
         assert_eq!(TOLD.load(Ordering::Relaxed), 3);
         for owner in [
             Owner::User(u32::MAX - 1),
+            Owner::Unknown(Unknown::Unreadable),
             Owner::Unknown(Unknown::Unattached),
             Owner::Unknown(Unknown::NotOpen),
         ] {
