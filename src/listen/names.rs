@@ -16,8 +16,9 @@ pub struct Names {
 
 impl Names {
     /// Returns whether a request names this listener. Without this, the DNS of a stranger could point a name of theirs
-    /// here, and their web page would reach the daemon. Addresses and `localhost` cannot be pointed anywhere.
-    pub(super) fn has_host(&self, host: &str) -> bool {
+    /// here, and their web page would reach the daemon. Addresses and `localhost` cannot be pointed anywhere. A listener
+    /// without a password is on loopback, so it is asked for as `localhost` or a loopback address.
+    pub(super) fn has_host(&self, host: &str, password: bool) -> bool {
         let name = name(host).to_ascii_lowercase();
         let listed = |entry: &String| {
             let entry = entry.to_ascii_lowercase();
@@ -26,7 +27,11 @@ impl Names {
                 None => entry == "*" || name == entry,
             }
         };
-        is_local(&name) || name.parse::<IpAddr>().is_ok() || self.hosts.iter().any(listed)
+        let own = match name.parse::<IpAddr>() {
+            Ok(ip) => password || ip.to_canonical().is_loopback(),
+            Err(_) => name == "localhost" || password && is_local(&name),
+        };
+        own || self.hosts.iter().any(listed)
     }
 
     /// Returns whether a web page may connect to a listener that was asked for as `host`. The password keeps out the
@@ -75,24 +80,49 @@ mod tests {
         for host in [
             "localhost",
             "localhost:6767",
-            "a.localhost",
+            "LOCALHOST:6767",
             "127.0.0.1:1",
+            "127.8.8.8",
             "[::1]:6767",
+            "[::ffff:127.0.0.1]:6767",
         ] {
-            assert!(none.has_host(host), "{host}");
+            assert!(none.has_host(host, true), "{host}");
+            assert!(none.has_host(host, false), "{host}");
         }
         let strangers = ["example.org", "localhost.example.org:80", "", "xlocalhost"];
         for host in strangers {
-            assert!(!none.has_host(host), "{host}");
-            assert!(names(&["*"], &[]).has_host(host), "{host}");
+            assert!(!none.has_host(host, true), "{host}");
+            assert!(names(&["*"], &[]).has_host(host, true), "{host}");
         }
         let some = names(&["tower.lan", ".example.org"], &[]);
         for host in ["Tower.lan:6767", "example.org", "a.b.example.org:80"] {
-            assert!(some.has_host(host), "{host}");
+            assert!(
+                some.has_host(host, true) && some.has_host(host, false),
+                "{host}"
+            );
         }
         for host in ["a.tower.lan", "badexample.org", "example.org.evil"] {
-            assert!(!some.has_host(host), "{host}");
+            assert!(!some.has_host(host, true), "{host}");
         }
+    }
+
+    #[test]
+    fn without_a_password_only_loopback_is_a_host() {
+        let none = Names::default();
+        for host in [
+            "a.localhost",
+            "10.0.0.1:6767",
+            "192.168.1.5",
+            "0.0.0.0:6767",
+            "[2001:db8::1]:6767",
+            "[::]",
+            "[::ffff:10.0.0.1]:1",
+        ] {
+            assert!(none.has_host(host, true), "{host}");
+            assert!(!none.has_host(host, false), "{host}");
+        }
+        assert!(names(&["192.168.1.5"], &[]).has_host("192.168.1.5:6767", false));
+        assert!(names(&["*"], &[]).has_host("10.0.0.1", false));
     }
 
     #[test]

@@ -36,15 +36,6 @@ async fn greet(daemon: &TestDaemon, hello: Frame) -> Result<Value, (Option<u16>,
     }
 }
 
-async fn get(daemon: &TestDaemon, path: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(daemon.addr).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within(stream.read_to_string(&mut answer)).await.unwrap();
-    answer
-}
-
 fn token(home: &Path) -> String {
     let file = std::fs::read_to_string(home.join("local-credential")).unwrap();
     file.trim_end().to_owned()
@@ -84,7 +75,7 @@ async fn a_hello_may_show_the_password_or_the_local_credential() {
         assert_eq!(invalid, Err((Some(4002), "Invalid hello".to_owned())));
     }
     let bearer = format!("Host: localhost\r\nAuthorization: Bearer {token}\r\n");
-    assert!(get(&daemon, "/api/status", &bearer).await.contains("srv_"));
+    assert!(daemon.get("/api/status", &bearer).await.contains("srv_"));
     daemon.stop().await;
     assert!(!home.path().join("local-credential").exists());
 }
@@ -140,8 +131,10 @@ async fn without_a_password_no_web_page_gets_in_but_those_that_are_named() {
     }
     let named = page("tower.lan:6767", "https://named.example");
     assert_eq!(status(&open, "/ws", &named).await, "101");
-    let elsewhere = page("attic.lan", "https://named.example");
-    assert_eq!(status(&open, "/ws", &elsewhere).await, "403");
+    for elsewhere in ["attic.lan", "192.168.1.5:6767", "a.localhost"] {
+        let elsewhere = page(elsewhere, "https://named.example");
+        assert_eq!(status(&open, "/ws", &elsewhere).await, "403");
+    }
     open.stop().await;
     let daemon = locked(home.path()).await;
     let app = page("localhost", "https://app.paseo.sh");

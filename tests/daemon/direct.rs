@@ -4,19 +4,8 @@ use paseo::daemon::{Config, Daemon};
 use paseo::listen::{Listen, Password};
 use paseo::transport::{Address, Dial, Frame, Greeting, Network, Stopwatch, TransportError, dial};
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::support::{Client, DEADLINE, TestDaemon, config, hello, open, within};
-
-async fn get(daemon: &TestDaemon, path: &str, headers: &str) -> String {
-    let mut stream = TcpStream::connect(daemon.addr).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within(stream.read_to_string(&mut answer)).await.unwrap();
-    answer
-}
 
 async fn refused(daemon: &TestDaemon, frame: &str) -> (u16, String) {
     let mut transport = open(daemon.addr, None).await;
@@ -36,21 +25,17 @@ async fn http_says_health_and_status() {
     let home = tempfile::tempdir().unwrap();
     let daemon = TestDaemon::start(home.path()).await;
     let host = "Host: localhost\r\n";
-    let health = get(&daemon, "/api/health", host).await;
+    let health = daemon.get("/api/health", host).await;
     assert!(health.starts_with("HTTP/1.1 200") && health.contains(r#""status":"ok""#));
-    let status = get(&daemon, "/api/status", host).await;
+    let status = daemon.get("/api/status", host).await;
     assert!(status.contains(r#""status":"server_info","serverId":"srv_"#));
-    let elsewhere = get(&daemon, "/api/status", "Host: evil.example\r\n").await;
+    let elsewhere = daemon.get("/api/status", "Host: evil.example\r\n").await;
     assert!(elsewhere.starts_with("HTTP/1.1 403") && elsewhere.ends_with("Host not allowed"));
-    assert!(
-        get(&daemon, "/other", host)
-            .await
-            .starts_with("HTTP/1.1 404")
-    );
+    assert!(daemon.get("/other", host).await.starts_with("HTTP/1.1 404"));
     let origin = format!(
         "{host}Origin: https://evil.example\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n"
     );
-    let page = get(&daemon, "/ws", &origin).await;
+    let page = daemon.get("/ws", &origin).await;
     assert!(page.starts_with("HTTP/1.1 403") && page.ends_with("Origin not allowed"));
     daemon.stop().await;
 }
@@ -178,12 +163,13 @@ async fn a_password_guards_direct_connections() {
     let transport = open(daemon.addr, Some("s3cret")).await;
     Client::over(transport, "c", json!({})).await;
     let host = "Host: localhost\r\n";
-    let status = get(&daemon, "/api/status", host).await;
+    let status = daemon.get("/api/status", host).await;
     assert!(status.starts_with("HTTP/1.1 401") && !status.contains("srv_"));
     let with = format!("{host}Authorization: Bearer s3cret\r\n");
-    assert!(get(&daemon, "/api/status", &with).await.contains("srv_"));
+    assert!(daemon.get("/api/status", &with).await.contains("srv_"));
     assert!(
-        get(&daemon, "/api/health", host)
+        daemon
+            .get("/api/health", host)
             .await
             .starts_with("HTTP/1.1 200")
     );

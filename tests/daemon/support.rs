@@ -11,6 +11,8 @@ use paseo::transport::{
     Address, Dial, Frame, Greeting, Network, Stopwatch, Transport, TransportError, dial,
 };
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -53,6 +55,16 @@ pub(crate) fn config(home: &Path) -> Config {
 }
 
 impl TestDaemon {
+    /// Asks over HTTP with these header lines; returns the whole answer.
+    pub(crate) async fn get(&self, path: &str, headers: &str) -> String {
+        let mut stream = TcpStream::connect(self.addr).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        within(stream.read_to_string(&mut answer)).await.unwrap();
+        answer
+    }
+
     pub(crate) async fn start(home: &Path) -> Self {
         Self::with(config(home)).await
     }
