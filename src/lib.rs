@@ -49,6 +49,7 @@ pub mod protocol;
 pub mod relay;
 pub mod remote;
 pub mod secret;
+mod site;
 pub mod spelling;
 pub mod state;
 pub mod subprocess;

@@ -13,6 +13,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("protocol", &[]),
     ("order", &[]),
+    ("site", &[]),
     ("spelling", &[]),
     ("output", &["spelling"]),
     ("subprocess", &["env"]),
@@ -49,7 +50,7 @@ const TABLE: &[(&str, &[&str])] = &[
         "complete",
         &["env", "files", "output", "remote", "secret", "subprocess"],
     ),
-    ("listen", &["protocol", "secret", "transport"]),
+    ("listen", &["protocol", "secret", "site", "transport"]),
     (
         "forward",
         &["backoff", "client", "listen", "target", "transport"],
@@ -68,7 +69,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "tty",
         ],
     ),
-    ("relay", &["backoff", "files", "protocol"]),
+    ("relay", &["backoff", "files", "protocol", "site"]),
     (
         "host",
         &["backoff", "e2ee", "protocol", "secret", "transport"],

@@ -24,13 +24,13 @@ use tracing::debug;
 use super::cluster::{Hold, Home};
 use super::gate::Visit;
 use super::guard::Claim;
-use super::network::Network;
 use super::refusal::Refusal;
 use super::server::Shared;
 use crate::protocol::relay::{
     ConnectQuery, PATH, PRESENCE_ASK, PRESENCE_HEADER, PRESENCE_OFFLINE, PRESENCE_ONLINE,
     TOKEN_HEADER, TOKEN_PARAMETER,
 };
+use crate::site::Site;
 
 /// Largest request head, in bytes; hyper takes no smaller bound than 8 KiB.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
@@ -46,7 +46,7 @@ pub(super) struct Upgraded<S> {
     /// Whether the daemon was there, for a peer that wants to be told when it comes and goes.
     pub(super) told: Option<bool>,
     /// Where it comes from.
-    pub(super) network: Option<Network>,
+    pub(super) site: Option<Site>,
     /// Its entry in the count of addresses.
     pub(super) visit: Option<Visit>,
     /// Where it is served.
@@ -58,7 +58,7 @@ struct Accepted {
     upgrade: OnUpgrade,
     query: ConnectQuery,
     told: Option<bool>,
-    network: Option<Network>,
+    site: Option<Site>,
     visit: Option<Visit>,
     home: Home,
 }
@@ -122,7 +122,7 @@ where
             },
             query: accepted.query,
             told: accepted.told,
-            network: accepted.network,
+            site: accepted.site,
             visit: accepted.visit,
             home: accepted.home,
         })
@@ -221,7 +221,7 @@ async fn websocket(
         upgrade: hyper::upgrade::on(&mut request),
         query,
         told,
-        network: Network::of(address),
+        site: Site::beyond_loopback(address),
         visit,
         home,
     };

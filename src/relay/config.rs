@@ -83,7 +83,7 @@ pub struct Limits {
     pub sockets: usize,
     /// Sockets of a daemon and its clients.
     pub sockets_per_session: usize,
-    /// Sockets of one address (IPv6: of a /64); 0 is no limit, and loopback has none.
+    /// Sockets of one address (IPv6: of a /64), but never more than a quarter of all; 0 is no limit, and loopback has none.
     pub sockets_per_address: usize,
     /// New sockets per second of one address, and as many at once; 0 is no limit.
     pub rate_per_address: u32,
@@ -97,6 +97,13 @@ pub struct Limits {
     pub close: Duration,
     /// Time for closing all sockets when the relay stops.
     pub drain: Duration,
+}
+
+impl Limits {
+    /// Returns how many sockets one address may have; 0 is no limit.
+    pub(super) fn sockets_of_one(&self) -> usize {
+        self.sockets_per_address.min((self.sockets / 4).max(1))
+    }
 }
 
 impl Default for Limits {

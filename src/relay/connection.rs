@@ -82,6 +82,24 @@ async fn finish<S>(
     }
 }
 
+/// Says to a connection that is not served why.
+pub(super) async fn turn_away(mut stream: TcpStream, refusal: Refusal, relay: &Shared) {
+    let told = async {
+        match (greets_with_tls(&stream).await, &relay.tls) {
+            (Some(false), None) => say(&mut stream, refusal).await,
+            (Some(true), Some(tls)) => {
+                if let Ok(mut stream) = tls.acceptor().accept(stream).await {
+                    say(&mut stream, refusal).await;
+                }
+            }
+            // It would not understand.
+            _ => {}
+        }
+    };
+    // Whether the peer listens makes no difference to us.
+    let _ = timeout(relay.hub.limits.close, told).await;
+}
+
 /// Returns whether the peer begins with TLS; `None` when it leaves without a word.
 async fn greets_with_tls(stream: &TcpStream) -> Option<bool> {
     let mut first = [0];
@@ -94,6 +112,11 @@ async fn greets_with_tls(stream: &TcpStream) -> Option<bool> {
 /// Answers in plain HTTP, which is what a person sees in both cases.
 async fn refuse(stream: &mut TcpStream, refusal: Refusal, relay: &Shared) {
     relay.hub.metrics.refused(refusal);
+    say(stream, refusal).await;
+}
+
+/// Writes a refusal as an answer, and waits for the peer's end.
+async fn say(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), refusal: Refusal) {
     let (status, text) = (refusal.status(), refusal.to_string());
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain;charset=UTF-8\r\ncontent-length: {}\r\n\

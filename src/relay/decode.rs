@@ -8,7 +8,7 @@ use bytes::BufMut;
 use bytes::buf::Limit;
 
 use super::frame::{Frame, Kind};
-use super::ledger::Partial;
+use super::holder::Booking;
 use super::wire::End;
 use crate::protocol::relay::Close;
 
@@ -35,7 +35,7 @@ const PONG: u8 = 10;
 #[derive(Debug)]
 pub(super) struct Decoder {
     limit: usize,
-    partial: Partial,
+    partial: Booking,
     header: [u8; MAX_HEADER],
     /// Bytes of the next header that have come.
     header_len: usize,
@@ -63,7 +63,7 @@ struct Arriving {
 
 impl Decoder {
     /// Makes a decoder of messages of at most `limit` bytes.
-    pub(super) fn new(limit: usize, partial: Partial) -> Self {
+    pub(super) fn new(limit: usize, partial: Booking) -> Self {
         Self {
             limit,
             partial,

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{Frame as WireFrame, FrameH
 
 use super::*;
 use crate::relay::fuzz::{LIMIT, ours, reference};
-use crate::relay::ledger::Holder;
+use crate::relay::holder::Holder;
 
 /// What a peer may send: whole messages, and messages in fragments with control frames between.
 #[derive(Debug, Clone)]
@@ -126,7 +126,7 @@ fn what_is_not_whole_is_booked_and_refused_above_the_budget() {
     let holder = Holder::alone(50_000);
     let mut frame = Vec::new();
     write(&mut frame, &[7; 100_000], OpCode::Data(Data::Binary), true);
-    let mut decoder = Decoder::new(LIMIT, Partial::new(Arc::clone(&holder)));
+    let mut decoder = Decoder::new(LIMIT, Booking::new(Arc::clone(&holder)));
     let mut none = |_: Frame| panic!("it is not whole");
     let mut replies = Vec::new();
     assert_eq!(
@@ -143,7 +143,7 @@ fn what_is_not_whole_is_booked_and_refused_above_the_budget() {
 #[test]
 fn a_promise_of_much_costs_little() {
     let holder = Holder::alone(usize::MAX);
-    let mut decoder = Decoder::new(1 << 40, Partial::new(holder));
+    let mut decoder = Decoder::new(1 << 40, Booking::new(holder));
     let header = [0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 1, 2, 3, 4, 5];
     let mut none = |_: Frame| panic!("it is not whole");
     decoder.feed(&header, &mut Vec::new(), &mut none).unwrap();

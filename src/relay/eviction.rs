@@ -2,41 +2,41 @@
 
 use std::collections::HashMap;
 
-use super::network::Network;
 use crate::protocol::relay::ServerId;
+use crate::site::Site;
 
 /// Bytes of a holder, and with whom it shares the blame.
 #[derive(Debug)]
 pub(super) struct Holding<'a, H> {
     pub(super) holder: &'a H,
     pub(super) session: &'a ServerId,
-    pub(super) network: Option<Network>,
+    pub(super) site: Option<Site>,
     pub(super) bytes: usize,
 }
 
 /// Chooses holders that hold at least `excess` bytes together, or all.
 ///
-/// The biggest party goes first, be it a session or a network: one with many small sockets is as big as one with a
-/// large one. In a network, the biggest session goes first, and in a session the biggest network. So users who come
+/// The biggest party goes first, be it a session or a site: one with many small sockets is as big as one with a
+/// large one. In a site, the biggest session goes first, and in a session the biggest site. So users who come
 /// from one address (a proxy, an office) are told apart by their sessions, and strangers in one session by their
 /// addresses. Last, the biggest socket goes first.
 pub(super) fn biggest<'a, H>(mut holdings: Vec<Holding<'a, H>>, excess: usize) -> Vec<&'a H> {
     let mut sessions: HashMap<&ServerId, usize> = HashMap::new();
-    let mut networks: HashMap<Option<Network>, usize> = HashMap::new();
+    let mut sites: HashMap<Option<Site>, usize> = HashMap::new();
     for holding in &holdings {
         *sessions.entry(holding.session).or_default() += holding.bytes;
-        *networks.entry(holding.network).or_default() += holding.bytes;
+        *sites.entry(holding.site).or_default() += holding.bytes;
     }
     let size = |holding: &Holding<'_, H>| {
         let session = sessions.get(holding.session).copied().unwrap_or_default();
-        let network = networks.get(&holding.network).copied().unwrap_or_default();
-        // Sockets without a network have nothing in common.
-        let party = match holding.network {
-            Some(_) => session.max(network),
+        let site = sites.get(&holding.site).copied().unwrap_or_default();
+        // Sockets without a site have nothing in common.
+        let party = match holding.site {
+            Some(_) => session.max(site),
             None => session,
         };
         // Where the larger of both is the same, the sum orders by the other.
-        (party, session.saturating_add(network), holding.bytes)
+        (party, session.saturating_add(site), holding.bytes)
     };
     holdings.sort_by_cached_key(|holding| std::cmp::Reverse(size(holding)));
     let mut freed = 0;
@@ -52,7 +52,7 @@ pub(super) fn biggest<'a, H>(mut holdings: Vec<Holding<'a, H>>, excess: usize) -
 mod tests {
     use super::*;
 
-    /// Holders by number: their session, their network (0 is none), and their bytes.
+    /// Holders by number: their session, their site (0 is none), and their bytes.
     fn chosen(holders: &[(&str, u8, usize)], excess: usize) -> Vec<usize> {
         let sessions: Vec<_> = holders
             .iter()
@@ -60,11 +60,11 @@ mod tests {
             .collect();
         let numbers: Vec<usize> = (0..holders.len()).collect();
         let holdings = holders.iter().enumerate().map(|(n, &(_, host, bytes))| {
-            let network = Network::of([192, 0, 2, host].into()).filter(|_| host > 0);
+            let site = Site::beyond_loopback([192, 0, 2, host].into()).filter(|_| host > 0);
             Holding {
                 holder: &numbers[n],
                 session: &sessions[n],
-                network,
+                site,
                 bytes,
             }
         });
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn many_small_sessions_of_one_network_are_one_big_party() {
+    fn many_small_sessions_of_one_site_are_one_big_party() {
         let mut holders = vec![("honest", 1, 300)];
         let names: Vec<_> = (0..10).map(|n| format!("hog{n}")).collect();
         holders.extend(names.iter().map(|name| (name.as_str(), 2, 100)));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn many_networks_of_one_session_are_one_big_party() {
+    fn many_sites_of_one_session_are_one_big_party() {
         let mut holders = vec![("honest", 1, 300)];
         holders.extend((2..12).map(|host| ("hog", host, 100)));
         let gone = chosen(&holders, 700);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn in_one_session_the_biggest_network_goes_first() {
+    fn in_one_session_the_biggest_site_goes_first() {
         let holders = [("s", 1, 300), ("s", 2, 200), ("s", 2, 250)];
         assert_eq!(chosen(&holders, 400), [2, 1]);
     }

@@ -61,7 +61,7 @@ impl Frame {
     }
 
     /// Returns what the frame costs a queue, in bytes. Answers to the peer's own control frames are
-    /// not queued, so they are free.
+    /// in no queue; the wire books them.
     pub(super) fn cost(&self) -> usize {
         match self.kind {
             Kind::Raw => 0,

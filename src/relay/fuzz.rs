@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::decode::Decoder;
 use super::frame::{Frame, Kind};
-use super::ledger::{Holder, Partial};
+use super::holder::{Booking, Holder};
 use super::wire::End;
 
 /// Largest message of a comparison, in bytes.
@@ -84,7 +84,7 @@ pub(super) fn reference(input: &[u8]) -> Seen {
 
 /// Returns what our decoder reads of pieces of these sizes, in place where it offers that.
 pub(super) fn ours(mut input: &[u8], pieces: &[usize], holder: &Arc<Holder>) -> Seen {
-    let mut decoder = Decoder::new(LIMIT, Partial::new(Arc::clone(holder)));
+    let mut decoder = Decoder::new(LIMIT, Booking::new(Arc::clone(holder)));
     let (mut messages, mut replies) = (Vec::new(), Vec::new());
     let mut take = |frame: Frame| messages.push((frame.kind, frame.body.to_vec()));
     let mut pieces = pieces.iter().cycle();

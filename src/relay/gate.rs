@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use super::network::Network;
 use super::refusal::Refusal;
+use crate::site::Site;
 
 /// Addresses that are kept before those that have nothing here any more are forgotten.
 const SWEEP_AT: usize = 1024;
@@ -22,7 +22,7 @@ pub(super) struct Gate {
 
 #[derive(Debug, Default)]
 struct Visitors {
-    known: HashMap<Network, Visitor>,
+    known: HashMap<Site, Visitor>,
     sweep_at: usize,
 }
 
@@ -38,7 +38,7 @@ struct Visitor {
 #[derive(Debug)]
 pub(super) struct Visit {
     gate: Arc<Gate>,
-    network: Option<Network>,
+    site: Option<Site>,
 }
 
 impl Gate {
@@ -54,22 +54,22 @@ impl Gate {
     /// Lets a new connection of this address in, or not.
     pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Visit, Refusal> {
         let limited = self.sockets > 0 || self.per_second > 0;
-        let network = Network::of(address).filter(|_| limited);
-        if let Some(network) = network {
-            self.count(network)?;
+        let site = Site::beyond_loopback(address).filter(|_| limited);
+        if let Some(site) = site {
+            self.count(site)?;
         }
         Ok(Visit {
             gate: Arc::clone(self),
-            network,
+            site,
         })
     }
 
-    fn count(&self, network: Network) -> Result<(), Refusal> {
+    fn count(&self, site: Site) -> Result<(), Refusal> {
         let rate = f64::from(self.per_second);
         let now = Instant::now();
         let mut visitors = self.lock();
         visitors.sweep(now);
-        let visitor = visitors.known.entry(network).or_insert(Visitor {
+        let visitor = visitors.known.entry(site).or_insert(Visitor {
             sockets: 0,
             tokens: rate,
             at: now,
@@ -105,8 +105,8 @@ impl Visitors {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        let Some(network) = self.network else { return };
-        if let Some(visitor) = self.gate.lock().known.get_mut(&network) {
+        let Some(site) = self.site else { return };
+        if let Some(visitor) = self.gate.lock().known.get_mut(&site) {
             visitor.sockets -= 1;
         }
     }

@@ -18,13 +18,13 @@ use super::event::{Effect, Event, PipeId, Place, SocketId};
 use super::frame::Frame;
 use super::ledger::Ledger;
 use super::metrics::{Gauges, Metrics};
-use super::network::Network;
 use super::outbox::Outbox;
 use super::pipe::{Hold, Pipe};
 use super::registry::{Registry, slim};
 use crate::protocol::relay::{
     Close, ConnectQuery, ConnectionId, PRESENCE_OFFLINE, PRESENCE_ONLINE, Role, Seat, ServerId,
 };
+use crate::site::Site;
 
 /// Time that the holder of a claim has to show that it lives.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(2);
@@ -83,7 +83,7 @@ impl Hub {
     pub(super) fn attach(
         self: &Arc<Self>,
         query: ConnectQuery,
-        network: Option<Network>,
+        site: Option<Site>,
         told: Option<bool>,
     ) -> Attached {
         let place = place(query.seat);
@@ -98,7 +98,7 @@ impl Hub {
         state.last += 1;
         let socket = SocketId(state.last);
         *state.groups.entry(server.clone()).or_default() += 1;
-        let holder = self.ledger.open(socket, server.clone(), network);
+        let holder = self.ledger.open(socket, server.clone(), site);
         let limit = self.limits.queue_bytes;
         let outbox = Arc::new(Outbox::new(socket, limit, holder));
         state.sockets.insert(socket, Arc::clone(&outbox));

@@ -1,25 +1,26 @@
 //! Which socket holds how many bytes of the relay's memory, and which ones go when there are too many.
 //!
 //! Every byte that waits is booked for one socket: what it has not read yet, what has come of its unfinished
-//! message, and what is held of it for an absent daemon. It counts against the socket's session, its network,
+//! message, and what is held of it for an absent daemon. It counts against the socket's session, its site,
 //! the share of held bytes, and the total. A booking is never refused. When it passes one of these limits the
 //! [biggest holders](super::eviction) are evicted, be it the one that asks, so that small ones never suffer
 //! from big ones. What an evicted socket holds no longer counts: its task ends at once and frees it.
 //!
-//! Locks are taken in this order: hub, pipe, ledger, holder. The lock of the ledger is taken when a socket comes,
-//! when it goes, and when a limit is passed, never on the ordinary way of a frame.
+//! Locks are taken in this order: hub, pipe, search, ledger, holder. The lock of the ledger is taken when a socket comes,
+//! when it goes, and when a limit is passed, never on the ordinary way of a frame. Who goes is chosen outside of it, so
+//! that others come and go meanwhile.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Waker};
 
 use super::Limits;
 use super::event::SocketId;
-use super::eviction::{Holding, biggest};
-use super::network::Network;
+use super::eviction::biggest;
+use super::holder::Holder;
 use super::registry::slim;
 use crate::protocol::relay::ServerId;
+use crate::site::Site;
 
 /// What is freed beyond a limit's excess: this part of the limit. Looking for the biggest holders takes time, so each
 /// search must make room for a while.
@@ -29,10 +30,12 @@ const SLACK: usize = 32;
 #[derive(Debug)]
 pub(super) struct Ledger {
     session_bytes: usize,
-    network_bytes: usize,
+    site_bytes: usize,
     total: Account,
     /// The part of the total that is held for absent daemons.
     held: Account,
+    /// Held while the biggest holders are looked for: what one search frees counts for the next.
+    search: Mutex<()>,
     books: Mutex<Books>,
 }
 
@@ -53,56 +56,27 @@ struct Shared {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Party {
     Session(ServerId),
-    Network(Network),
+    Site(Site),
 }
 
 /// Bytes that several sockets hold together.
 #[derive(Debug)]
-struct Account {
+pub(super) struct Account {
     used: AtomicUsize,
     limit: usize,
-}
-
-/// What bytes wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wait {
-    /// For the socket to read them, or for the rest of its message.
-    Queued,
-    /// For a daemon that is absent.
-    Held,
-}
-
-/// What one socket holds.
-#[derive(Debug)]
-pub(super) struct Holder {
-    ledger: Arc<Ledger>,
-    id: SocketId,
-    server: ServerId,
-    network: Option<Network>,
-    session_account: Arc<Account>,
-    network_account: Option<Arc<Account>>,
-    booked: Mutex<Booked>,
-}
-
-#[derive(Debug, Default)]
-struct Booked {
-    queued: usize,
-    held: usize,
-    evicted: bool,
-    /// The socket's task, which ends when it is evicted.
-    task: Option<Waker>,
 }
 
 impl Ledger {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             session_bytes: limits.session_bytes,
-            network_bytes: match limits.address_bytes {
+            site_bytes: match limits.address_bytes {
                 0 => usize::MAX,
                 bytes => bytes,
             },
             total: Account::new(limits.total_bytes),
             held: Account::new(limits.held_total_bytes),
+            search: Mutex::default(),
             books: Mutex::default(),
         }
     }
@@ -112,20 +86,19 @@ impl Ledger {
         self: &Arc<Self>,
         id: SocketId,
         server: ServerId,
-        network: Option<Network>,
+        site: Option<Site>,
     ) -> Arc<Holder> {
         let mut books = self.lock();
         let session = Party::Session(server.clone());
         let session_account = books.join(session, self.session_bytes);
-        let network_account =
-            network.map(|network| books.join(Party::Network(network), self.network_bytes));
+        let site_account = site.map(|site| books.join(Party::Site(site), self.site_bytes));
         let holder = Arc::new(Holder {
             ledger: Arc::clone(self),
             id,
             server,
-            network,
+            site,
             session_account,
-            network_account,
+            site_account,
             booked: Mutex::default(),
         });
         books.holders.insert(id, Arc::clone(&holder));
@@ -148,30 +121,63 @@ impl Ledger {
         books.holders.is_empty() && books.parties.is_empty() && self.used() == 0
     }
 
+    /// Returns the account of all bytes.
+    pub(super) fn total(&self) -> &Account {
+        &self.total
+    }
+
+    /// Returns the account of the bytes that are held for absent daemons.
+    pub(super) fn held_account(&self) -> &Account {
+        &self.held
+    }
+
     /// Evicts the biggest holders under every limit that the asker's booking has passed.
-    fn relieve(&self, asker: &Holder) {
-        let books = self.lock();
-        let network = asker.network_account.as_ref();
+    pub(super) fn relieve(&self, asker: &Holder) {
+        let _searching = self.search.lock().unwrap_or_else(PoisonError::into_inner);
         let scopes = [
             (Some(&*asker.session_account), Scope::Session(&asker.server)),
-            (
-                network.map(|account| &**account),
-                Scope::Network(asker.network),
-            ),
+            (asker.site_account.as_deref(), Scope::Site(asker.site)),
             (Some(&self.held), Scope::Held),
             (Some(&self.total), Scope::All),
         ];
         for (account, scope) in scopes {
-            // Another task may have made room while this one waited for the lock.
+            // Another task may have made room while this one waited for its turn.
             let Some(excess) = account.and_then(Account::excess) else {
                 continue;
             };
-            let holders = books.holders.values();
-            let holdings = holders.filter_map(|holder| holder.holding(&scope));
+            let holders = self.holders(scope);
+            let holdings = holders.iter().filter_map(|holder| holder.holding(scope));
             for holder in biggest(holdings.collect(), excess) {
                 holder.evict();
             }
         }
+    }
+
+    /// Returns those whose bytes count in a scope.
+    fn holders(&self, scope: Scope<'_>) -> Vec<Arc<Holder>> {
+        let books = self.lock();
+        let all = books.holders.values();
+        all.filter(|holder| scope.has(holder)).cloned().collect()
+    }
+
+    /// Takes a socket out, so that it is not looked at any more.
+    pub(super) fn remove(&self, id: SocketId) {
+        let mut books = self.lock();
+        let left = books.holders.remove(&id);
+        slim(&mut books.holders);
+        drop(books);
+        // Its own end takes the lock again.
+        drop(left);
+    }
+
+    /// Closes a socket's share of the accounts that it has with others.
+    pub(super) fn part(&self, server: &ServerId, site: Option<Site>) {
+        let mut books = self.lock();
+        books.part(&Party::Session(server.clone()));
+        if let Some(site) = site {
+            books.part(&Party::Site(site));
+        }
+        slim(&mut books.parties);
     }
 
     fn lock(&self) -> MutexGuard<'_, Books> {
@@ -180,11 +186,22 @@ impl Ledger {
 }
 
 /// Among which bytes the biggest holder is looked for.
-enum Scope<'a> {
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope<'a> {
     Session(&'a ServerId),
-    Network(Option<Network>),
+    Site(Option<Site>),
     Held,
     All,
+}
+
+impl Scope<'_> {
+    fn has(self, holder: &Holder) -> bool {
+        match self {
+            Self::Session(server) => *server == holder.server,
+            Self::Site(site) => site == holder.site,
+            Self::Held | Self::All => true,
+        }
+    }
 }
 
 impl Books {
@@ -220,11 +237,11 @@ impl Account {
     }
 
     /// Adds bytes; returns whether the limit is passed.
-    fn add(&self, bytes: usize) -> bool {
+    pub(super) fn add(&self, bytes: usize) -> bool {
         self.used.fetch_add(bytes, Ordering::Relaxed) + bytes > self.limit
     }
 
-    fn subtract(&self, bytes: usize) {
+    pub(super) fn subtract(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
 
@@ -232,170 +249,6 @@ impl Account {
     fn excess(&self) -> Option<usize> {
         let used = self.used();
         (used > self.limit).then(|| used - self.limit + self.limit / SLACK)
-    }
-}
-
-impl Holder {
-    /// Books bytes; returns false, and books nothing, when the socket is evicted.
-    pub(super) fn take(&self, wait: Wait, bytes: usize) -> bool {
-        let short = {
-            let mut booked = self.lock();
-            if booked.evicted {
-                return false;
-            }
-            *booked.of(wait) += bytes;
-            self.accounts(wait)
-                .fold(false, |short, account| account.add(bytes) | short)
-        };
-        if short {
-            self.ledger.relieve(self);
-        }
-        !short || !self.is_evicted()
-    }
-
-    /// Gives booked bytes back.
-    pub(super) fn give(&self, wait: Wait, bytes: usize) {
-        let mut booked = self.lock();
-        // What an evicted socket held does not count any more.
-        if !booked.evicted {
-            *booked.of(wait) -= bytes;
-            self.accounts(wait)
-                .for_each(|account| account.subtract(bytes));
-        }
-    }
-
-    /// Returns whether the socket has to go because others need the memory.
-    pub(super) fn is_evicted(&self) -> bool {
-        self.lock().evicted
-    }
-
-    /// Like [`Holder::is_evicted`]; if not, the task is woken when it becomes so.
-    pub(super) fn poll_evicted(&self, cx: &Context<'_>) -> bool {
-        let mut booked = self.lock();
-        match &mut booked.task {
-            Some(task) => task.clone_from(cx.waker()),
-            task => *task = Some(cx.waker().clone()),
-        }
-        booked.evicted
-    }
-
-    /// Takes the socket out of the ledger, once it holds nothing that its end would free.
-    pub(super) fn leave(&self) {
-        let mut books = self.ledger.lock();
-        let left = books.holders.remove(&self.id);
-        slim(&mut books.holders);
-        drop(books);
-        // Its own end takes the lock again.
-        drop(left);
-    }
-
-    fn evict(&self) {
-        let mut booked = self.lock();
-        for wait in [Wait::Queued, Wait::Held] {
-            let bytes = std::mem::take(booked.of(wait));
-            self.accounts(wait)
-                .for_each(|account| account.subtract(bytes));
-        }
-        booked.evicted = true;
-        if let Some(task) = booked.task.take() {
-            task.wake();
-        }
-    }
-
-    /// Returns what it holds in this scope, unless that is nothing.
-    fn holding<'a>(self: &'a Arc<Self>, scope: &Scope<'_>) -> Option<Holding<'a, Self>> {
-        let booked = self.lock();
-        let bytes = match *scope {
-            Scope::Session(server) if *server != self.server => 0,
-            Scope::Network(network) if network != self.network => 0,
-            Scope::Held => booked.held,
-            Scope::Session(_) | Scope::Network(_) | Scope::All => booked.queued + booked.held,
-        };
-        (bytes > 0).then(|| Holding {
-            holder: &**self,
-            session: &self.server,
-            network: self.network,
-            bytes,
-        })
-    }
-
-    fn accounts(&self, wait: Wait) -> impl Iterator<Item = &Account> {
-        let held = (wait == Wait::Held).then_some(&self.ledger.held);
-        [&*self.session_account, &self.ledger.total]
-            .into_iter()
-            .chain(self.network_account.as_deref())
-            .chain(held)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Booked> {
-        self.booked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Booked {
-    fn of(&mut self, wait: Wait) -> &mut usize {
-        match wait {
-            Wait::Queued => &mut self.queued,
-            Wait::Held => &mut self.held,
-        }
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let mut books = self.ledger.lock();
-        books.part(&Party::Session(self.server.clone()));
-        if let Some(network) = self.network {
-            books.part(&Party::Network(network));
-        }
-        slim(&mut books.parties);
-    }
-}
-
-/// What has come of a socket's next message; given back when it is dropped.
-#[derive(Debug)]
-pub(super) struct Partial {
-    holder: Arc<Holder>,
-    booked: usize,
-}
-
-impl Partial {
-    pub(super) fn new(holder: Arc<Holder>) -> Self {
-        Self { holder, booked: 0 }
-    }
-
-    /// Books so many bytes instead of those before; returns false when the socket is evicted.
-    pub(super) fn set(&mut self, bytes: usize) -> bool {
-        let before = std::mem::replace(&mut self.booked, bytes);
-        if bytes < before {
-            self.holder.give(Wait::Queued, before - bytes);
-        }
-        bytes <= before || self.holder.take(Wait::Queued, bytes - before)
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        self.set(0);
-    }
-}
-
-#[cfg(any(test, fuzzing))]
-impl Holder {
-    /// Makes the one holder of a ledger of its own.
-    pub(super) fn alone(limit: usize) -> Arc<Self> {
-        let limits = Limits {
-            session_bytes: limit,
-            total_bytes: limit,
-            ..Limits::default()
-        };
-        let server = ServerId::new("alone").expect("an id");
-        Arc::new(Ledger::new(&limits)).open(SocketId(0), server, None)
-    }
-
-    /// Returns what its ledger has booked.
-    pub(super) fn booked_bytes(&self) -> usize {
-        self.ledger.used()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::holder::Wait;
 use super::*;
 
 fn ledger(total: usize, held: usize) -> Arc<Ledger> {
@@ -53,17 +54,17 @@ fn what_is_held_has_a_share_of_its_own() {
 }
 
 #[test]
-fn a_network_has_a_limit_and_loopback_none() {
+fn a_site_has_a_limit_and_loopback_none() {
     let limits = Limits {
         address_bytes: 100,
         ..Limits::default()
     };
     let ledger = Arc::new(Ledger::new(&limits));
-    let network = Network::of([192, 0, 2, 1].into());
+    let site = Site::beyond_loopback([192, 0, 2, 1].into());
     let server = |n: u64| ServerId::new(&format!("s{n}")).unwrap();
     let (small, big) = (
-        ledger.open(SocketId(1), server(1), network),
-        ledger.open(SocketId(2), server(2), network),
+        ledger.open(SocketId(1), server(1), site),
+        ledger.open(SocketId(2), server(2), site),
     );
     assert!(small.take(Wait::Queued, 30) && big.take(Wait::Queued, 60));
     assert!(small.take(Wait::Queued, 20) && big.is_evicted());
@@ -81,6 +82,30 @@ fn accounts_end_with_their_last_socket() {
         holder.leave();
     }
     assert!(ledger.is_empty());
+}
+
+/// Whoever comes while the biggest holders are looked for does not wait for the end of that.
+#[test]
+fn a_search_keeps_nobody_out() {
+    let ledger = ledger(1000, 1000);
+    let (small, big) = (open(&ledger, 1), open(&ledger, 2));
+    assert!(small.take(Wait::Queued, 10) && big.take(Wait::Queued, 950));
+    // The search stops here, as at any holder whose task is at work.
+    let at_work = big.booked.lock().unwrap();
+    let asks = std::thread::spawn(move || small.take(Wait::Queued, 100));
+    let (opened, told) = std::sync::mpsc::channel();
+    let comes = Arc::clone(&ledger);
+    std::thread::spawn(move || {
+        while comes.used() <= 1000 {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        opened.send(open(&comes, 3)).unwrap();
+    });
+    let came = told.recv_timeout(std::time::Duration::from_secs(20));
+    assert!(came.is_ok());
+    drop(at_work);
+    assert!(asks.join().unwrap() && big.is_evicted());
 }
 
 proptest! {

@@ -20,12 +20,12 @@ mod frame;
 mod fuzz;
 mod gate;
 mod guard;
+mod holder;
 mod hub;
 mod ledger;
 mod metrics;
 #[cfg(test)]
 mod model;
-mod network;
 mod outbox;
 mod outgoing;
 mod pace;

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::event::SocketId;
 use super::frame::{Frame, Kind};
-use super::ledger::{Holder, Partial, Wait};
+use super::holder::{Holder, Wait};
 use super::outgoing::Outgoing;
 use super::wire::Sent;
 use crate::protocol::relay::{Close, RelayToDaemon};
@@ -88,11 +88,6 @@ impl Outbox {
     /// Returns the one for whom its bytes are booked.
     pub(super) fn holder(&self) -> &Arc<Holder> {
         &self.holder
-    }
-
-    /// Returns the booking for what has come of the socket's next message.
-    pub(super) fn partial(&self) -> Partial {
-        Partial::new(Arc::clone(&self.holder))
     }
 
     /// Adds a frame and returns whether there is room for more. A socket that is being closed takes

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::event::SocketId;
 use super::frame::Frame;
-use super::ledger::{Holder, Wait};
+use super::holder::{Holder, Wait};
 use super::outbox::Outbox;
 use crate::protocol::relay::Role;
 

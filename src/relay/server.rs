@@ -28,6 +28,13 @@ use super::{Config, connection};
 /// once after a restart. The kernel may cut it (`net.core.somaxconn`).
 const BACKLOG: u32 = 4096;
 
+/// Connections beyond an address's number or rate that are told so at the same time. They are not among the sockets.
+const MAX_ANSWERS: usize = 32;
+
+/// Descriptors that are no sockets of peers: standard streams, listener, files, what the runtime has.
+#[cfg(unix)]
+const OTHER_DESCRIPTORS: u64 = 64;
+
 /// Pause after a failed accept. The usual reason is that file descriptors are used up, and then the
 /// next attempt fails, too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -73,6 +80,8 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     relay: Arc<Shared>,
+    /// Connections that may be told at the same time that they are refused.
+    answers: Arc<Semaphore>,
 }
 
 /// What all connections share.
@@ -178,13 +187,28 @@ impl Server {
             true => None,
             false => match relay.gate.enter(peer.ip()) {
                 Ok(visit) => Some(visit),
-                Err(refusal) => return relay.hub.metrics.refused(refusal),
+                Err(refusal) => {
+                    drop(permit);
+                    return self.turn_away(stream, refusal, connections);
+                }
             },
         };
         connections.spawn(async move {
             connection::serve(stream, peer.ip(), relay).await;
             drop((visit, permit));
         });
+    }
+
+    /// Tells a connection that it is refused. When many are at the same time, the others are closed at once.
+    fn turn_away(&self, stream: TcpStream, refusal: Refusal, connections: &mut JoinSet<()>) {
+        let relay = Arc::clone(&self.relay);
+        relay.hub.metrics.refused(refusal);
+        if let Ok(permit) = Arc::clone(&self.answers).try_acquire_owned() {
+            connections.spawn(async move {
+                connection::turn_away(stream, refusal, &relay).await;
+                drop(permit);
+            });
+        }
     }
 
     fn new(listener: TcpListener, config: Config) -> Result<Self, ServerError> {
@@ -194,8 +218,9 @@ impl Server {
                 address: config.listen,
                 source,
             })?;
-        let limits = config.limits;
-        let gate = Gate::new(limits.sockets_per_address, limits.rate_per_address);
+        let mut limits = config.limits;
+        limits.sockets = limits.sockets.min(descriptors());
+        let gate = Gate::new(limits.sockets_of_one(), limits.rate_per_address);
         let guard = Guard::load(config.lists)
             .map_err(|(path, source)| ServerError::List { path, source })?;
         let hub = Arc::new(Hub::new(limits));
@@ -213,8 +238,18 @@ impl Server {
             address,
             listener,
             relay: Arc::new(relay),
+            answers: Arc::new(Semaphore::new(MAX_ANSWERS)),
         })
     }
+}
+
+/// Returns how many sockets the system lets this process have, so that the parts of them are parts of what there is.
+fn descriptors() -> usize {
+    #[cfg(unix)]
+    if let Some(all) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        return usize::try_from(all.saturating_sub(OTHER_DESCRIPTORS)).unwrap_or(usize::MAX);
+    }
+    usize::MAX
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -228,4 +263,62 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::relay::Limits;
+
+    #[tokio::test]
+    async fn whoever_is_turned_away_is_told_why() {
+        let at_any = || Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            ..Config::default()
+        };
+        let server = Server::bind(at_any()).unwrap();
+        let mut connections = JoinSet::new();
+        let (address, listener) = (server.local_addr(), &server.listener);
+        for refusal in [Refusal::Address, Refusal::Rate] {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            server.turn_away(stream, refusal, &mut connections);
+            client
+                .write_all(b"GET /ws HTTP/1.1\r\nhost: x\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
+            assert!(answer.ends_with(&refusal.to_string()), "{answer}");
+        }
+        // They are few at a time, so that they are no way to hold connections open.
+        let mut silent = Vec::new();
+        for _ in 0..2 * MAX_ANSWERS {
+            silent.push(TcpStream::connect(address).await.unwrap());
+            let (stream, _) = listener.accept().await.unwrap();
+            server.turn_away(stream, Refusal::Address, &mut connections);
+        }
+        while connections.try_join_next().is_some() {}
+        assert!(connections.len() <= MAX_ANSWERS);
+    }
+
+    #[test]
+    fn one_address_has_at_most_a_quarter_of_all_sockets() {
+        let of_one = |sockets, sockets_per_address| {
+            let limits = Limits {
+                sockets,
+                sockets_per_address,
+                ..Limits::default()
+            };
+            limits.sockets_of_one()
+        };
+        assert_eq!(of_one(100_000, 4000), 4000);
+        assert_eq!(of_one(1000, 4000), 250);
+        assert_eq!(of_one(1000, 20), 20);
+        assert_eq!(of_one(2, 4000), 1);
+        assert_eq!(of_one(1000, 0), 0);
+    }
 }

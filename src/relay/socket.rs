@@ -56,14 +56,14 @@ where
         early,
         query,
         told,
-        network,
+        site,
         // The peer counts until its connection is gone.
         visit: _visit,
         home: _home,
     } = upgraded;
-    let attached = hub.attach(query, network, told);
-    let partial = attached.outbox.partial();
-    let wire = Wire::new(stream, early, hub.limits.message_bytes, partial);
+    let attached = hub.attach(query, site, told);
+    let holder = attached.outbox.holder();
+    let wire = Wire::new(stream, early, hub.limits.message_bytes, holder);
     let mut socket = Socket::new(wire, attached);
     let last = {
         let mut timer = pin!(sleep_until(socket.next_tick()));

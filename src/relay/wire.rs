@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
 use super::decode::{Decoder, close_frame};
 use super::frame::{Frame, Kind};
-use super::ledger::Partial;
+use super::holder::{Booking, Holder};
 use super::outgoing::Outgoing;
 use crate::protocol::relay::Close;
 
@@ -66,18 +67,27 @@ pub(super) struct Wire<S> {
     early: Bytes,
     /// What is being written.
     pub(super) out: Outgoing,
+    /// Answers to pings and closes in it: they come from no queue that books them.
+    replies: Booking,
     unflushed: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Takes a stream after its upgrade, and the bytes that came with it. What has come of a message is
-    /// booked until it is whole.
-    pub(super) fn new(stream: S, early: Bytes, max_message_bytes: usize, partial: Partial) -> Self {
+    /// booked until it is whole, and what is answered until it has left.
+    pub(super) fn new(
+        stream: S,
+        early: Bytes,
+        max_message_bytes: usize,
+        holder: &Arc<Holder>,
+    ) -> Self {
+        let booking = || Booking::new(Arc::clone(holder));
         Self {
             stream,
-            decoder: Decoder::new(max_message_bytes, partial),
+            decoder: Decoder::new(max_message_bytes, booking()),
             early,
             out: Outgoing::default(),
+            replies: booking(),
             unflushed: false,
         }
     }
@@ -136,6 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             self.unflushed = true;
             sent.bytes += written as u64;
             self.out.advance(written, sent);
+            self.book();
         }
         if self.unflushed {
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
@@ -148,13 +159,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn close(&mut self, why: Close) {
         if self.decoder.close() {
             self.out.push_last(raw(close_frame(why)));
+            self.book();
         }
     }
 
     /// Drops what is queued and what has come of a message; returns whether a close frame can still be said.
     pub(super) fn shed(&mut self) -> bool {
         self.decoder.shed();
-        self.out.clear()
+        let is_between_frames = self.out.clear();
+        self.book();
+        is_between_frames
     }
 
     /// Returns the stream, for its last moments.
@@ -179,6 +193,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             Err(End::Closed) => self.out.push_last(raw(bytes)),
             _ => self.out.push_urgent(raw(bytes)),
         }
+        self.book();
+    }
+
+    fn book(&mut self) {
+        // A socket that is evicted for it is woken, and ends.
+        self.replies.set(self.out.reply_bytes());
     }
 }
 
@@ -188,5 +208,41 @@ fn raw(bytes: Vec<u8>) -> Frame {
         kind: Kind::Raw,
         body: bytes.into(),
         timed: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::task::noop_waker;
+
+    use super::*;
+
+    /// A ping with a payload of 100 bytes, whose mask is zero.
+    fn ping() -> Vec<u8> {
+        [&[0x89, 0x80 | 100, 0, 0, 0, 0][..], &[7; 100]].concat()
+    }
+
+    #[test]
+    fn answers_to_pings_are_booked_until_they_have_left() {
+        let waker = noop_waker();
+        let mut cx = Context::from_waker(&waker);
+        let holder = Holder::alone(10_000);
+        let early = Bytes::from(ping().repeat(3));
+        let (near, _far) = tokio::io::duplex(1000);
+        let mut wire = Wire::new(near, early.clone(), 1000, &holder);
+        let mut none = |_: Frame| panic!("pings are no messages");
+        assert!(wire.poll_read(&mut cx, &mut none).is_ready());
+        assert_eq!(holder.booked_bytes(), 3 * 102);
+        let flushed = wire.poll_flush(&mut cx, &mut Sent::default());
+        assert!(flushed.is_ready());
+        assert_eq!(holder.booked_bytes(), 0);
+        // Whoever reads none of them is no free holder.
+        let small = Holder::alone(200);
+        let (near, _far) = tokio::io::duplex(1000);
+        let mut wire = Wire::new(near, early, 1000, &small);
+        assert!(wire.poll_read(&mut cx, &mut none).is_ready());
+        assert!(small.is_evicted());
+        wire.shed();
+        assert_eq!(small.booked_bytes(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! Strangers who hold as much of the relay's memory as they can, beside honest peers who must not notice.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::SinkExt;
@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::support::{Peer, Relay, fresh, within};
@@ -34,7 +34,7 @@ enum Hog {
 
 impl Hog {
     /// Fills it until the relay ends it, again and again.
-    async fn go_on(self, relay: SocketAddr, source: Ipv4Addr) {
+    async fn go_on(self, relay: SocketAddr, source: &'static str) {
         loop {
             // The relay may end any of it at any time.
             let _ = match self {
@@ -49,17 +49,19 @@ impl Hog {
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// Opens a socket from this address, with a small receive buffer.
-async fn socket(relay: SocketAddr, source: Ipv4Addr, query: &str) -> Option<Socket> {
+/// Opens a socket with a small receive buffer, as a proxy does for somebody at this address.
+async fn socket(relay: SocketAddr, source: &'static str, query: &str) -> Option<Socket> {
     let socket = TcpSocket::new_v4().ok()?;
     socket.set_recv_buffer_size(16 * 1024).ok()?;
-    socket.bind((source, 0).into()).ok()?;
     let stream = socket.connect(relay).await.ok()?;
     let url = format!("ws://{relay}/ws?v=2&{query}");
-    Some(client_async(url, stream).await.ok()?.0)
+    let mut request = url.into_client_request().ok()?;
+    let from = source.parse().ok()?;
+    request.headers_mut().insert("x-forwarded-for", from);
+    Some(client_async(request, stream).await.ok()?.0)
 }
 
-async fn unfinished(relay: SocketAddr, source: Ipv4Addr) -> Option<()> {
+async fn unfinished(relay: SocketAddr, source: &'static str) -> Option<()> {
     let query = format!("serverId={}&role=client", fresh());
     let mut stream = socket(relay, source, &query).await?.into_inner();
     // A masked frame of 1 MiB, of which the last byte never comes.
@@ -70,7 +72,7 @@ async fn unfinished(relay: SocketAddr, source: Ipv4Addr) -> Option<()> {
     Some(())
 }
 
-async fn unread(relay: SocketAddr, source: Ipv4Addr) -> Option<()> {
+async fn unread(relay: SocketAddr, source: &'static str) -> Option<()> {
     let server = fresh();
     let client = format!("serverId={server}&role=client&connectionId=x");
     let _never_read = socket(relay, source, &client).await?;
@@ -81,7 +83,7 @@ async fn unread(relay: SocketAddr, source: Ipv4Addr) -> Option<()> {
     }
 }
 
-async fn held(relay: SocketAddr, source: Ipv4Addr) -> Option<()> {
+async fn held(relay: SocketAddr, source: &'static str) -> Option<()> {
     let query = format!("serverId={}&role=client", fresh());
     let mut client = socket(relay, source, &query).await?;
     for _ in 0..16 {
@@ -148,8 +150,8 @@ async fn newcomers(relay: &Relay) {
 }
 
 /// Has so many hogs of a kind go on from these addresses, while honest peers talk.
-async fn beside(hog: Hog, count: usize, sources: &[Ipv4Addr]) {
-    let relay = small_relay(|_| ());
+async fn beside(hog: Hog, count: usize, sources: &[&'static str]) {
+    let relay = small_relay(|config| config.trust_proxy = true);
     let address = relay.authority.parse().unwrap();
     let mut hogs = JoinSet::new();
     for source in sources.iter().cycle().take(count) {
@@ -170,36 +172,40 @@ async fn beside(hog: Hog, count: usize, sources: &[Ipv4Addr]) {
     assert!(!text.contains("closes_total{reason=\"overloaded\"} 0"));
 }
 
-const ONE: [Ipv4Addr; 1] = [Ipv4Addr::LOCALHOST];
-
-#[cfg(target_os = "linux")]
-fn several() -> Vec<Ipv4Addr> {
-    (1..=8).map(|last| Ipv4Addr::new(127, 0, 3, last)).collect()
-}
+const ONE: &[&str] = &["198.51.100.1"];
+const SEVERAL: &[&str] = &[
+    "198.51.100.1",
+    "198.51.100.2",
+    "198.51.100.3",
+    "198.51.100.4",
+    "2001:db8:0:1::1",
+    "2001:db8:0:2::1",
+    "2001:db8:0:3::1",
+    "2001:db8:0:4::1",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hogs_with_unfinished_messages_lock_nobody_out() {
-    beside(Hog::Unfinished, 32, &ONE).await;
-    beside(Hog::Unfinished, 200, &ONE).await;
+    beside(Hog::Unfinished, 32, ONE).await;
+    beside(Hog::Unfinished, 200, ONE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hogs_that_never_read_lock_nobody_out() {
-    beside(Hog::Unread, 32, &ONE).await;
-    beside(Hog::Unread, 200, &ONE).await;
+    beside(Hog::Unread, 32, ONE).await;
+    beside(Hog::Unread, 200, ONE).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hogs_at_absent_daemons_lock_nobody_out() {
-    beside(Hog::Held, 32, &ONE).await;
-    beside(Hog::Held, 200, &ONE).await;
+    beside(Hog::Held, 32, ONE).await;
+    beside(Hog::Held, 200, ONE).await;
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn hogs_from_several_addresses_lock_nobody_out() {
     for hog in [Hog::Unfinished, Hog::Unread, Hog::Held] {
-        beside(hog, 64, &several()).await;
+        beside(hog, 64, SEVERAL).await;
     }
 }
 
@@ -242,6 +248,49 @@ async fn one_address_with_many_sessions_goes_before_one_with_a_large_message() {
     client.write_all(&vec![7; MIB]).await.unwrap();
     let message = data.message().await.unwrap();
     assert_eq!(message.len(), 2 * MIB);
+}
+
+/// Opens sockets for somebody at this address until one is refused; returns them, and what is said.
+async fn all_sockets(relay: &Relay, from: &'static str) -> (Vec<Peer>, String) {
+    let mut open = Vec::new();
+    loop {
+        let query = format!("serverId={}&role=client&v=2", fresh());
+        match relay.open_with(&query, &[("x-forwarded-for", from)]).await {
+            Ok((peer, _)) => open.push(peer),
+            Err(Error::Http(response)) => {
+                assert_eq!(response.status(), 429);
+                let said = response.into_body().unwrap_or_default();
+                return (open, String::from_utf8(said).unwrap());
+            }
+            Err(error) => panic!("after {}: {error}", open.len()),
+        }
+    }
+}
+
+/// However few sockets a relay has: one address gets a part of them, and others find room.
+#[tokio::test]
+async fn one_address_cannot_take_all_sockets() {
+    let relay = small_relay(|config| {
+        config.trust_proxy = true;
+        config.limits.sockets = 64;
+    });
+    let (all, said) = all_sockets(&relay, "2001:db8::1").await;
+    assert_eq!(all.len(), 16);
+    assert_eq!(said, "Too many sockets from this address");
+    let (of_its_neighbour, _) = all_sockets(&relay, "2001:db8::2").await;
+    assert_eq!(of_its_neighbour.len(), 0);
+    let (others, _) = all_sockets(&relay, "2001:db8:0:1::1").await;
+    assert_eq!(others.len(), 16);
+    newcomers(&relay).await;
+    drop(all);
+    within("room again", async {
+        while relay.metric("active_websockets").await > 16 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let (again, _) = all_sockets(&relay, "2001:db8::2").await;
+    assert_eq!(again.len(), 16);
 }
 
 /// An address has a share. Behind a proxy that tells no addresses everybody would share it, so it can be switched off.

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::binary::{Running, json, paseo};
 use crate::robust::{Bystander, CLIENT_GONE, SERVER_GONE, told};
 use crate::support::{Relay, fresh, within};
-use crate::tool::is_missing;
+use crate::tool::{is_missing, skip};
 
 /// What the relay waits before its ping, and again for the answer.
 const PING: Duration = Duration::from_secs(5);
@@ -66,7 +66,9 @@ impl Cable {
             Ok(done) => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
             Err(error) => Err(format!("ip: {error}")),
         });
-        laid.map_err(|why| skip(&why)).ok().map(|()| cable)
+        laid.map_err(|why| skip(&format!("no network namespace can be made here: {why}")))
+            .ok()
+            .map(|()| cable)
     }
 
     /// The near end; names of network devices have at most 15 characters.
@@ -136,12 +138,6 @@ impl Drop for Cable {
 
 fn ip(words: &str) -> std::io::Result<Output> {
     StdCommand::new("ip").args(words.split(' ')).output()
-}
-
-/// Says that a test is skipped. Containers may forbid namespaces, also those that tests run in.
-#[expect(clippy::print_stdout, reason = "whoever runs the tests should see it")]
-fn skip(why: &str) {
-    println!("skipped, for it needs root and network namespaces: {why}");
 }
 
 fn in_time(start: Instant) {

@@ -30,11 +30,11 @@ use super::accept::Upgraded;
 use super::guard::Claim;
 use super::hub::Hub;
 use super::metrics::ClusterGauges;
-use super::network::Network;
 use super::refusal::Refusal;
 use super::{ClusterConfig, socket};
 use crate::backoff::Backoff;
 use crate::protocol::relay::{Close, ConnectQuery, Seat};
+use crate::site::Site;
 
 /// Limit for the answer of a session's owner. It asks a daemon that holds a claim, which has two seconds.
 const ASK: Duration = Duration::from_secs(4);
@@ -256,7 +256,7 @@ impl Cluster {
         let opening = Opening {
             query: disguised(&upgraded.query, &session, true),
             told: upgraded.told,
-            network: upgraded.network.map(Network::address),
+            network: upgraded.site.map(Site::address),
         };
         let tunnel = link.open(node, &session, opening);
         let limits = &self.hub.limits;
@@ -338,7 +338,7 @@ impl Listener for Guests {
                 ..query
             },
             told: opening.told,
-            network: opening.network.and_then(Network::of),
+            site: opening.network.and_then(Site::beyond_loopback),
             visit: None,
             home: Home::Here(Hold::on(owned)),
         };
