@@ -157,7 +157,7 @@ impl Gate {
         local.is_some_and(|local| local.is(shown.expose()))
     }
 
-    /// Compares a password with the right one. A hash is waited for, unless the same password was judged before.
+    /// Compares a password with the right one. Its answer takes as long when it is right as when it is wrong.
     async fn check(
         &self,
         password: &Password,
@@ -166,31 +166,37 @@ impl Gate {
     ) -> Result<(), Refused> {
         let right = match password {
             Password::Plain(password) => password.is(shown.expose()),
-            Password::Bcrypt(hash) => {
-                let digest = self.digest(hash, shown);
-                let known = self.judged().find(&digest);
-                match known {
-                    Some(right) => right,
-                    None => {
-                        let turn = self.guesses.turn(visitor.peer).await;
-                        // Another client may have shown the same one meanwhile.
-                        let known = self.judged().find(&digest);
-                        match known {
-                            Some(right) => right,
-                            None => {
-                                let right = verify(hash.clone(), shown.clone(), turn).await;
-                                self.judged().note(digest, right);
-                                right
-                            }
-                        }
-                    }
-                }
-            }
+            Password::Bcrypt(hash) => self.hashes_to(hash, shown, visitor.peer).await?,
         };
         match right {
-            true => Ok(()),
+            true => {
+                self.guesses.right(visitor.peer).await;
+                Ok(())
+            }
             false => Err(self.wrong(visitor).await),
         }
+    }
+
+    /// Compares a password with a hash. That is waited for, unless the same password was judged before.
+    async fn hashes_to(
+        &self,
+        hash: &Secret<String>,
+        shown: &Secret<String>,
+        peer: Peer,
+    ) -> Result<bool, Refused> {
+        let digest = self.digest(hash, shown);
+        let known = || self.judged().find(&digest);
+        if let Some(right) = known() {
+            return Ok(right);
+        }
+        let turn = self.guesses.turn(peer).await.ok_or(Refused::Full)?;
+        // Another client may have shown the same one meanwhile.
+        if let Some(right) = known() {
+            return Ok(right);
+        }
+        let right = verify(hash.clone(), shown.clone(), turn).await;
+        self.judged().note(digest, right);
+        Ok(right)
     }
 
     /// Returns once a wrong password may be answered.
@@ -264,5 +270,28 @@ impl Refused {
             Self::PasswordIncorrect => Closed::new(CLOSE_PASSWORD, "Incorrect password"),
             Self::Full => Closed::new(CLOSE_FULL, FULL),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who can bring it about that the system's answer cannot be read must gain nothing by it.
+    #[test]
+    fn where_the_system_would_tell_nobody_is_trusted_unseen() {
+        let (_keep, access) = watch::channel(Access::default());
+        let gate = Gate::new(access, None, true);
+        for unknown in [
+            Unknown::Unreadable,
+            Unknown::NotListed,
+            Unknown::Unattached,
+            Unknown::NotOpen,
+            Unknown::Unmapped,
+            Unknown::Elsewhere,
+        ] {
+            assert!(gate.turns_away(Owner::Unknown(unknown)), "{unknown:?}");
+        }
+        assert!(!gate.turns_away(Owner::Unknown(Unknown::NotTold)));
     }
 }

@@ -1,8 +1,8 @@
 //! Wrong passwords: how long their answers take, and whose is checked next.
 //!
 //! A bcrypt hash takes a good part of a second of a processor. Few are made at once, on threads of their own. Who waits
-//! for one is served in an order that a right password gets through in: peers without failures first, and of equals
-//! the newest, because those who guess sit there already.
+//! for one is served in an order that a right password gets through in: peers that took the fewest hashes first, whether
+//! they stayed for the answers or not, and of equals the newest, because those who guess sit there already.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,12 @@ const FREE: u32 = 3;
 const FIRST_DELAY: Duration = Duration::from_millis(250);
 /// … up to this.
 const LONGEST_DELAY: Duration = Duration::from_secs(8);
-/// After this time without another one they are forgotten.
+/// A right password is answered as late as a wrong one would be, so that nobody who guesses may leave before that. It takes
+/// no longer than this, because others may guess from the same address.
+const LONGEST_WITHHELD: Duration = Duration::from_millis(500);
+/// Passwords of one peer that wait for a hash; a newer one takes the place of its oldest.
+const MAX_WAITING_OF_ONE: usize = 16;
+/// After this time without another guess those of a peer are forgotten.
 const MEMORY: Duration = Duration::from_secs(300);
 /// Peers that are remembered.
 const MAX_PEERS: usize = 4096;
@@ -32,7 +37,7 @@ pub(super) struct Guesses(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    failures: BTreeMap<Peer, Failures>,
+    known: BTreeMap<Peer, Record>,
     /// Since the last line of the log.
     untold: u32,
     told: Option<Instant>,
@@ -40,9 +45,12 @@ struct Inner {
     waiting: Vec<Waiter>,
 }
 
+/// What a peer has done lately.
 #[derive(Debug, Clone, Copy)]
-struct Failures {
-    count: u32,
+struct Record {
+    failures: u32,
+    /// Hashes that were made for it.
+    hashes: u32,
     last: Instant,
 }
 
@@ -57,21 +65,26 @@ struct Waiter {
 pub(super) struct Turn(Guesses);
 
 impl Guesses {
-    /// Waits for the right to make a hash.
-    pub(super) async fn turn(&self, peer: Peer) -> Turn {
+    /// Waits for the right to make a hash; `None` when too many newer passwords of the same peer wait for it, too.
+    pub(super) async fn turn(&self, peer: Peer) -> Option<Turn> {
         let turn = {
             let mut inner = self.inner();
             if inner.hashing < at_once() {
                 inner.hashing += 1;
-                return Turn(self.clone());
+                inner.record(peer).hashes += 1;
+                return Some(Turn(self.clone()));
             }
             let (sender, turn) = oneshot::channel();
-            inner.waiting.retain(|waiter| !waiter.turn.is_closed());
-            inner.waiting.push(Waiter { peer, turn: sender });
+            inner.wait(Waiter { peer, turn: sender });
             turn
         };
-        turn.await
-            .expect("a turn is passed on until somebody takes it")
+        turn.await.ok()
+    }
+
+    /// Returns once a right password may be answered.
+    pub(super) async fn right(&self, peer: Peer) {
+        let failures = self.inner().fresh(peer).map_or(0, |it| it.failures);
+        sleep(delay(failures.saturating_add(1)).min(LONGEST_WITHHELD)).await;
     }
 
     /// Notes a wrong password, and returns once its answer may leave.
@@ -83,26 +96,14 @@ impl Guesses {
     fn note(&self, peer: Peer) -> Duration {
         let now = Instant::now();
         let mut inner = self.inner();
-        let inner = &mut *inner;
         inner.untold = inner.untold.saturating_add(1);
         if inner.told.is_none_or(|told| told.elapsed() >= LOG_PAUSE) {
             tracing::warn!(count = inner.untold, %peer, "a wrong password");
             (inner.untold, inner.told) = (0, Some(now));
         }
-        let known = inner.failures.len();
-        if known >= MAX_PEERS && !inner.failures.contains_key(&peer) {
-            let failures = &mut inner.failures;
-            failures.retain(|_, failures| failures.last.elapsed() < MEMORY);
-            let oldest = failures.iter().min_by_key(|(_, failures)| failures.last);
-            if let Some(oldest) = oldest.map(|(peer, _)| *peer)
-                && failures.len() >= MAX_PEERS
-            {
-                failures.remove(&oldest);
-            }
-        }
-        let count = inner.count(peer).saturating_add(1);
-        inner.failures.insert(peer, Failures { count, last: now });
-        delay(count)
+        let record = inner.record(peer);
+        record.failures = record.failures.saturating_add(1);
+        delay(record.failures)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -111,10 +112,60 @@ impl Guesses {
 }
 
 impl Inner {
-    fn count(&self, peer: Peer) -> u32 {
-        let known = self.failures.get(&peer);
-        let fresh = known.filter(|failures| failures.last.elapsed() < MEMORY);
-        fresh.map_or(0, |failures| failures.count)
+    fn fresh(&self, peer: Peer) -> Option<&Record> {
+        let known = self.known.get(&peer);
+        known.filter(|record| record.last.elapsed() < MEMORY)
+    }
+
+    /// Returns what is known of a peer, as of one that does something now.
+    fn record(&mut self, peer: Peer) -> &mut Record {
+        if self.known.len() >= MAX_PEERS && !self.known.contains_key(&peer) {
+            let known = &mut self.known;
+            known.retain(|_, record| record.last.elapsed() < MEMORY);
+            let oldest = known.iter().min_by_key(|(_, record)| record.last);
+            if let Some(oldest) = oldest.map(|(peer, _)| *peer)
+                && known.len() >= MAX_PEERS
+            {
+                known.remove(&oldest);
+            }
+        }
+        let nothing = Record {
+            failures: 0,
+            hashes: 0,
+            last: Instant::now(),
+        };
+        let fresh = self.fresh(peer).copied().unwrap_or(nothing);
+        let record = self.known.entry(peer).or_insert(nothing);
+        *record = Record {
+            last: Instant::now(),
+            ..fresh
+        };
+        record
+    }
+
+    fn wait(&mut self, waiter: Waiter) {
+        self.waiting.retain(|waiter| !waiter.turn.is_closed());
+        let of_it = |other: &&Waiter| other.peer == waiter.peer;
+        if self.waiting.iter().filter(of_it).count() >= MAX_WAITING_OF_ONE
+            && let Some(oldest) = self.waiting.iter().position(|it| of_it(&it))
+        {
+            self.waiting.remove(oldest);
+        }
+        self.waiting.push(waiter);
+    }
+
+    /// Takes out whoever has the next turn.
+    fn next(&mut self) -> Option<Waiter> {
+        self.waiting.retain(|waiter| !waiter.turn.is_closed());
+        let order = |(place, waiter): &(usize, &Waiter)| {
+            let record = self.fresh(waiter.peer);
+            let had = record.map_or(0, |it| it.hashes.max(it.failures));
+            (had, usize::MAX - place)
+        };
+        let (place, _) = self.waiting.iter().enumerate().min_by_key(order)?;
+        let next = self.waiting.remove(place);
+        self.record(next.peer).hashes += 1;
+        Some(next)
     }
 }
 
@@ -122,18 +173,11 @@ impl Drop for Turn {
     fn drop(&mut self) {
         let next = {
             let mut inner = self.0.inner();
-            inner.waiting.retain(|waiter| !waiter.turn.is_closed());
-            // All of one peer are equal, so the newest of them is next.
-            let order =
-                |(place, waiter): &(usize, &Waiter)| (inner.count(waiter.peer), usize::MAX - place);
-            let next = inner.waiting.iter().enumerate().min_by_key(order);
-            match next.map(|(place, _)| place) {
-                Some(place) => inner.waiting.remove(place),
-                None => {
-                    inner.hashing -= 1;
-                    return;
-                }
-            }
+            let Some(next) = inner.next() else {
+                inner.hashing -= 1;
+                return;
+            };
+            next
         };
         // When the other one has gone meanwhile, the turn comes back and is passed on.
         let _ = next.turn.send(Self(self.0.clone()));
@@ -185,7 +229,7 @@ mod tests {
         for n in 0..2 * MAX_PEERS as u128 {
             guesses.note(Peer::at(std::net::Ipv6Addr::from(n << 64).into()));
         }
-        assert!(guesses.inner().failures.len() <= MAX_PEERS);
+        assert!(guesses.inner().known.len() <= MAX_PEERS);
     }
 
     #[tokio::test]
@@ -194,13 +238,13 @@ mod tests {
         guesses.note(peer(1));
         let mut held = Vec::new();
         while let Some(turn) = guesses.turn(peer(1)).now_or_never() {
-            held.push(turn);
+            held.push(turn.unwrap());
         }
         let order = Arc::new(Mutex::new(Vec::new()));
         let wait = |name: &'static str, last: u8| {
             let (guesses, order) = (guesses.clone(), Arc::clone(&order));
             let mut waiting = Box::pin(async move {
-                let _turn = guesses.turn(peer(last)).await;
+                let _turn = guesses.turn(peer(last)).await.unwrap();
                 order.lock().unwrap().push(name);
             });
             assert!((&mut waiting).now_or_never().is_none());
@@ -215,5 +259,77 @@ mod tests {
         futures_util::future::join_all([old, new, clean, cleaner]).await;
         assert_eq!(*order.lock().unwrap(), ["cleaner", "clean", "new", "old"]);
         assert_eq!(guesses.inner().hashing, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_right_password_is_answered_as_late_as_a_wrong_one() {
+        let guesses = Guesses::default();
+        let took = async |waiting: std::pin::Pin<Box<dyn Future<Output = ()>>>| {
+            let start = Instant::now();
+            waiting.await;
+            start.elapsed()
+        };
+        for failures in 0..12 {
+            let right = took(Box::pin(guesses.right(peer(1)))).await;
+            let wrong = took(Box::pin(guesses.wrong(peer(1)))).await;
+            assert_eq!(right, wrong.min(LONGEST_WITHHELD), "{failures}");
+            assert_eq!(right.is_zero(), failures < FREE, "{failures}");
+        }
+        assert!(took(Box::pin(guesses.right(peer(2)))).await.is_zero());
+        sleep(MEMORY).await;
+        assert!(took(Box::pin(guesses.right(peer(1)))).await.is_zero());
+    }
+
+    /// Takes all turns, as a peer that nobody else is.
+    fn busy(guesses: &Guesses) -> Vec<Turn> {
+        let next = || guesses.turn(peer(99)).now_or_never();
+        std::iter::from_fn(next).map(Option::unwrap).collect()
+    }
+
+    /// Whoever hangs up before the answer has never failed.
+    #[tokio::test]
+    async fn a_peer_that_leaves_before_its_answers_does_not_keep_its_turn() {
+        let guesses = Guesses::default();
+        let held = busy(&guesses);
+        let owner = guesses.turn(peer(1));
+        tokio::pin!(owner);
+        assert!((&mut owner).now_or_never().is_none());
+        let guess = || {
+            let mut guess = Box::pin(guesses.turn(peer(2)));
+            assert!((&mut guess).now_or_never().is_none());
+            guess
+        };
+        let mut waiting: Vec<_> = (0..4).map(|_| guess()).collect();
+        drop(held);
+        for turn in 1.. {
+            if let Some(owner) = (&mut owner).now_or_never() {
+                assert!(owner.is_some() && turn <= at_once() + 1, "{turn}");
+                break;
+            }
+            // Its hash is made, and nobody is left to be told of it.
+            waiting.retain_mut(|guess| guess.now_or_never().is_none());
+            waiting.extend((0..4).map(|_| guess()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_peer_has_few_passwords_that_wait() {
+        let guesses = Guesses::default();
+        let _held = busy(&guesses);
+        let wait = |last| {
+            let mut waiting = Box::pin(guesses.turn(peer(last)));
+            assert!((&mut waiting).now_or_never().is_none());
+            waiting
+        };
+        let mut other = wait(1);
+        let mut waiting: Vec<_> = (0..MAX_WAITING_OF_ONE + 3).map(|_| wait(2)).collect();
+        let told: Vec<_> = waiting.iter_mut().map(|it| it.now_or_never()).collect();
+        let gone = told.iter().filter(|it| matches!(it, Some(None))).count();
+        assert!(matches!(
+            &told[..4],
+            [Some(None), Some(None), Some(None), None]
+        ));
+        assert_eq!((gone, (&mut other).now_or_never().is_none()), (3, true));
+        assert_eq!(guesses.inner().waiting.len(), MAX_WAITING_OF_ONE + 1);
     }
 }

@@ -29,7 +29,7 @@ use super::gate::{Access, Gate, Guest, Refused, Visitor};
 use super::lobby::{Lobby, Peer, Place};
 use super::password;
 use super::{Listener, Service, Socket};
-use crate::transport::peer::{self, Owner, Unknown};
+use crate::transport::peer::{self, Owner};
 use crate::transport::websocket;
 
 /// How long a request's head may take.
@@ -136,11 +136,9 @@ async fn over_tcp(door: Door, stream: TcpStream, place: Arc<Place>) {
     if !matches!(timeout(HEAD_TIMEOUT, stream.readable()).await, Ok(Ok(()))) {
         return;
     }
-    // With a password nobody is let in for who they are, and the system's list may be long.
-    let owner = match door.gate.access().password {
-        Some(_) => Owner::Unknown(Unknown::NotAsked),
-        None => peer::owner(&stream, OWNER_PATIENCE).await,
-    };
+    // With a password nobody is let in for who they are, but users are told apart, so that one who guesses is in nobody
+    // else's way.
+    let owner = peer::owner(&stream, OWNER_PATIENCE).await;
     let peer = counted_for(owner).unwrap_or(Peer::at(address.ip()));
     place.is_of(peer);
     let visitor = Visitor { owner, peer, place };
@@ -177,7 +175,8 @@ async fn answer(door: Door, visitor: Visitor, request: Request<Incoming>) -> Ans
             .map(|value| value.to_str().unwrap_or_default())
     };
     let host = header(HOST).unwrap_or_default().to_owned();
-    if !access.names.has_host(&host) {
+    let with_password = access.password.is_some();
+    if !access.names.has_host(&host, with_password) {
         return text(StatusCode::FORBIDDEN, "Host not allowed");
     }
     let path = request.uri().path();
@@ -186,7 +185,6 @@ async fn answer(door: Door, visitor: Visitor, request: Request<Incoming>) -> Ans
         let health = json!({ "status": "ok", "timestamp": now });
         return json_answer(StatusCode::OK, &health);
     }
-    let with_password = access.password.is_some();
     // Programs send no origin.
     if let Some(origin) = header(ORIGIN)
         && !access.names.has_origin(origin, &host, with_password)

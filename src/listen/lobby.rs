@@ -3,12 +3,15 @@
 //! Whoever connects is taken at once, so that nobody waits behind others who only sit there. Who has not shown in the
 //! meantime that they may come in makes room for those who come later, the oldest first.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::site::Site;
 
 /// Clients that are let in. With all the others below they fit into the 1,024 files that a process may usually have open.
 const MAX_CLIENTS: usize = 512;
@@ -25,22 +28,16 @@ const MAX_SPOKEN: usize = 240;
 pub(super) enum Peer {
     /// A user of this machine.
     User(u32),
-    /// An address; of IPv6 the network, which is one customer's.
-    Network(IpAddr),
+    /// Whoever connects from an address.
+    Site(Site),
     /// A socket file whose peer the system does not tell.
     Unknown,
 }
 
 impl Peer {
-    /// Whoever connects from an address.
+    /// Returns the peer that connects from an address.
     pub(super) fn at(address: IpAddr) -> Self {
-        Self::Network(match address.to_canonical() {
-            IpAddr::V6(ip) if !ip.is_loopback() => {
-                let network = u128::from(ip) >> 64 << 64;
-                IpAddr::V6(network.into())
-            }
-            other => other,
-        })
+        Self::Site(Site::of(address))
     }
 }
 
@@ -48,7 +45,7 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(uid) => write!(f, "user {uid}"),
-            Self::Network(ip) => ip.fmt(f),
+            Self::Site(site) => site.fmt(f),
             Self::Unknown => f.write_str("a socket"),
         }
     }
@@ -127,21 +124,21 @@ impl Waiting {
     }
 }
 
-/// Ends the oldest connection of a peer that has too many; of all together, that of the one who has most.
+/// Ends the oldest connection of a peer that has too many; of all together, that of the one who has most. Of two who have
+/// as many, the one goes who sits there for longer.
 fn make_room(places: &mut BTreeMap<u64, Held>, newest: Peer, most_of_all: usize, of_one: usize) {
-    let mut counts = BTreeMap::<Peer, usize>::new();
-    for held in places.values() {
-        *counts.entry(held.peer).or_default() += 1;
+    // How many each has, and its oldest. The places are in the order in which they came.
+    let mut counts = BTreeMap::<Peer, (usize, u64)>::new();
+    for (number, held) in &*places {
+        counts.entry(held.peer).or_insert((0, *number)).0 += 1;
     }
-    let most = counts.iter().max_by_key(|(_, count)| **count);
-    let too_many = match most {
-        _ if counts.get(&newest) > Some(&of_one) => newest,
-        Some((peer, _)) if places.len() > most_of_all => *peer,
-        _ => return,
-    };
-    let oldest = places.iter().find(|(_, held)| held.peer == too_many);
-    if let Some(number) = oldest.map(|(number, _)| *number) {
-        places.remove(&number);
+    let most = counts
+        .values()
+        .max_by_key(|(count, oldest)| (*count, Reverse(*oldest)));
+    let own = counts.get(&newest).filter(|(count, _)| *count > of_one);
+    let of_all = most.filter(|_| places.len() > most_of_all);
+    if let Some((_, oldest)) = own.or(of_all) {
+        places.remove(oldest);
     }
 }
 
@@ -223,6 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn of_two_who_have_as_many_the_older_makes_room() {
+        let of = |last: u8| Peer::at([10, 0, 0, last].into());
+        for (older, newer) in [(of(1), of(2)), (of(2), of(1))] {
+            let lobby = Lobby::new();
+            let half = MAX_WAITING / 2;
+            let old: Vec<_> = (0..half).map(|_| lobby.enter(older)).collect();
+            let new: Vec<_> = (0..half).map(|_| lobby.enter(newer)).collect();
+            let last = lobby.enter(of(3));
+            assert!(is_told(&old[0]) && !is_told(&new[0]) && !is_told(&last));
+            assert_eq!(old.iter().chain(&new).filter(|it| is_told(it)).count(), 1);
+        }
+    }
+
+    #[test]
     fn who_is_let_in_stays() {
         let lobby = Lobby::new();
         let peer = Peer::User(7);
@@ -255,14 +266,5 @@ mod tests {
         assert!(spoken[2 * MAX_SPOKEN - 1].admit() && !spoken[0].admit());
         drop(spoken);
         assert!(lobby.waiting().spoken.is_empty());
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_peer() {
-        let at = |ip: &str| Peer::at(ip.parse().unwrap());
-        assert_eq!(at("2001:db8::1"), at("2001:db8::ffff:1"));
-        assert_ne!(at("2001:db8::1"), at("2001:db8:0:1::1"));
-        assert_eq!(at("::ffff:10.0.0.1"), at("10.0.0.1"));
-        assert_ne!(at("::1"), at("::2"));
     }
 }

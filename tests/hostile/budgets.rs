@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Message, accept_hdr, client};
 
+use crate::other_users::{NOBODY, as_user, can_change_users};
 use crate::process::{Server, paseo};
 
 const MIB: usize = 1024 * 1024;
@@ -34,10 +36,14 @@ fn daemon(home: &Path, more: &[&str]) -> (Server, String) {
     (server, pid["listen"].as_str().unwrap().to_owned())
 }
 
-/// Sends the beginning of a message, as far as the other side takes it.
-fn never_ends(stream: &mut TcpStream, masked: bool) {
+/// First bytes of a frame: of a message, and of a ping, which may not be long.
+const BINARY: u8 = 0x82;
+const PING: u8 = 0x89;
+
+/// Sends the beginning of a frame, as far as the other side takes it.
+fn never_ends(stream: &mut TcpStream, first: u8, masked: bool) {
     let flag = if masked { 0x80 } else { 0 };
-    let mut head = vec![0x82, flag | 127];
+    let mut head = vec![first, flag | 127];
     head.extend((32 * MIB as u64 - 1).to_be_bytes());
     head.extend(&[0; 4][..if masked { 4 } else { 0 }]);
     let piece = vec![b'x'; MIB];
@@ -79,12 +85,13 @@ fn clients_that_have_not_said_hello_hold_next_to_nothing() {
     let home = tempfile::tempdir().unwrap();
     let (mut daemon, address) = daemon(home.path(), &[]);
     thread::scope(|scope| {
-        for _ in 0..SENDERS {
-            scope.spawn(|| {
-                let stream = TcpStream::connect(&address).unwrap();
+        for n in 0..SENDERS {
+            let address = &address;
+            scope.spawn(move || {
+                let stream = TcpStream::connect(address).unwrap();
                 let mut raw = stream.try_clone().unwrap();
                 let _open = client(format!("ws://{address}/ws"), stream).unwrap();
-                never_ends(&mut raw, true);
+                never_ends(&mut raw, [BINARY, PING][n % 2], true);
             });
         }
     });
@@ -100,11 +107,12 @@ fn clients_that_a_relay_makes_up_hold_next_to_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let relay = listener.local_addr().unwrap().to_string();
     let done = Arc::new(AtomicUsize::new(0));
-    let sent = Arc::clone(&done);
+    let counts = Arc::clone(&done);
     thread::spawn(move || {
+        let sent = Arc::new(AtomicUsize::new(0));
         for stream in listener.incoming().flatten() {
-            let sent = Arc::clone(&sent);
-            thread::spawn(move || made_up(stream, &sent));
+            let (sent, done) = (Arc::clone(&sent), Arc::clone(&counts));
+            thread::spawn(move || made_up(stream, &sent, &done));
         }
     });
     let home = tempfile::tempdir().unwrap();
@@ -123,7 +131,7 @@ fn clients_that_a_relay_makes_up_hold_next_to_nothing() {
     daemon.is_well("unfinished messages of a relay");
 }
 
-fn made_up(stream: TcpStream, sent: &AtomicUsize) {
+fn made_up(stream: TcpStream, sent: &AtomicUsize, done: &AtomicUsize) {
     let mut raw = stream.try_clone().unwrap();
     let mut is_data = false;
     #[expect(clippy::result_large_err, reason = "the type is the library's")]
@@ -138,8 +146,9 @@ fn made_up(stream: TcpStream, sent: &AtomicUsize) {
         return;
     };
     if is_data {
-        never_ends(&mut raw, false);
-        sent.fetch_add(1, Ordering::SeqCst);
+        let kind = [BINARY, PING][sent.fetch_add(1, Ordering::SeqCst) % 2];
+        never_ends(&mut raw, kind, false);
+        done.fetch_add(1, Ordering::SeqCst);
         return;
     }
     let ids: Vec<_> = (0..SENDERS).map(|n| format!("conn_{n}")).collect();
@@ -165,17 +174,70 @@ fn idle_sockets_do_not_keep_the_right_client_out() {
     daemon.is_well("idle sockets");
 }
 
-#[test]
-fn wrong_guessers_do_not_keep_the_right_client_out() {
-    let home = tempfile::tempdir().unwrap();
+/// A daemon that keeps the hash of the password `right`.
+fn with_a_hash(home: &Path) -> (Server, String) {
     let hash = bcrypt::hash("right", 12).unwrap();
     let config = json!({ "version": 1, "daemon": { "auth": { "password": hash }, "relay": { "enabled": false } } });
-    let dir = home.path().join(".paseo");
+    let dir = home.join(".paseo");
     std::fs::create_dir(&dir).unwrap();
     private(&dir, 0o700);
     std::fs::write(dir.join("config.json"), config.to_string()).unwrap();
     private(&dir.join("config.json"), 0o600);
-    let (mut daemon, address) = daemon(home.path(), &[]);
+    daemon(home, &[])
+}
+
+/// Guesses as fast as it can, each another one, and leaves before any is answered.
+const DISTINCT: &str = r#"
+while :; do
+  fds=()
+  for i in {1..20}; do
+    exec {fd}<>"/dev/tcp/$0/$1" || continue
+    fds+=("$fd")
+    printf 'GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: paseo.bearer.%s-%s\r\n\r\n' "$2" "$((n += 1))" >&"$fd"
+  done
+  sleep 0.2
+  for fd in "${fds[@]}"; do exec {fd}>&-; done
+done"#;
+
+/// Ends with this value.
+struct Guesser(Child);
+
+impl Drop for Guesser {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Whoever hangs up has never been told to be wrong. Still the turns are fair between users of this machine.
+#[test]
+fn distinct_guesses_of_another_user_do_not_keep_the_right_client_out() {
+    if !can_change_users() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let (mut daemon, address) = with_a_hash(home.path());
+    let (host, port) = address.rsplit_once(':').unwrap();
+    let _guessers: Vec<_> = ["a", "b", "c"]
+        .into_iter()
+        .map(|name| {
+            let mut bash = Command::new("bash");
+            bash.args(["-c", DISTINCT, host, port, name]);
+            let mut bash = as_user(NOBODY, &bash);
+            Guesser(bash.stderr(Stdio::null()).spawn().unwrap())
+        })
+        .collect();
+    thread::sleep(Duration::from_secs(3));
+    let took = gets_in(&address, Some("right"));
+    println!("the right client got in after {took:?}, beside distinct guesses of another user");
+    assert!(took < SOON, "{took:?}");
+    daemon.is_well("distinct guesses");
+}
+
+#[test]
+fn wrong_guessers_do_not_keep_the_right_client_out() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut daemon, address) = with_a_hash(home.path());
     for _ in 0..200 {
         let address = address.clone();
         // They go on until the test process ends.

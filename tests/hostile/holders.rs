@@ -17,7 +17,7 @@ use crate::heads::requests;
 use crate::honest::Honest;
 use crate::process::{Ran, SERVER_KIB, each, paseo, peak, run};
 use crate::stranger::{Role, Stranger, asks, every_bad_role, joins};
-use crate::tool::is_missing;
+use crate::tool::{is_missing, skip};
 
 const AT_ONCE: usize = 8;
 /// More than a listener takes at once.
@@ -229,7 +229,7 @@ fn a_directory_that_is_not_ours_alone() {
     fs::set_permissions(&dir, Permissions::from_mode(0o770)).unwrap();
     ls("others may write");
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can make a directory of another user's");
+        skip("only root can make a directory of another user's");
         return;
     }
     fs::set_permissions(&dir, Permissions::from_mode(0o700)).unwrap();
@@ -244,7 +244,7 @@ fn another_user_at_the_socket_of_a_holder() {
         return;
     }
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can be two users");
+        skip("only root can be two users");
         return;
     }
     let honest = Honest::start();
