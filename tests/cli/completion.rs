@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::remotes::with_work;
 use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
-use crate::tool::is_missing;
+use crate::tool::{is_missing, tell_skipped};
 
 /// A sandbox with the remotes `work` and `lab`, and `paseo` on the path.
 pub(crate) fn sandbox() -> Sandbox {
@@ -147,7 +147,7 @@ fn nushell_completes_and_leaves_other_commands_to_their_completer() {
     let nu = nu.trim();
     // The one shell that CI cannot install: Debian has no package of it.
     if nu.is_empty() {
-        return println!("skipped: nu is not installed");
+        return tell_skipped("nu is not installed");
     }
     let sandbox = sandbox();
     stub(&sandbox, "nushell", "paseo.nu");

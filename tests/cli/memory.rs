@@ -8,6 +8,7 @@ use crate::other_user::Running;
 use crate::process_memory::found;
 use crate::remotes::{KEY, SERVER_ID, offer, with_work};
 use crate::sandbox::{Sandbox, binary};
+use crate::tool::skip;
 
 const PASSPHRASE: &str = "planted-correct-horse-battery";
 const PASSWORD: &str = "planted-password-17";
@@ -29,7 +30,7 @@ fn waiting(sandbox: &Sandbox, args: &[&str], silent: &TcpListener) -> (Running, 
 #[test]
 fn the_passphrase_of_the_vault_is_wiped_after_use() {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can read the memory of a command of ours");
+        skip("only root can read the memory of a command of ours");
         return;
     }
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -67,7 +68,7 @@ fn the_passphrase_of_the_vault_is_wiped_after_use() {
 #[test]
 fn the_item_of_a_password_is_wiped_after_use() {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can read the memory of a command of ours");
+        skip("only root can read the memory of a command of ours");
         return;
     }
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::remotes::{files, link, offer, with_work};
 use crate::sandbox::{Ran, Sandbox, binary};
+use crate::tool::skip;
 
 const FILE: &str = "home/.config/paseo/remotes.toml";
 const VAULT: &str = "home/.local/share/paseo/vault.json";
@@ -296,7 +297,7 @@ fn belongs_to(dir: &Path, user: u32) {
 #[test]
 fn root_leaves_everything_to_the_user_whose_home_it_is() {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can act for another user");
+        skip("only root can act for another user");
         return;
     }
     let mut sandbox = Sandbox::new();

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use crate::remotes::with_work;
 use crate::sandbox::{Sandbox, binary};
-use crate::tool::is_missing;
+use crate::tool::{is_missing, skip};
 
 /// Commands that people and shells run all the time.
 const LOOKING: &[&[&str]] = &[
@@ -86,7 +86,6 @@ fn looking_opens_no_store() {
 }
 
 /// Runs something where there is no interface but a loopback that is down; `None` where that is not allowed.
-#[expect(clippy::print_stdout, reason = "a skip is told")]
 fn in_nowhere() -> Option<[&'static str; 3]> {
     if is_missing("unshare") {
         return None;
@@ -99,7 +98,7 @@ fn in_nowhere() -> Option<[&'static str; 3]> {
     match made {
         Ok(status) if status.success() => Some(nowhere),
         _ => {
-            println!("skipped: no network namespace can be made here");
+            skip("no network namespace can be made here");
             None
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::remotes::{offer, with_work};
 use crate::sandbox::{Sandbox, binary};
-use crate::tool::is_missing;
+use crate::tool::{is_missing, skip};
 
 /// The user and group `nobody`.
 const NOBODY: u32 = 65534;
@@ -173,7 +173,7 @@ fn saving_follows_no_trap() {
     save(&[]).failed(1, "already exists");
     assert_eq!(sandbox.read("precious"), "mine");
     if !is_root() {
-        println!("skipped: only root can make a link of another user's");
+        skip("only root can make a link of another user's");
         return;
     }
     std::os::unix::fs::lchown(&trap, Some(NOBODY), Some(NOBODY)).unwrap();
@@ -223,7 +223,7 @@ fn no_change_goes_through_a_trap() {
         assert!(start.elapsed() < Duration::from_secs(20), "{lock:?}");
         fs::remove_file(&lock).unwrap();
         if !is_root() {
-            println!("skipped: only root can make a link of another user's");
+            skip("only root can make a link of another user's");
             continue;
         }
         let precious = sandbox.path("precious");

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use crate::sandbox::{Sandbox, binary};
-use crate::tool::is_missing;
+use crate::tool::{is_missing, skip};
 
 /// Starts both, waits until they answer, and asks. `$1` is our program. The client's own settings and known
 /// hosts stay out of it.
@@ -49,7 +49,7 @@ fn a_daemon_is_reached_through_a_real_server() {
     }
     let alone = Command::new("unshare").args(["-n", "true"]).status();
     if !alone.is_ok_and(|status| status.success()) {
-        println!("skipped: no network namespace can be made here, or not by this user");
+        skip("no network namespace can be made here, or not by this user");
         return;
     }
     let sandbox = Sandbox::new();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::attach::{Fault, survives};
 use crate::road::Way;
-use crate::tool::is_missing;
+use crate::tool::{is_missing, skip};
 
 /// Runs one of the tests below in a network, and with mounts, of its own.
 fn alone(test: &str, tools: &[&str]) {
@@ -25,8 +25,7 @@ fn alone(test: &str, tools: &[&str]) {
     };
     let may = unshare("true".as_ref(), &[]);
     if !may.status.success() {
-        // Containers may forbid namespaces, also those that tests run in.
-        return println!("skipped, for it needs namespaces: {may:?}");
+        return skip(&format!("no namespaces can be made here: {may:?}"));
     }
     let program = std::env::current_exe().unwrap();
     let args = ["--exact", test, "--ignored", "--nocapture"];

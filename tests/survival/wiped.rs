@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::process_memory::found;
 use crate::road::Way;
+use crate::tool::skip;
 use crate::watcher::Watcher;
 use crate::world::{World, until};
 
@@ -79,7 +80,7 @@ fn key(base64: &Value) -> [u8; 32] {
 #[test]
 fn the_key_of_a_channel_is_wiped_after_use() {
     if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root can read the memory of a command of ours");
+        skip("only root can read the memory of a command of ours");
         return;
     }
     let world = World::new();
