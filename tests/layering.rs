@@ -344,7 +344,7 @@ const OPENERS: &[(&str, &str)] = &[
     ("daemon/agreements.rs", "appends what it has agreed on"),
     ("daemon/store", "appends rows to timelines"),
     ("output/hidden.rs", "opens the terminal"),
-    ("transport/peer.rs", "reads tables of the kernel"),
+    ("transport/peer/table.rs", "reads tables of the kernel"),
     ("transport/user.rs", "reads /etc/passwd"),
 ];
 

@@ -136,6 +136,8 @@ async fn over_tcp(door: Door, stream: TcpStream, place: Arc<Place>) {
     if !matches!(timeout(HEAD_TIMEOUT, stream.readable()).await, Ok(Ok(()))) {
         return;
     }
+    // From here on it is we who keep it waiting.
+    place.has_spoken();
     // With a password nobody is let in for who they are, but users are told apart, so that one who guesses is in nobody
     // else's way.
     let owner = peer::owner(&stream, OWNER_PATIENCE).await;

@@ -19,8 +19,8 @@ const MAX_CLIENTS: usize = 512;
 const MAX_WAITING: usize = 208;
 /// … and how many of them one peer may have.
 const MAX_WAITING_OF_ONE: usize = 192;
-/// Connections that have asked for something and wait: until a password is judged, until a wrong one is answered, for a
-/// hello. They take no place from those who have not spoken yet.
+/// Connections that have asked for something and wait: until the system has told whose they are, until a password is judged,
+/// until a wrong one is answered, for a hello. They take no place from those who have not spoken yet.
 const MAX_SPOKEN: usize = 240;
 
 /// Whom connections are counted for.
@@ -152,7 +152,10 @@ impl Place {
 
     /// Counts it for another peer from now on.
     pub(super) fn is_of(&self, peer: Peer) {
-        if let Some(held) = self.lobby.waiting().places.get_mut(&self.number) {
+        let mut waiting = self.lobby.waiting();
+        let Waiting { places, spoken, .. } = &mut *waiting;
+        let number = self.number;
+        if let Some(held) = places.get_mut(&number).or(spoken.get_mut(&number)) {
             held.peer = peer;
         }
     }

@@ -109,7 +109,7 @@ impl Holder {
             Scope::Held => booked.held,
             Scope::Session(_) | Scope::Site(_) | Scope::All => booked.queued + booked.held,
         };
-        (bytes > 0).then(|| Holding {
+        (bytes > 0).then_some(Holding {
             holder: self,
             session: &self.server,
             site: self.site,

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::holder::Wait;
 use super::*;
+use crate::relay::holder::Wait;
 
 fn ledger(total: usize, held: usize) -> Arc<Ledger> {
     let limits = Limits {

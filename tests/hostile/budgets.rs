@@ -217,6 +217,10 @@ fn distinct_guesses_of_another_user_do_not_keep_the_right_client_out() {
     }
     let home = tempfile::tempdir().unwrap();
     let (mut daemon, address) = with_a_hash(home.path());
+    // How long one hash takes here and now.
+    let start = Instant::now();
+    guesses(&address);
+    let hash = start.elapsed();
     let (host, port) = address.rsplit_once(':').unwrap();
     let _guessers: Vec<_> = ["a", "b", "c"]
         .into_iter()
@@ -229,8 +233,11 @@ fn distinct_guesses_of_another_user_do_not_keep_the_right_client_out() {
         .collect();
     thread::sleep(Duration::from_secs(3));
     let took = gets_in(&address, Some("right"));
-    println!("the right client got in after {took:?}, beside distinct guesses of another user");
-    assert!(took < SOON, "{took:?}");
+    println!(
+        "the right client got in after {took:?}, beside distinct guesses of another user; a hash takes {hash:?}"
+    );
+    // The hash that is being made, and its own.
+    assert!(took < SOON + 4 * hash, "{took:?}, {hash:?}");
     daemon.is_well("distinct guesses");
 }
 
