@@ -53,6 +53,7 @@ pub(super) struct Facts {
     pub(super) words: Vec<String>,
     /// The same once more, to find what was there already: an agent chooses how many there are.
     known: HashSet<Fact>,
+    diffs: Vec<Value>,
     said: HashSet<String>,
 }
 
@@ -82,10 +83,16 @@ impl Facts {
                 other => found.take(other, false),
             }
         }
-        let place = |fact: &Fact| KNOWN.iter().position(|(name, _)| *name == fact.name);
-        found
-            .facts
-            .sort_by_key(|fact| place(fact).unwrap_or(KNOWN.len()));
+        found.sort();
+        // Of several files it must be seen which of them gets what.
+        let diffs = std::mem::take(&mut found.diffs);
+        for diff in diffs.iter().filter(|_| diffs.len() > 1) {
+            let mut one = Self::default();
+            one.take(diff, true);
+            one.sort();
+            found.facts.append(&mut one.facts);
+            one.words.iter().for_each(|words| found.say(Some(words)));
+        }
         found.say(request.title.as_deref());
         found.say(request.description.as_deref());
         let texts: HashSet<&str> = found.facts.iter().map(|fact| &*fact.text).collect();
@@ -99,10 +106,21 @@ impl Facts {
     fn part(&mut self, part: &Value) {
         let words = part["content"]["text"].as_str();
         match (part["type"].as_str(), words) {
-            (Some("diff"), _) => self.take(part, true),
+            (Some("diff"), _) => {
+                if self.diffs.is_empty() {
+                    self.take(part, true);
+                }
+                self.diffs.push(part.clone());
+            }
             (Some("content"), Some(words)) => self.say(Some(words)),
             _ => self.add("input.content", text(part)),
         }
+    }
+
+    fn sort(&mut self) {
+        let place = |fact: &Fact| KNOWN.iter().position(|(name, _)| *name == fact.name);
+        self.facts
+            .sort_by_key(|fact| place(fact).unwrap_or(KNOWN.len()));
     }
 
     fn say(&mut self, words: Option<&str>) {

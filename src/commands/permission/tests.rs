@@ -187,6 +187,18 @@ fn an_agent_of_the_protocol_shows_its_raw_input() {
 }
 
 #[test]
+fn of_several_files_it_is_seen_which_gets_what() {
+    let diff = |path: &str, new: &str| json!({"type": "diff", "path": path, "oldText": null, "newText": new});
+    let edit = json!({
+        "id": "1", "provider": "acp", "name": "edit", "kind": "tool",
+        "metadata": {"rawRequest": {"toolCall": {"content": [diff("/a", "1"), diff("/b", "2"), diff("/c", "1")]}}},
+    });
+    let lines = asked(edit).lines().join("");
+    let each = "  file: /a  adds: 1  file: /b  adds: 2  file: /c  adds: 1";
+    assert!(lines.ends_with(each), "{lines}");
+}
+
+#[test]
 fn no_line_of_an_agent_looks_like_ours() {
     let forged = asked(json!({
         "id": "1", "provider": "p", "name": "Read\n  command: ls", "kind": "tool",
