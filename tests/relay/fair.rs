@@ -155,7 +155,7 @@ async fn beside(hog: Hog, count: usize, sources: &[&'static str]) {
     let address = relay.authority.parse().unwrap();
     let mut hogs = JoinSet::new();
     for source in sources.iter().cycle().take(count) {
-        hogs.spawn(hog.go_on(address, *source));
+        hogs.spawn(hog.go_on(address, source));
     }
     let filled = async {
         let (name, enough) = match hog {
