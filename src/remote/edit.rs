@@ -16,16 +16,37 @@ use crate::e2ee::Fingerprint;
 const HEADER: &str =
     "# The remotes of `paseo`. Secrets are kept elsewhere: this file can be published.\n";
 
+/// What some editors put at the beginning of a file.
+const MARK: &str = "\u{feff}";
+
 /// Applies a change to a text that is TOML. An empty text becomes a new file first.
 pub(super) fn apply(text: &str, change: impl FnOnce(&mut DocumentMut)) -> String {
-    let fresh = format!("{HEADER}version = {VERSION}\n");
-    let text = if text.trim().is_empty() { &fresh } else { text };
+    // It stays in front of whatever comes first.
+    let (mark, text) = match text.strip_prefix(MARK) {
+        Some(rest) => (MARK, rest),
+        None => ("", text),
+    };
+    let text = match text.trim().is_empty() {
+        true => format!("{HEADER}version = {VERSION}\n"),
+        false => with_last_end(text),
+    };
     let Ok(mut document) = text.parse::<DocumentMut>() else {
-        return text.to_owned();
+        return mark.to_owned() + &text;
     };
     let before = document.to_string();
     change(&mut document);
-    splice(text, &before, &document.to_string())
+    mark.to_owned() + &splice(&text, &before, &document.to_string())
+}
+
+/// Ends the last line where an editor did not: what a change adds would otherwise stand on it.
+fn with_last_end(text: &str) -> String {
+    let first = text.find('\n').map(|at| &text[..at]);
+    let end = match first.is_some_and(|line| line.ends_with('\r')) {
+        true => "\r\n",
+        false => "\n",
+    };
+    let missing = if text.ends_with('\n') { "" } else { end };
+    format!("{text}{missing}")
 }
 
 /// Returns `after`, with the lines that it shares with `before` as they are in `original`.
