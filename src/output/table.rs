@@ -1,11 +1,16 @@
 //! Tables, laid out as the official CLI does: two spaces between columns, widths by display cells.
 
+use std::borrow::Cow;
+
 use anstyle::Style;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Settings, Table, safe_line, safe_text, styled};
 
 const GAP: &str = "  ";
+
+/// Widest column. Where a cell is wider, the next one follows it, and no other line is padded for it.
+const LONGEST: usize = 200;
 
 /// Renders a table; no rows give no text, not even headers.
 pub(super) fn render(table: &Table, settings: &Settings) -> String {
@@ -20,7 +25,7 @@ pub(super) fn render(table: &Table, settings: &Settings) -> String {
                 .iter()
                 .map(|cell| match cell.lines {
                     true => safe_text(&cell.text, settings.terminal).into_owned(),
-                    false => safe_line(&cell.text, settings.terminal).into_owned(),
+                    false => on_one_line(&cell.text, settings.terminal),
                 })
                 .collect()
         })
@@ -33,7 +38,7 @@ pub(super) fn render(table: &Table, settings: &Settings) -> String {
             let cells = texts
                 .iter()
                 .filter_map(|row| row.get(i))
-                .map(|cell| cell.width())
+                .map(|cell| cell.width().min(LONGEST))
                 .max();
             let header = if settings.headers {
                 column.0.width()
@@ -61,6 +66,40 @@ pub(super) fn render(table: &Table, settings: &Settings) -> String {
         push_line(&mut out, cells, &widths, settings.color);
     }
     out
+}
+
+/// Returns the text of a cell: line breaks and tabs would end its line or its column, in a pipe as well. On a terminal
+/// one that is too long is cut.
+fn on_one_line(text: &str, terminal: bool) -> String {
+    let breaks = [
+        '\n', '\r', '\t', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}',
+    ];
+    let text: Cow<'_, str> = match text.contains(breaks) {
+        true => {
+            let parts = text.split(breaks).filter(|part| !part.is_empty());
+            parts.collect::<Vec<_>>().join(" ").into()
+        }
+        false => text.into(),
+    };
+    let safe = safe_line(&text, terminal);
+    match terminal && safe.width() > LONGEST {
+        true => cut(&safe),
+        false => safe.into_owned(),
+    }
+}
+
+/// Cuts a text to the widest cell.
+fn cut(text: &str) -> String {
+    let mut width = 0;
+    let mut kept = String::new();
+    for c in text.chars() {
+        width += c.width().unwrap_or(0);
+        if width >= LONGEST {
+            break;
+        }
+        kept.push(c);
+    }
+    kept + "…"
 }
 
 /// Adds a line, its trailing blanks left out: no reader wants them.
@@ -144,6 +183,56 @@ mod tests {
             },
         );
         assert_eq!(text, "\u{1b}[32ma\u{1b}[0m     b\n");
+    }
+
+    #[test]
+    fn a_row_is_one_line_whatever_its_cells_hold() {
+        for terminal in [true, false] {
+            let settings = Settings {
+                terminal,
+                ..settings()
+            };
+            for (cell, shown) in [
+                ("a\nb", "a b"),
+                ("a\tb", "a b"),
+                ("a\r\nb", "a b"),
+                ("a\n\n\nb", "a b"),
+                ("\na\n", "a"),
+                ("a\u{2028}b", "a b"),
+                ("a\u{b}b\u{c}c", "a b c"),
+                ("a\u{85}b", "a b"),
+                ("\n", ""),
+                ("a  b", "a  b"),
+            ] {
+                let text = render(&table(&[[cell, "x"], ["y", "z"]]), &settings);
+                let lines: Vec<&str> = text.lines().collect();
+                assert_eq!(lines.len(), 3, "{cell:?}: {text}");
+                let expected = format!("{shown:width$}  x", width = shown.len().max(4));
+                assert_eq!(lines[1], expected, "{cell:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_title_of_5000_characters_pads_no_other_line() {
+        for title in ["x".repeat(5000), "日本".repeat(2500), "a\n".repeat(2500)] {
+            let cells = [["1", title.as_str()], [title.as_str(), "end"], ["2", "y"]];
+            let on_terminal = render(&table(&cells), &settings());
+            assert!(
+                on_terminal
+                    .lines()
+                    .all(|line| line.width() <= 2 * LONGEST + 2)
+            );
+            let piped = Settings {
+                terminal: false,
+                ..settings()
+            };
+            let piped = render(&table(&cells), &piped);
+            let lines: Vec<&str> = piped.lines().collect();
+            let whole = title.trim().replace('\n', " ");
+            assert!(lines[1].contains(&whole) && lines[2].starts_with(&whole));
+            assert!(lines[0].len() < LONGEST + 8 && lines[3].len() < LONGEST + 8);
+        }
     }
 
     #[test]
