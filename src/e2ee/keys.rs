@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -220,7 +221,9 @@ impl Fingerprint {
             let bits = word * WORD_BITS..(word + 1) * WORD_BITS;
             bits.fold(0, |number, at| number << 1 | bit(at))
         };
-        let words = (0..WORDS).filter_map(|word| LIST.lines().nth(number(word)));
+        // Looking each up in the text would take a second for a list of a thousand remotes.
+        static WORD: LazyLock<Vec<&str>> = LazyLock::new(|| LIST.lines().collect());
+        let words = (0..WORDS).filter_map(|word| WORD.get(number(word)).copied());
         words.collect::<Vec<_>>().join(" ")
     }
 }
