@@ -153,6 +153,59 @@ async fn exists(path: &Path) {
 }
 
 #[tokio::test]
+async fn branches_with_the_same_short_name_get_worktrees_of_their_own() {
+    if is_missing("git") {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let repo = repository(home.path());
+    let daemon = TestDaemon::start(&home.path().join("home")).await;
+    let mut client = daemon.client().await;
+    for (branch, slug) in [
+        ("fix/login", "fix-login"),
+        ("fix-login", "fix-login-2"),
+        ("fix.login", "fix-login-3"),
+        ("Fix/Login", "fix-login-4"),
+        ("fix_login", "fix_login"),
+        ("fix-login-2", "fix-login-2-2"),
+        ("feat/a/b", "feat-a-b"),
+        ("feat-a/b", "feat-a-b-2"),
+        ("feat/a-b", "feat-a-b-3"),
+        ("feat-a-b", "feat-a-b-4"),
+    ] {
+        let source = json!({
+            "kind": "worktree", "cwd": repo, "action": "branch-off",
+            "baseBranch": "main", "branchName": branch,
+        });
+        let made = client
+            .call("workspace.create.request", json!({ "source": source }))
+            .await;
+        let workspace = &made["workspace"];
+        assert_eq!(workspace["name"], branch, "{made}");
+        let path = workspace["workspaceDirectory"].as_str().unwrap();
+        assert!(path.ends_with(&format!("/{slug}")), "{branch}: {made}");
+        assert!(Path::new(path).join(".git").exists());
+    }
+    // A name alone is that of the branch as well.
+    for slug in ["new", "new-2", "new-3"] {
+        let create = json!({ "cwd": repo, "worktreeSlug": "New", "refName": "main" });
+        let made = client.call("create_paseo_worktree_request", create).await;
+        assert_eq!(made["workspace"]["worktreeSlug"], slug, "{made}");
+        assert_eq!(made["workspace"]["name"], slug, "{made}");
+    }
+    // The same branch once more is a mistake, and git says which.
+    let source = json!({
+        "kind": "worktree", "cwd": repo, "action": "branch-off", "branchName": "fix/login",
+    });
+    let again = client
+        .call("workspace.create.request", json!({ "source": source }))
+        .await;
+    let error = again["error"].as_str().unwrap();
+    assert!(error.contains("fix/login' already exists"), "{again}");
+    daemon.stop().await;
+}
+
+#[tokio::test]
 async fn worktrees_and_clones_are_made_with_git() {
     if is_missing("git") {
         return;

@@ -14,6 +14,8 @@ use crate::subprocess;
 
 /// How long git may take.
 const DEADLINE: Duration = Duration::from_secs(240);
+/// How many worktrees of one repository may have the same short name.
+const MAX_SUFFIX: u32 = 100;
 /// Bytes of an error of git that are passed on.
 const MAX_ERROR_BYTES: usize = 2000;
 
@@ -66,10 +68,8 @@ impl NewWorktree {
             Some(slug) => slug,
             None => uuid::Uuid::new_v4().simple().to_string()[..8].to_owned(),
         };
-        let path = home.join("worktrees").join(group(&root)).join(&slug);
-        if path.exists() {
-            return Err(WorktreeError::Exists(path.to_string_lossy().into_owned()));
-        }
+        let group = home.join("worktrees").join(group(&root));
+        let (slug, path) = self.free(&slug, &group, Path::new(&root)).await?;
         let target = path.to_string_lossy().into_owned();
         let branch = self.branch.clone().unwrap_or_else(|| slug.clone());
         let base = self.base.clone().unwrap_or_else(|| "HEAD".to_owned());
@@ -83,8 +83,7 @@ impl NewWorktree {
             vec!["worktree", "add", "-b", &branch, "--", &target, &base]
         };
         // Ours alone, whatever the umask: git would make it as open as that lets it.
-        let group = path.parent().unwrap_or(home);
-        files::create_private_dir(group).map_err(|error| WorktreeError::Git(error.to_string()))?;
+        files::create_private_dir(&group).map_err(|error| WorktreeError::Git(error.to_string()))?;
         git(Path::new(&root), &args).await?;
         Ok(Made {
             path,
@@ -92,6 +91,38 @@ impl NewWorktree {
             repo_root: root,
         })
     }
+}
+
+impl NewWorktree {
+    /// Returns the first name that is free, and its directory: different branches may have the same short name, as
+    /// `fix/login` and `fix-login`. A branch that is named is never another one.
+    async fn free(
+        &self,
+        slug: &str,
+        group: &Path,
+        root: &Path,
+    ) -> Result<(String, PathBuf), WorktreeError> {
+        for n in 1..=MAX_SUFFIX {
+            let slug = match n {
+                1 => slug.to_owned(),
+                n => format!("{slug}-{n}"),
+            };
+            let path = group.join(&slug);
+            let named = self.checkout || self.branch.is_some();
+            if !path.exists() && (named || !has_branch(root, &slug).await) {
+                return Ok((slug, path));
+            }
+        }
+        let path = group.join(slug);
+        Err(WorktreeError::Exists(path.to_string_lossy().into_owned()))
+    }
+}
+
+async fn has_branch(root: &Path, name: &str) -> bool {
+    let name = format!("refs/heads/{name}");
+    git(root, &["show-ref", "--verify", "--quiet", &name])
+        .await
+        .is_ok()
 }
 
 impl Core {
