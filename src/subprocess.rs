@@ -6,9 +6,10 @@
 //! `tests/layering.rs` forbids making a command anywhere else.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 
-use crate::env::{self, SECRETS};
+use crate::env::{self, Env, SECRETS};
 
 /// What `git rev-parse --local-env-vars` lists; a test compares it with the installed git.
 const GIT_LOCAL: [&str; 15] = [
@@ -49,6 +50,34 @@ pub fn command_with(program: impl AsRef<OsStr>, needed: &[&str]) -> Command {
 pub fn ours() -> std::io::Result<Command> {
     let needed = [env::PASEO_VAULT_PASSPHRASE, env::PASEO_PASSWORD];
     Ok(command_with(std::env::current_exe()?, &needed))
+}
+
+/// Returns whether a program can be started by this name: a path, or a word that is looked for in `PATH`. Of a relative
+/// path nobody knows before the directory is known.
+pub fn is_there(program: &str) -> bool {
+    let path = Path::new(program);
+    if path.is_absolute() {
+        return is_program(path);
+    }
+    if path.components().count() > 1 {
+        return true;
+    }
+    let dirs = Env::from_process().path(env::PATH).unwrap_or_default();
+    std::env::split_paths(&dirs).any(|dir| is_program(&dir.join(program)))
+}
+
+/// Returns whether a file can be run.
+#[cfg(unix)]
+pub fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+/// Returns whether a file can be run.
+#[cfg(not(unix))]
+pub fn is_program(path: &Path) -> bool {
+    path.is_file()
 }
 
 #[cfg(test)]

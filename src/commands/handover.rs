@@ -8,7 +8,7 @@ use std::process::Command;
 use super::{CommandResult, Context, Outcome};
 use crate::env::{self, Env};
 use crate::error::{CommandError, Exit};
-use crate::subprocess;
+use crate::subprocess::{self, is_program};
 
 /// Anything: what is passed on are the arguments of this process, global ones and their order included
 #[derive(Debug, Default, clap::Args)]
@@ -107,18 +107,4 @@ fn parent() -> Option<u32> {
 #[cfg(not(unix))]
 fn parent() -> Option<u32> {
     None
-}
-
-/// Returns whether a file can be run.
-#[cfg(unix)]
-pub(super) fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
-}
-
-/// Returns whether a file can be run.
-#[cfg(not(unix))]
-pub(super) fn is_program(path: &Path) -> bool {
-    path.is_file()
 }

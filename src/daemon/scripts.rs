@@ -264,11 +264,14 @@ async fn follow(
             _ = daemon.wait_for(|stop| *stop) => {}
         }
     };
-    let status = tokio::select! {
-        status = running.wait() => status,
-        () = stopped => running.end().await,
+    let code = tokio::select! {
+        status = running.wait() => status.ok().and_then(|status| status.code()).map(i64::from),
+        // Official daemons say so of a script that was told to end, however it did.
+        () = stopped => {
+            let _ = running.end().await;
+            Some(0)
+        }
     };
-    let code = status.ok().and_then(|status| status.code()).map(i64::from);
     ended.send_replace(Some(End { code }));
     core.show_scripts(&workspace);
 }

@@ -390,3 +390,36 @@ async fn sockets_of_one_client_share_events_and_subscriptions() {
     assert_eq!(gone["payload"]["agentId"], id);
     daemon.stop().await;
 }
+
+/// Whatever it does, and however long it wants to.
+#[tokio::test]
+async fn the_scripted_agent_stops_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let daemon = TestDaemon::start(home.path()).await;
+    let mut client = daemon.client().await;
+    for prompt in [
+        "every 6000 emit 1",
+        "every 40000 emit 1",
+        "every 40000 items 2",
+        "every 1000 emit 100",
+        "emit 1 every 100000 emit 5",
+        "wait",
+        "ask",
+        "question",
+        "plan",
+        "think tool todo every 50000 items 3",
+    ] {
+        let id = client.agent("mock", home.path(), Some(prompt)).await;
+        client.event("turn_started").await;
+        let began = std::time::Instant::now();
+        let cancel = json!({ "agentId": id });
+        client.call("cancel_agent_request", cancel).await;
+        client.wait(&id).await;
+        let took = began.elapsed();
+        assert!(
+            took < std::time::Duration::from_secs(4),
+            "{prompt}: {took:?}"
+        );
+    }
+    daemon.stop().await;
+}

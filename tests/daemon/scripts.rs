@@ -7,6 +7,7 @@ use crate::support::{Client, TestDaemon};
 const FILE: &str = r#"{ "scripts": {
     "quick": { "command": "exit 7" },
     "long": { "command": "sleep 1000" },
+    "deaf": { "command": "trap 'exit 3' TERM; sleep 1000 & wait" },
     "web": { "type": "service", "command": "test -n \"$PORT\" && sleep 1000" }
 } }"#;
 
@@ -34,7 +35,7 @@ async fn scripts_are_started_watched_and_stopped() {
     let listed = client
         .call("workspace.script.list.request", list.clone())
         .await;
-    assert_eq!(listed["scripts"].as_array().unwrap().len(), 3);
+    assert_eq!(listed["scripts"].as_array().unwrap().len(), 4);
     assert_eq!(listed["scripts"][0]["lifecycle"], "stopped");
 
     let quick = client
@@ -60,6 +61,15 @@ async fn scripts_are_started_watched_and_stopped() {
         .call("workspace.script.stop.request", script("web"))
         .await;
     assert_eq!(stopped["script"]["lifecycle"], "stopped");
+    assert_eq!(stopped["script"]["exitCode"], 0);
+    let deaf = client
+        .call("workspace.script.start.request", script("deaf"))
+        .await;
+    assert_eq!(deaf["error"], Value::Null);
+    let stopped = client
+        .call("workspace.script.stop.request", script("deaf"))
+        .await;
+    assert_eq!(stopped["script"]["exitCode"], 0);
     let unknown = client
         .call("workspace.script.start.request", script("nope"))
         .await;

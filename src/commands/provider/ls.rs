@@ -44,6 +44,11 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
     modes.sort_unstable();
     modes.dedup_by_key(|(id, _)| *id);
     context.remember(Kind::Modes, &mut modes.into_iter());
+    for entry in &providers.entries {
+        if let Some(error) = &entry.error {
+            context.output.note(&format!("{}: {error}", entry.provider));
+        }
+    }
     let rows = providers
         .entries
         .iter()
@@ -65,6 +70,9 @@ struct Listed {
     enabled: &'static str,
     default_mode: String,
     modes: String,
+    /// Why it cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 impl Listed {
@@ -86,6 +94,7 @@ impl Listed {
                 .clone()
                 .unwrap_or_else(|| "default".to_owned()),
             modes: labels.collect::<Vec<_>>().join(", "),
+            error: entry.error.clone(),
         }
     }
 

@@ -61,7 +61,21 @@ impl Command {
 
 impl Provider for Command {
     fn describe(&self) -> Arc<Description> {
-        Arc::clone(&self.description)
+        let program = self.argv.first().map_or("", String::as_str);
+        if subprocess::is_there(program) {
+            return Arc::clone(&self.description);
+        }
+        // Looked for each time: it may have been installed meanwhile.
+        let place = match program.contains('/') {
+            true => "",
+            false => " on the daemon's PATH",
+        };
+        let error = Some(format!("there is no program `{program}`{place}"));
+        Arc::new(Description {
+            error,
+            missing: true,
+            ..Description::clone(&self.description)
+        })
     }
 
     fn session(&self, spec: SessionSpec) -> Box<dyn Session> {

@@ -57,6 +57,7 @@ impl Mock {
             default_mode: Some("ask".to_owned()),
             open_modes: false,
             error: None,
+            missing: false,
             diagnostic: format!("{name} (mock)\n  Scripted, needs nothing"),
         }))
     }
@@ -164,14 +165,14 @@ impl Script<'_> {
                 "emit" => {
                     for piece in 1..=count {
                         self.say(&format!("piece {piece} ")).await?;
-                        rest(pace).await;
+                        self.rest(pace).await?;
                     }
                 }
                 "items" => {
                     for item in 1..=count {
                         let message = format!("{}-{item}", self.message);
                         self.feed.say(&format!("item {item}"), &message).await?;
-                        rest(pace).await;
+                        self.rest(pace).await?;
                     }
                 }
                 "every" => pace = Duration::from_millis(count as u64),
@@ -210,6 +211,15 @@ impl Script<'_> {
     async fn think(&self, text: &str) -> Result<(), Stopped> {
         let text = text.to_owned();
         self.feed.item(TimelineItem::Reasoning { text }).await
+    }
+
+    /// Takes its time, unless it is stopped meanwhile.
+    async fn rest(&self, time: Duration) -> Result<(), Stopped> {
+        tokio::select! {
+            biased;
+            () = self.feed.stopped() => Err(Stopped),
+            () = tokio::time::sleep(time) => Ok(()),
+        }
     }
 
     fn settings(&self) -> String {
@@ -333,12 +343,6 @@ impl Script<'_> {
             actions: None,
             other: Default::default(),
         }
-    }
-}
-
-async fn rest(time: Duration) {
-    if !time.is_zero() {
-        tokio::time::sleep(time).await;
     }
 }
 

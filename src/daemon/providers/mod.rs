@@ -48,6 +48,8 @@ pub(super) struct Description {
     pub(super) open_modes: bool,
     /// Why it cannot be used, as far as that is known.
     pub(super) error: Option<String>,
+    /// Whether that is because its program is not there.
+    pub(super) missing: bool,
     /// Lines for people who look for a fault.
     pub(super) diagnostic: String,
 }
@@ -57,10 +59,10 @@ impl Description {
     pub(super) fn entry(&self, now: &str) -> ProviderEntry {
         ProviderEntry {
             provider: self.id.clone(),
-            status: if self.error.is_some() {
-                "error"
-            } else {
-                "ready"
+            status: match (&self.error, self.missing) {
+                (None, _) => "ready",
+                (Some(_), false) => "error",
+                (Some(_), true) => "unavailable",
             }
             .to_owned(),
             enabled: true,

@@ -79,6 +79,40 @@ impl FromStr for AgentSpec {
     }
 }
 
+impl AgentSpec {
+    /// Returns the first word of its command that only a shell understands; its quotes are gone already, so what
+    /// holds a blank was quoted, and meant as it is.
+    pub fn shell_word(&self) -> Option<&str> {
+        let (AgentKind::Command(argv) | AgentKind::Acp(argv)) = &self.kind else {
+            return None;
+        };
+        let is_variable = |word: &str| {
+            let name = word.split_once('=').map_or("", |(name, _)| name);
+            let named = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            !name.is_empty()
+                && name.chars().all(named)
+                && !name.starts_with(|c: char| c.is_ascii_digit())
+        };
+        let is_operator = |word: &str| {
+            let bare = word.trim_start_matches(|c: char| c.is_ascii_digit());
+            ["|", "&", ";", ">", "<", "`"]
+                .iter()
+                .any(|sign| bare.starts_with(sign))
+                || word.ends_with(';')
+                || word.ends_with('`')
+                || word.contains("$(")
+                || word.starts_with('$')
+                || word.starts_with("~/")
+        };
+        let mut words = argv.iter().map(String::as_str).enumerate();
+        let found = words.find(|(n, word)| {
+            let quoted = word.contains(char::is_whitespace);
+            !quoted && (is_operator(word) || (*n == 0 && is_variable(word)))
+        });
+        found.map(|(_, word)| word)
+    }
+}
+
 /// Splits a command into words as a shell does, with quotes and backslashes but without anything
 /// else; `None` when a quote is open.
 fn words(text: &str) -> Option<Vec<String>> {
@@ -143,6 +177,40 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_only_a_shell_understands_is_found() {
+        let word = |text: &str| {
+            text.parse::<AgentSpec>()
+                .unwrap()
+                .shell_word()
+                .map(str::to_owned)
+        };
+        for (text, found) in [
+            ("x=a; b", Some("a;")),
+            ("x=a ; b", Some(";")),
+            ("x=a | b", Some("|")),
+            ("x=a && b", Some("&&")),
+            ("x=a || b", Some("||")),
+            ("x=a > out", Some(">")),
+            ("x=a 2>&1", Some("2>&1")),
+            ("x=a &", Some("&")),
+            ("x=a < in", Some("<")),
+            ("x=a $HOME", Some("$HOME")),
+            ("x=a $(b)", Some("$(b)")),
+            ("x=a `b`", Some("`b`")),
+            ("x=~/bin/a", Some("~/bin/a")),
+            ("x=KEY=1 a", Some("KEY=1")),
+            ("x=acp:a | b", Some("|")),
+            ("x=a --key=1", None),
+            ("x=a key=1", None),
+            ("x=sh -c 'a; b | c'", None),
+            ("x=a {prompt}", None),
+            ("x=mock:", None),
+        ] {
+            assert_eq!(word(text).as_deref(), found, "{text}");
+        }
+    }
 
     #[test]
     fn commands_are_split_as_a_shell_does() {

@@ -7,9 +7,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::show::Provider;
-use crate::commands::handover::is_program;
 use crate::env::{self, Env};
-use crate::subprocess;
+use crate::subprocess::{self, is_program};
 
 /// How long a program may think about its version.
 const VERSION_LIMIT: Duration = Duration::from_secs(5);
