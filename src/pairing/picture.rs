@@ -17,6 +17,9 @@ const MAX_PIXELS: u64 = 32 * 1024 * 1024;
 /// Most memory that decoding may take beside the pixels: rows and what is compressed.
 const MAX_WORK: usize = 16 * 1024 * 1024;
 
+/// Heights of the stripes that are looked through, in pixels, one after the other.
+const GAPS: [usize; 3] = [1, 3, 6];
+
 /// Why a picture gives no offer. Nothing that it says is repeated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -98,10 +101,55 @@ impl Grey {
     /// Finds the one offer that it shows.
     pub(super) fn offer(&self) -> Result<Offer, PictureError> {
         // A dark theme shows codes light on dark.
-        let found = self.codes(0);
-        match found.offers.is_empty() {
-            true => found.or(self.codes(u8::MAX)).only(),
-            false => found.only(),
+        let mut found = self.codes(0);
+        if found.offers.is_empty() {
+            found = found.or(self.codes(u8::MAX));
+        }
+        // Terminals with space between their lines cut codes of characters into stripes, bright or dark ones.
+        for gap in GAPS {
+            for stripes in [0, u8::MAX] {
+                if !found.offers.is_empty() || found.others > 0 {
+                    return found.only();
+                }
+                let whole = self.without_stripes(gap, stripes);
+                found = found.or(whole.codes(0));
+                if found.offers.is_empty() {
+                    found = found.or(whole.codes(u8::MAX));
+                }
+            }
+        }
+        found.only()
+    }
+
+    /// Returns it without bright lines of so many pixels: what is bright stays where it is higher than that. The bits
+    /// of each pixel are turned over first where `mask` has ones.
+    fn without_stripes(&self, gap: usize, mask: u8) -> Self {
+        let (width, rows) = (self.width, self.height);
+        // Over `gap` more rows: below a row for the darkest, above it for the brightest of those.
+        let over = |pixels: &[u8], from: &dyn Fn(usize) -> usize, pick: fn(u8, u8) -> u8| {
+            let mut picked = pixels.to_vec();
+            for y in 0..rows {
+                for n in 1..=gap {
+                    let other = from(y * (gap + 1) + n);
+                    if other >= rows {
+                        continue;
+                    }
+                    for x in 0..width {
+                        let at = y * width + x;
+                        picked[at] = pick(picked[at], pixels[other * width + x]);
+                    }
+                }
+            }
+            picked
+        };
+        let below = |at: usize| at / (gap + 1) + at % (gap + 1);
+        let above = |at: usize| (at / (gap + 1)).checked_sub(at % (gap + 1)).unwrap_or(rows);
+        let turned: Vec<u8> = self.pixels.iter().map(|pixel| pixel ^ mask).collect();
+        let darkest = over(&turned, &below, u8::min);
+        Self {
+            width,
+            height: rows,
+            pixels: over(&darkest, &above, u8::max),
         }
     }
 
