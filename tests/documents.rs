@@ -76,3 +76,43 @@ fn every_test_that_is_named_exists() {
         );
     }
 }
+
+/// On the registry, `paseo` is another project's crate.
+#[test]
+fn no_document_installs_a_crate_that_is_not_ours() {
+    fn walk(path: &Path, check: &mut impl FnMut(&Path, &str)) {
+        if path.is_dir() {
+            let entries = fs::read_dir(path).unwrap();
+            entries.for_each(|entry| walk(&entry.unwrap().path(), check));
+        } else if let Ok(text) = fs::read_to_string(path) {
+            check(path, &text);
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = 0;
+    for place in ["README.md", "CHANGELOG.md", "docs", "completions", "src"] {
+        walk(&root.join(place), &mut |path, text| {
+            seen += 1;
+            for line in text.lines() {
+                let install = ["cargo install", "cargo add", "cargo binstall"];
+                let command = install.iter().find_map(|verb| line.split_once(verb));
+                let words = command.map_or("", |(_, rest)| rest);
+                let words = words.split(['&', '`', '#', '"']).take(1);
+                let words: Vec<&str> = words.flat_map(str::split_whitespace).collect();
+                let ours = words.iter().any(|word| ["--path", "--git"].contains(word));
+                let path = path.display();
+                assert!(ours || !words.contains(&"paseo"), "{path}: {line}");
+                let registry = [
+                    "crates.io/crates/paseo",
+                    "docs.rs/paseo",
+                    "lib.rs/crates/paseo",
+                ];
+                assert!(
+                    !registry.iter().any(|url| line.contains(url)),
+                    "{path}: {line}"
+                );
+            }
+        });
+    }
+    assert!(seen > 100, "only {seen} files");
+}

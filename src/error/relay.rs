@@ -32,7 +32,7 @@ impl From<ServerError> for CommandError {
                     true => ("INVALID_SETTING", "separate several servers by commas"),
                     false => (
                         "CLUSTER_MISSING",
-                        "build it with: cargo install paseo --features cluster",
+                        "build it with: cargo install --path . --features cluster",
                     ),
                 };
                 Self::usage(code, error.to_string()).hint(hint)
