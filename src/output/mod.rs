@@ -10,7 +10,6 @@ mod label;
 mod operand;
 mod progress;
 mod prompt;
-pub mod qr;
 mod region;
 mod sanitize;
 mod stdout;

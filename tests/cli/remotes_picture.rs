@@ -1,6 +1,6 @@
 //! `paseo remote add NAME --qr-image`: pairing from a screenshot.
 
-use paseo::output::qr::Code;
+use paseo::qr::Code;
 
 use crate::remotes::{KEY, SERVER_ID, link, offer, with_work};
 use crate::sandbox::Sandbox;
@@ -117,6 +117,48 @@ fn the_code_of_a_remote_is_read_back_also_out_of_a_screenshot() {
         "--no-check",
     ];
     assert_eq!(sandbox.run(&repair).status, 0);
+}
+
+/// Puts a code as a terminal draws it: a line of characters for two of modules, then a gap in the colour behind.
+fn drawn(text: &str, cell: usize, gap: usize, light_on_dark: bool) -> Screen {
+    let blocks = Code::of(text).unwrap().blocks(200, false).unwrap();
+    let columns = blocks.lines().next().unwrap().chars().count();
+    let height = blocks.lines().count() * (2 * cell + gap);
+    let mut screen = Screen::new(columns * cell + 80, height + 80);
+    // Without colour, blocks are the light modules.
+    let (light, dark) = (250, 20);
+    let paper = if light_on_dark { dark } else { light };
+    for (row, line) in blocks.lines().enumerate() {
+        for (column, glyph) in line.chars().enumerate() {
+            for y in 0..2 * cell + gap {
+                let is_light = match (glyph, y / cell) {
+                    _ if y >= 2 * cell => paper == light,
+                    ('█', _) | ('▀', 0) | ('▄', 1) => true,
+                    _ => false,
+                };
+                for x in 0..cell {
+                    let at =
+                        (40 + row * (2 * cell + gap) + y) * screen.width + 40 + column * cell + x;
+                    screen.pixels[at * 4..at * 4 + 3].fill(if is_light { light } else { dark });
+                }
+            }
+        }
+    }
+    screen
+}
+
+#[test]
+fn the_gaps_between_the_lines_of_a_terminal_do_not_matter() {
+    let sandbox = with_work();
+    let mut n = 0;
+    for (cell, gap) in [(8, 0), (8, 1), (8, 2), (10, 3), (12, 4), (16, 5), (20, 6)] {
+        for light_on_dark in [false, true] {
+            drawn(&link(), cell, gap, light_on_dark).save(&sandbox, "drawn.png");
+            n += 1;
+            let read = sandbox.run(&add(&format!("drawn{n}"), "drawn.png"));
+            assert_eq!(read.status, 0, "{cell} {gap} {light_on_dark}: {read:?}");
+        }
+    }
 }
 
 #[test]

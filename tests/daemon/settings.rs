@@ -47,7 +47,11 @@ async fn the_relay_is_turned_on_and_off_and_a_restart_keeps_that() {
     let pairing = client
         .call("daemon.get_pairing_offer.request", json!({}))
         .await;
-    assert!(pairing["url"].as_str().unwrap().contains("#offer="));
+    let url = pairing["url"].as_str().unwrap();
+    assert!(url.contains("#offer="));
+    // What the official `daemon pair` shows is this text.
+    let code = paseo::qr::Code::of(url).unwrap().blocks(200, true);
+    assert_eq!(pairing["qr"].as_str(), code.as_deref());
     let news = |message: &Value| message["payload"]["status"] == "daemon_config_changed";
     client.until(news).await;
     daemon.stop().await;

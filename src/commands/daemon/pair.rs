@@ -15,9 +15,10 @@ use crate::commands::{CommandResult, Context};
 use crate::env;
 use crate::error::{CommandError, Exit, Hop};
 use crate::files::{self, FileError};
-use crate::output::{self, Output, qr};
+use crate::output::{self, Output};
 use crate::pairing::{DaemonConfig, Home, Offer, Overrides, PidFile, Standing};
 use crate::protocol::daemon::{GetPairingOffer, SetConfig};
+use crate::qr;
 use crate::secret::Secret;
 
 /// A daemon on this machine answers at once, or it does not run.

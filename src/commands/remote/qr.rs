@@ -7,7 +7,8 @@ use crate::commands::daemon::pair::{Picture, picture, put, scan, too_long_for_qr
 use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::error::CommandError;
-use crate::output::{self, Output, qr};
+use crate::output::{self, Output};
+use crate::qr;
 use crate::remote::RemotesFile;
 use crate::secret::Secret;
 

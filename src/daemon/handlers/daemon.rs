@@ -10,6 +10,7 @@ use crate::protocol::daemon::{
     Stopping,
 };
 use crate::protocol::session::APP_VERSION;
+use crate::qr;
 use crate::secret::Secret;
 
 impl Serve for GetStatus {
@@ -57,10 +58,12 @@ impl Serve for GetPairingOffer {
             offer.relay_token = relay.token.clone();
             offer.to_link(&settings.app_url)
         });
+        // As official daemons send it, for any terminal; one that is too narrow breaks it there as well.
+        let code = link.as_ref().and_then(|link| qr::Code::of(link.expose()));
         Ok(PairingOffer {
             relay_enabled: link.is_some(),
+            qr: code.and_then(|code| code.blocks(usize::MAX, true)),
             url: link.map_or_else(String::new, |link| link.expose().clone()),
-            qr: None,
         })
     }
 }

@@ -11,6 +11,7 @@ const MODULE_PIXELS: usize = 8;
 
 /// Black on white whatever the colours of the terminal are.
 const BLACK_ON_WHITE: &str = "\x1b[38;5;16;48;5;231m";
+const BLACK_ON_BLACK: &str = "\x1b[38;5;16;48;5;16m";
 const RESET: &str = "\x1b[0m";
 
 /// A QR code, at the lowest level of error correction: the smallest one.
@@ -49,11 +50,21 @@ impl Code {
         let side = width + 2 * margin;
         let mut text = String::new();
         for y in (0..side).step_by(2) {
-            text.push_str(if color { BLACK_ON_WHITE } else { "" });
+            let mut style = "";
             for x in 0..side {
                 let upper = self.module(x, y, margin) == ink;
                 // Below the last line the terminal shows its background.
                 let lower = (color || y + 1 < side) && self.module(x, y + 1, margin) == ink;
+                // Glyphs leave gaps between the lines of many terminals; backgrounds do not.
+                let wanted = match (color, upper && lower) {
+                    (false, _) => "",
+                    (true, true) => BLACK_ON_BLACK,
+                    (true, false) => BLACK_ON_WHITE,
+                };
+                if wanted != style {
+                    text.push_str(wanted);
+                    style = wanted;
+                }
                 text.push(match (upper, lower) {
                     (true, true) => '█',
                     (true, false) => '▀',
@@ -128,9 +139,10 @@ mod tests {
         };
         let mut rows = Vec::new();
         for line in blocks.lines() {
-            let line = line
-                .trim_start_matches(BLACK_ON_WHITE)
-                .trim_end_matches(RESET);
+            let styles = [BLACK_ON_WHITE, BLACK_ON_BLACK, RESET];
+            let line = styles
+                .iter()
+                .fold(line.to_owned(), |line, style| line.replace(style, ""));
             let row = |set: &str| {
                 line.chars()
                     .map(|c| if set.contains(c) { ink } else { paper })
@@ -159,6 +171,21 @@ mod tests {
         }
         assert_eq!(code.blocks(58, true), None);
         assert_eq!(code.blocks(0, true), None);
+    }
+
+    #[test]
+    fn a_dark_cell_is_dark_where_its_glyph_does_not_reach() {
+        let drawn = Code::of(&link()).unwrap().blocks(80, true).unwrap();
+        for line in drawn.lines() {
+            let mut background = "";
+            for part in line.split_inclusive('m') {
+                let (glyphs, style) = part.split_once('\x1b').unwrap_or((part, ""));
+                for glyph in glyphs.chars() {
+                    assert_eq!(glyph == '█', background == "16", "{line:?}");
+                }
+                background = style.trim_end_matches('m').rsplit(';').next().unwrap();
+            }
+        }
     }
 
     #[test]
