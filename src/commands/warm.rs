@@ -11,10 +11,11 @@ use sha2::{Digest, Sha256};
 use super::Context;
 use crate::client::{self, ConnectError, DaemonClient};
 use crate::env;
+use crate::output;
 use crate::remote::{Options, Remote};
 use crate::subprocess;
 use crate::target::Target;
-use crate::transport::DialError;
+use crate::transport::{DialError, check_socket_path};
 
 /// How long a holder may take to answer at all. One that is dead or stuck is gone around then.
 const ANSWER_LIMIT: Duration = Duration::from_millis(100);
@@ -39,17 +40,27 @@ pub(super) struct Warm {
 impl Context {
     /// Returns whether and where connections of a remote are ready. Not by themselves where no person works.
     pub(super) fn warm(&self, remote: &Remote, options: &Options) -> Option<Warm> {
-        let unattended = self.is_batch() || self.env.is_set(env::CI);
+        let unattended = self.is_batch() || self.env.is_on(env::CI);
         let of_profile = options.persist.filter(|_| !unattended);
         let time = self.global.persist.or(of_profile)?;
         // A road that is asked for is not the holder's choice.
         let forced = self.global.via.is_some() || self.global.ipv4 || self.global.ipv6;
-        if time.is_zero() || forced || self.env.is_set(env::PASEO_NO_MUX) {
+        if time.is_zero() || forced || self.env.is_on(env::PASEO_NO_MUX) {
+            return None;
+        }
+        let socket = self.socket_of(remote, options)?;
+        if let Err(error) = check_socket_path(&socket) {
+            if self.global.persist.is_some() {
+                let why = format!(
+                    "cannot keep connections ready: {error}; set XDG_RUNTIME_DIR to a shorter one"
+                );
+                output::note(&why);
+            }
             return None;
         }
         Some(Warm {
             name: remote.name.as_str().to_owned(),
-            socket: self.socket_of(remote, options)?,
+            socket,
             time,
         })
     }

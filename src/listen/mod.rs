@@ -2,6 +2,7 @@
 //! What their WebSockets are connected to is the [`Service`]'s: the built-in daemon, or a remote one
 //! ([`crate::forward`]).
 
+mod address;
 mod gate;
 mod guesses;
 mod http;
@@ -23,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 
+pub use address::{ListenError, socket_addr};
 pub use gate::{Access, Credential, Guest, Refused};
 pub use names::Names;
 pub use password::Password;
@@ -57,28 +59,6 @@ pub enum Listen {
     Tcp(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
-}
-
-/// Not an address, a port, or a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected an address and port, a port, or the absolute path of a socket")]
-pub struct ListenError;
-
-impl std::str::FromStr for Listen {
-    type Err = ListenError;
-
-    fn from_str(text: &str) -> Result<Self, ListenError> {
-        let path = text.strip_prefix("unix:").unwrap_or(text);
-        let path = path.strip_prefix("//").unwrap_or(path);
-        if path.starts_with('/') {
-            return Ok(Self::Unix(path.into()));
-        }
-        if let Ok(port) = text.parse::<u16>() {
-            return Ok(Self::Tcp(([127, 0, 0, 1], port).into()));
-        }
-        let text = text.replace("localhost:", "127.0.0.1:");
-        text.parse().map(Self::Tcp).map_err(|_| ListenError)
-    }
 }
 
 impl Listen {

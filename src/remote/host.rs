@@ -6,7 +6,7 @@
 //! | `tcp://host:port?ssl=true&password=P` | TCP, TLS only with `ssl=true` |
 //! | `unix:///path`, `/path`, `~path` | Unix socket; `~` is not expanded |
 //! | `ssh://[user@]host[:port]` | through the system's ssh, to port 6767 there (ours) |
-//! | digits | that port on 127.0.0.1 |
+//! | digits, `:` and digits | that port on 127.0.0.1 |
 //! | `host:port`, `[ipv6]:port` | TCP without TLS |
 
 use std::fmt;
@@ -16,7 +16,7 @@ use std::str::FromStr;
 use crate::pairing::is_marked;
 use crate::protocol::relay::{Endpoint, EndpointError};
 use crate::secret::Secret;
-use crate::transport::{SshHost, SshHostError};
+use crate::transport::{PathTooLong, SshHost, SshHostError, check_socket_path};
 
 /// Where the port-only form connects to.
 const LOOPBACK: &str = "127.0.0.1";
@@ -87,6 +87,9 @@ pub enum HostError {
     /// `unix:///path?password=…`.
     #[error("a socket's address has no password in it; give it in PASEO_PASSWORD")]
     SocketPassword,
+    /// A socket that the system does not take.
+    #[error(transparent)]
+    Path(#[from] PathTooLong),
     /// A password where none may be.
     #[error("a password does not belong here: it would be readable in the file")]
     Password,
@@ -119,10 +122,13 @@ impl FromStr for Host {
             Some("") => return Err(HostError::Form),
             // It would be taken for a part of the path, and shown.
             Some(path) if has_password(path) => return Err(HostError::SocketPassword),
-            Some(path) => Address::Unix { path: path.into() },
+            Some(path) => {
+                check_socket_path(path.as_ref())?;
+                Address::Unix { path: path.into() }
+            }
             None if text.contains("://") => return Err(HostError::Scheme),
-            None if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
-                plain(&format!("{LOOPBACK}:{text}"))?
+            None if is_port(text) => {
+                plain(&format!("{LOOPBACK}:{}", text.trim_start_matches(':')))?
             }
             None if text.contains(':') => plain(text)?,
             None => return Err(HostError::Form),
@@ -141,6 +147,12 @@ fn has_password(path: &str) -> bool {
         .split(['&', '?'])
         .map(|pair| pair.split('=').next().unwrap_or_default());
     names.any(|name| name.eq_ignore_ascii_case("password"))
+}
+
+/// Returns whether a text is a port alone, also as `:7000`.
+fn is_port(text: &str) -> bool {
+    let digits = text.strip_prefix(':').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn plain(text: &str) -> Result<Address, HostError> {
@@ -254,6 +266,7 @@ mod tests {
             ("tcp://box:1/?ssl=true", "tcp://box:1?ssl=true"),
             ("tcp://box:1?ssl=false&other=x", "tcp://box:1"),
             ("unix:///run/p.sock", "unix:///run/p.sock"),
+            (":7000", "tcp://127.0.0.1:7000"),
             ("/run/p.sock", "unix:///run/p.sock"),
             ("~/p.sock", "unix://~/p.sock"),
             ("ssh://me@tower:2222", "ssh://me@tower:2222"),

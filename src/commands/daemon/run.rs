@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::commands::listen_names::ListenNames;
+use crate::commands::relay::RelayAddress;
 use crate::commands::relay_token::TokenSource;
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
@@ -12,9 +13,8 @@ use crate::daemon::{AgentSpec, Config, Daemon, Reread, Settings};
 use crate::env;
 use crate::error::CommandError;
 use crate::listen::{Listen, Names, Password};
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::pairing::{Home, HomeError, Overrides, RelayConfig};
-use crate::protocol::relay::Endpoint;
 use crate::secret::RelayToken;
 
 /// Arguments of `paseo daemon run`
@@ -49,12 +49,25 @@ pub struct Args {
     pub agents: Vec<AgentSpec>,
 }
 
+/// How many files the daemon has open at least, before the first agent.
+const FILES: u64 = 64;
+
 /// Runs the daemon until it is stopped.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let relay = relay(context)?;
     let home = super::home(context, args.home.as_ref())?;
     let overrides = Overrides::from(&context.env);
+    for spec in &args.agents {
+        if let Some(word) = spec.shell_word() {
+            let name = &spec.name;
+            output::note(&format!(
+                "Agent `{name}`: no shell runs its command, so `{word}` is passed on as it is. For a shell: --agent \
+                 {name}='sh -c \"…\"'"
+            ));
+        }
+    }
     let config = config(context, args, home, &overrides, relay)?;
+    crate::commands::runtime::may_open(FILES)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -76,7 +89,7 @@ fn config(
     args: &Args,
     home: Home,
     overrides: &Overrides,
-    relay: Option<Endpoint>,
+    relay: Option<RelayAddress>,
 ) -> Result<Config, CommandError> {
     let plain = context.env.text(env::PASEO_PASSWORD);
     let fixed = Fixed {
@@ -114,14 +127,14 @@ fn config(
 
 /// What terminals run.
 fn shell(env: &env::Env) -> OsString {
-    let shell = env.text(env::SHELL).filter(|shell| !shell.is_empty());
-    shell.unwrap_or("/bin/sh").into()
+    let shell = env.path(env::SHELL);
+    shell.unwrap_or_else(|| "/bin/sh".into()).into()
 }
 
 /// What command line and environment say, which holds as long as the process.
 struct Fixed {
     listen: Option<Listen>,
-    relay: Option<Endpoint>,
+    relay: Option<RelayAddress>,
     token: Option<RelayToken>,
     password: Option<Password>,
     names: ListenNames,
@@ -134,8 +147,8 @@ impl Fixed {
         let known = home.config(&self.overrides)?;
         let token = self.token.clone();
         let relay = match &self.relay {
-            Some(endpoint) => {
-                let tls = endpoint.uses_tls(self.overrides.relay_use_tls);
+            Some(RelayAddress { endpoint, tls }) => {
+                let tls = endpoint.uses_tls(tls.or(self.overrides.relay_use_tls));
                 RelayConfig {
                     enabled: true,
                     endpoint: endpoint.clone(),
@@ -166,7 +179,7 @@ impl Fixed {
 }
 
 /// The relay to dial. Its flag is the one that elsewhere takes an offer, and here an endpoint.
-fn relay(context: &Context) -> Result<Option<Endpoint>, CommandError> {
+fn relay(context: &Context) -> Result<Option<RelayAddress>, CommandError> {
     let global = &context.global;
     if global.remote.is_some() || global.host.is_some() {
         return Err(CommandError::usage(
@@ -177,13 +190,19 @@ fn relay(context: &Context) -> Result<Option<Endpoint>, CommandError> {
     let Some(relay) = &global.relay else {
         return Ok(None);
     };
-    let endpoint = relay.expose().parse().map_err(|error| {
+    let invalid = |why: String| {
         CommandError::usage(
             "RELAY_INVALID",
             "--relay takes the relay's host and port here",
         )
-        .because(error)
+        .because(why)
         .hint("for example: paseo daemon run --relay relay.paseo.sh:443")
-    })?;
-    Ok(Some(endpoint))
+    };
+    let address: RelayAddress = relay.expose().parse().map_err(invalid)?;
+    if address.is_everywhere() {
+        return Err(invalid(
+            "clients cannot connect to every address of a machine".to_owned(),
+        ));
+    }
+    Ok(Some(address))
 }

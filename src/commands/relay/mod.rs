@@ -1,5 +1,6 @@
 //! `paseo relay …`: run the meeting point of daemons and clients.
 
+mod address;
 mod allocator;
 pub mod check;
 #[cfg(test)]
@@ -9,6 +10,8 @@ mod settings;
 mod system;
 
 use clap::Subcommand;
+
+pub use address::RelayAddress;
 
 use super::{CommandResult, Context};
 

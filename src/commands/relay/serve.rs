@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::allocator;
+use super::address::of_this_machine;
 use super::settings::Settings;
 use super::system;
+use super::{RelayAddress, allocator};
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
 use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::output::trace::LogFormat;
 use crate::output::{self, Output};
+use crate::protocol::relay::Endpoint;
 use crate::relay::Server;
 
 /// Run a relay
@@ -39,6 +41,9 @@ pub struct Args {
     pub settings: Settings,
 }
 
+/// How many files the relay has open at least, before the first socket.
+const FILES: u64 = 32;
+
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     allocator::settle(context);
     let settings = args.settings.clone();
@@ -52,11 +57,17 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
             .map_or_else(LogFormat::default, LogFormat::from),
     );
     let public = settings.public_endpoint.clone();
+    if public.as_ref().is_some_and(RelayAddress::is_everywhere) {
+        return Err(unknown_endpoint(
+            "--public-endpoint is every address of this machine",
+        ));
+    }
     let public_tls = settings.public_use_tls;
     let asked = settings.sockets.is_some();
     let config = settings.into_config(context.env.path(env::PASEO_CA_FILE))?;
     let tls = config.tls.is_some();
     system::take_descriptors(config.limits.sockets, asked);
+    crate::commands::runtime::may_open(FILES)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -70,10 +81,17 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
         };
         let stop = stop_signal()?;
         system::reload_on_signal(server.reload())?;
-        let endpoint = public.map_or_else(|| server.local_addr().to_string(), |p| p.to_string());
         let address = server.local_addr();
-        let public_tls = public_tls.unwrap_or(tls || endpoint.ends_with(":443"));
-        let printed = introduction(address, tls, &endpoint, public_tls);
+        let public_tls = public_tls.or(public.as_ref().and_then(|public| public.tls));
+        let endpoint = match public {
+            Some(public) => Some(public.endpoint),
+            None => reachable(address),
+        };
+        let usual = endpoint
+            .as_ref()
+            .is_some_and(|endpoint| endpoint.port() == 443);
+        let public_tls = public_tls.unwrap_or(tls || usual);
+        let printed = introduction(address, tls, endpoint.as_ref(), public_tls);
         output::print(&printed, &context.output).map_err(|error| {
             let what = "stdout cannot be written";
             CommandError::new("OUTPUT_FAILED", Exit::Failed, what).because(error)
@@ -89,8 +107,38 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     })
 }
 
+/// Returns where others reach a listener, when nothing says so. A machine that starts has no network yet, so that is no
+/// reason to end.
+fn reachable(listener: SocketAddr) -> Option<Endpoint> {
+    if !listener.ip().to_canonical().is_unspecified() {
+        return listener.to_string().parse().ok();
+    }
+    let here = of_this_machine(listener.port());
+    output::note(&match &here {
+        Some(here) => format!(
+            "Others reach this relay at {here}, an address of this machine. If it has a name, or is behind NAT, set \
+             --public-endpoint HOST:PORT."
+        ),
+        None => "This machine has no address that others reach. Set --public-endpoint HOST:PORT."
+            .to_owned(),
+    });
+    here
+}
+
+fn unknown_endpoint(why: &str) -> CommandError {
+    let message = "cannot tell where others reach this relay";
+    let error = CommandError::usage("PUBLIC_ENDPOINT_UNKNOWN", message).because(why);
+    error.hint("give its name or address: --public-endpoint HOST:PORT")
+}
+
 /// What a daemon's `config.json` and its offers have to say about this relay.
-fn introduction(listen: SocketAddr, tls: bool, endpoint: &str, public_tls: bool) -> Output {
+fn introduction(
+    listen: SocketAddr,
+    tls: bool,
+    endpoint: Option<&Endpoint>,
+    public_tls: bool,
+) -> Output {
+    let endpoint = endpoint.map(Endpoint::to_string);
     let relay = json!({
         "enabled": true,
         "endpoint": endpoint,

@@ -9,10 +9,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
+use super::RelayAddress;
+use crate::duration;
 use crate::env::{Env, PASEO_RELAY_PREFIX};
 use crate::error::{CommandError, Exit};
+use crate::listen;
 use crate::output::trace::LogFormat;
-use crate::protocol::relay::Endpoint;
 use crate::relay::{Claim, ClusterConfig, Config, Limits, Lists, TlsFiles};
 use crate::spelling::closest;
 
@@ -22,13 +24,13 @@ const MAX_FILE_BYTES: u64 = 256 * 1024;
 /// One layer of settings.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Settings {
-    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8787]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address and port to listen on; a port alone is on 127.0.0.1, 0 takes a free one [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen::socket_addr)]
     pub listen: Option<SocketAddr>,
 
     /// Where others reach this relay, for the settings that are printed
     #[arg(long, value_name = "HOST:PORT")]
-    pub public_endpoint: Option<Endpoint>,
+    pub public_endpoint: Option<RelayAddress>,
 
     /// Whether others reach it with TLS [default: whether it speaks TLS, or the port is 443]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -115,19 +117,19 @@ pub struct Settings {
     pub rate_per_address: Option<u32>,
 
     /// Time for a request and its upgrade [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, help_heading = "Limits")]
     pub handshake_timeout: Option<Duration>,
 
     /// Silence after which a peer is pinged, and after as much again closed [default: 45s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, help_heading = "Limits")]
     pub ping_after: Option<Duration>,
 
     /// Time without progress after which a peer that does not read is closed [default: 30s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, help_heading = "Limits")]
     pub stall_timeout: Option<Duration>,
 
     /// Time for closing all sockets when the relay stops [default: 20s]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, help_heading = "Limits")]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, help_heading = "Limits")]
     pub drain_timeout: Option<Duration>,
 }
 
@@ -158,6 +160,10 @@ impl Settings {
         for name in names() {
             let variable = PASEO_RELAY_PREFIX.to_owned() + &name.to_uppercase().replace('-', "_");
             if let Some(value) = env.text(&variable) {
+                let value = match env.path(&variable).filter(|_| value.starts_with("~/")) {
+                    Some(path) => path.display().to_string(),
+                    None => value.to_owned(),
+                };
                 let word = format!("--{name}={value}");
                 parse(std::slice::from_ref(&word)).map_err(|error| {
                     CommandError::usage("INVALID_SETTING", format!("{variable}: {error}"))

@@ -12,14 +12,13 @@ use clap::Args as ClapArgs;
 
 use self::echo::{both_ways, close, told};
 use self::fault::{refusal, step};
+use crate::commands::relay::RelayAddress;
 use crate::commands::relay_token::TokenSource;
 use crate::commands::report::{Report, Verdict};
 use crate::commands::runtime::run_async;
 use crate::commands::{CommandResult, Context};
 use crate::error::CommandError;
-use crate::protocol::relay::{
-    ConnectQuery, ConnectionId, Endpoint, PATH, RelayToDaemon, Seat, ServerId,
-};
+use crate::protocol::relay::{ConnectQuery, ConnectionId, PATH, RelayToDaemon, Seat, ServerId};
 use crate::secret::{RelayToken, Secret};
 use crate::transport::{
     self, Address, Dial, Dialed, Frame, Greeting, Network, Step, Stopwatch, Transport,
@@ -35,15 +34,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, ClapArgs)]
 pub struct Args {
     /// The relay: ws://host:port, wss://host, or host:port (with TLS on port 443)
-    #[arg(id = "url", value_name = "URL", value_parser = parse)]
-    pub relay: Relay,
+    #[arg(id = "url", value_name = "URL")]
+    pub relay: RelayAddress,
 
     /// Size of the large frame; relays pass up to 32MiB
     #[arg(long, value_name = "SIZE", default_value = "30MiB")]
     pub large: ByteSize,
 
     /// How long to be silent; 2m finds proxies that cut idle connections
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, default_value = "5s")]
+    #[arg(long, value_name = "DURATION", value_parser = crate::duration::parse_positive, default_value = "5s")]
     pub idle: Duration,
 
     /// File with the token of a private relay, or - for stdin [default: PASEO_RELAY_TOKEN]
@@ -51,18 +50,11 @@ pub struct Args {
     pub relay_token: Option<TokenSource>,
 }
 
-/// Where a relay listens.
-#[derive(Debug, Clone)]
-pub struct Relay {
-    endpoint: Endpoint,
-    tls: bool,
-}
-
 /// What is wrong, in words; the report goes on where it makes sense.
 type Checked<T> = Result<T, String>;
 
 struct Check {
-    relay: Relay,
+    relay: RelayAddress,
     token: Option<RelayToken>,
     network: Network,
     server: ServerId,
@@ -74,7 +66,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let mut check = Check {
         relay: args.relay.clone(),
         token: context.relay_token(args.relay_token.as_ref())?,
-        network: context.network(&args.relay.endpoint, args.relay.tls)?,
+        network: context.network(&args.relay.endpoint, args.relay.uses_tls())?,
         server: ServerId::new(&id).expect("it is short and not empty"),
         report: Report::default(),
     };
@@ -140,7 +132,7 @@ impl Check {
                 break;
             }
             let taken = match step {
-                Step::Tls => self.relay.tls,
+                Step::Tls => self.relay.uses_tls(),
                 Step::Proxy => self.network.proxy.is_some(),
                 _ => true,
             };
@@ -195,7 +187,7 @@ impl Check {
         let dial = Dial {
             address: Address::Tcp {
                 endpoint: self.relay.endpoint.clone(),
-                tls: self.relay.tls,
+                tls: self.relay.uses_tls(),
             },
             path: Secret::new(format!("{PATH}?{}", query.encode())),
             greeting: Greeting::Relay {
@@ -241,25 +233,4 @@ impl Check {
         self.report.retract(check);
         self.report.add(check, result, detail);
     }
-}
-
-fn parse(text: &str) -> Result<Relay, String> {
-    let text = text.trim().trim_end_matches('/');
-    let (tls, rest) = match text.split_once("://") {
-        Some(("wss" | "https", rest)) => (Some(true), rest),
-        Some(("ws" | "http", rest)) => (Some(false), rest),
-        Some(_) => return Err("a relay is ws://host:port, wss://host:port or host:port".to_owned()),
-        None => (None, text),
-    };
-    let rest = rest.strip_suffix(PATH).unwrap_or(rest);
-    let default = |port| Endpoint::new(rest.trim_matches(['[', ']']), port);
-    let endpoint = match (rest.parse::<Endpoint>(), tls) {
-        (Ok(endpoint), _) => Ok(endpoint),
-        (Err(_), Some(true)) => default(443),
-        (Err(_), Some(false)) => default(80),
-        (Err(error), None) => Err(error),
-    };
-    let endpoint = endpoint.map_err(|error| error.to_string())?;
-    let tls = endpoint.uses_tls(tls);
-    Ok(Relay { endpoint, tls })
 }
