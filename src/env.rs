@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Name of the remote to talk to, like `-r`.
 pub const PASEO_REMOTE: &str = "PASEO_REMOTE";
@@ -47,7 +47,7 @@ pub const COMPLETE_INDEX: &str = "_CLAP_COMPLETE_INDEX";
 pub const COMPLETE_SEPARATOR: &str = "_CLAP_IFS";
 /// Set for a command that is handed to the official CLI: by which process, and to which program.
 pub const PASEO_HANDED_OVER: &str = "PASEO_HANDED_OVER";
-/// When set, nothing prompts.
+/// When set, nothing prompts; `0` and `false` are as unset here and below.
 pub const PASEO_BATCH: &str = "PASEO_BATCH";
 /// Set by most CI systems. Connections are not kept ready there, unless `--persist` says so.
 pub const CI: &str = "CI";
@@ -97,7 +97,7 @@ pub const PASEO_CORS_ORIGINS: &str = "PASEO_CORS_ORIGINS";
 pub const PASEO_APP_BASE_URL: &str = "PASEO_APP_BASE_URL";
 /// No colour when set to anything (no-color.org).
 pub const NO_COLOR: &str = "NO_COLOR";
-/// Colour even without a terminal.
+/// Colour even without a terminal; never with `0` or `false`.
 pub const FORCE_COLOR: &str = "FORCE_COLOR";
 /// `dumb` means a terminal without colour or cursor movement.
 pub const TERM: &str = "TERM";
@@ -141,6 +141,27 @@ pub const SECRETS: [&str; 7] = [
     PASEO_RELAY_TOKEN,
 ];
 
+/// Variables with the path of a file, which need not be UTF-8.
+const PATHS: [&str; 7] = [
+    PASEO_HOME,
+    PASEO_CONFIG_DIR,
+    PASEO_VAULT_PASSPHRASE_FILE,
+    PASEO_BUNDLE_PASSPHRASE_FILE,
+    PASEO_ASKPASS,
+    PASEO_CA_FILE,
+    PASEO_HANDED_OVER,
+];
+
+/// Secrets that somebody chose, perhaps with blanks in front.
+const MAY_BEGIN_WITH_BLANKS: [&str; 3] = [
+    PASEO_PASSWORD,
+    PASEO_VAULT_PASSPHRASE,
+    PASEO_BUNDLE_PASSPHRASE,
+];
+
+/// What users without a home directory have as `HOME`.
+const NO_HOME: &str = "/dev/null";
+
 /// A snapshot of the environment.
 #[derive(Clone, Default)]
 pub struct Env {
@@ -179,26 +200,58 @@ impl Env {
         }
     }
 
-    /// Returns the text of a variable. Unset, blank and not UTF-8 are all `None`.
+    /// Returns the text of a variable, without the blanks and the CR that files with settings leave around it. A
+    /// password or passphrase may begin with blanks. Unset and blank are `None`; so is what is not UTF-8, which
+    /// [`Env::not_text`] finds first.
     pub fn text(&self, name: &str) -> Option<&str> {
-        let value = self.vars.get(OsStr::new(name))?.to_str()?;
-        (!value.trim().is_empty()).then_some(value)
+        let value = self.vars.get(OsStr::new(name))?.to_str()?.trim_end();
+        let value = match MAY_BEGIN_WITH_BLANKS.contains(&name) {
+            true => value,
+            false => value.trim_start(),
+        };
+        (!value.is_empty()).then_some(value)
     }
 
-    /// Returns a variable as a path. Unset and empty are `None`.
+    /// Returns a variable as a path, without blanks around it, and with `~` expanded in those of ours: no shell does
+    /// that in a file with settings. Unset and blank are `None`.
     pub fn path(&self, name: &str) -> Option<PathBuf> {
-        let value = self.vars.get(OsStr::new(name))?;
-        (!value.is_empty()).then(|| PathBuf::from(value))
+        let path = trimmed_path(self.vars.get(OsStr::new(name))?)?;
+        match name.starts_with("PASEO_") {
+            true => self.expand_home(path),
+            false => Some(path),
+        }
     }
 
-    /// Returns whether a variable is set to anything but the empty string.
+    /// Returns whether a variable is set to anything but blanks.
     pub fn is_set(&self, name: &str) -> bool {
-        self.path(name).is_some()
+        let value = self.vars.get(OsStr::new(name));
+        value.is_some_and(|value| trimmed_path(value).is_some())
+    }
+
+    /// Returns whether a variable turns something on: it is set, and to nothing that says no.
+    pub fn is_on(&self, name: &str) -> bool {
+        let off = |text: &str| ["0", "false", "no", "off"].contains(&text.to_lowercase().as_str());
+        self.is_set(name) && !self.text(name).is_some_and(off)
+    }
+
+    /// Returns the first variable with a text that we would have to ignore, because it is not UTF-8.
+    pub fn not_text(&self) -> Option<&str> {
+        let is_text = |name: &&str| {
+            let other = [HTTPS_PROXY, ALL_PROXY, NO_PROXY].concat();
+            let ours = name.starts_with("PASEO_") && !PATHS.contains(name);
+            ours || other.contains(name) || [VISUAL, EDITOR, PORT].contains(name)
+        };
+        let unreadable = self
+            .vars
+            .iter()
+            .filter(|(_, value)| value.to_str().is_none());
+        let mut names = unreadable.filter_map(|(name, _)| name.to_str());
+        names.find(is_text)
     }
 
     /// Returns a switch: `1`, `true`, `yes`, `on` are true, any other text false, unset `None`.
     pub fn switch(&self, name: &str) -> Option<bool> {
-        let value = self.text(name)?.trim().to_ascii_lowercase();
+        let value = self.text(name)?.to_ascii_lowercase();
         Some(matches!(value.as_str(), "1" | "true" | "yes" | "on"))
     }
 
@@ -214,7 +267,7 @@ impl Env {
 
     /// Returns the user's home directory, if the environment names one.
     pub fn home(&self) -> Option<PathBuf> {
-        self.path(HOME)
+        self.path(HOME).filter(|home| home != Path::new(NO_HOME))
     }
 
     /// Returns the directory of `remotes.toml`: `$PASEO_CONFIG_DIR`, else `$XDG_CONFIG_HOME/paseo`,
@@ -251,9 +304,9 @@ impl Env {
 
     /// Returns the home of the daemon on this machine: `$PASEO_HOME` (`~` expanded), else `~/.paseo`.
     pub fn paseo_home(&self) -> Option<PathBuf> {
-        match self.path(PASEO_HOME) {
-            Some(path) => self.expand_home(path),
-            None => Some(self.home()?.join(".paseo")),
+        match self.is_set(PASEO_HOME) {
+            true => self.path(PASEO_HOME),
+            false => Some(self.home()?.join(".paseo")),
         }
     }
 
@@ -273,9 +326,140 @@ impl Env {
     }
 }
 
+/// Returns a path without blanks and CR around it, if anything is left.
+fn trimmed_path(value: &OsStr) -> Option<PathBuf> {
+    let trimmed = match value.to_str() {
+        Some(text) => PathBuf::from(text.trim()),
+        None => trimmed_bytes(value),
+    };
+    (!trimmed.as_os_str().is_empty()).then_some(trimmed)
+}
+
+#[cfg(unix)]
+fn trimmed_bytes(value: &OsStr) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(OsStr::from_bytes(value.as_bytes().trim_ascii()))
+}
+
+#[cfg(not(unix))]
+fn trimmed_bytes(value: &OsStr) -> PathBuf {
+    PathBuf::from(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_files_with_settings_leave_around_a_value_is_no_part_of_it() {
+        for (typed, text) in [
+            ("work\r", Some("work")),
+            ("work ", Some("work")),
+            (" work\r\n", Some("work")),
+            ("\twork\t", Some("work")),
+            ("work lab", Some("work lab")),
+            ("\r", None),
+            (" \t ", None),
+            ("", None),
+            ("\r\n", None),
+            ("wörk \r", Some("wörk")),
+        ] {
+            for name in [PASEO_REMOTE, PASEO_HOST, PASEO_RELAY_TOKEN, COLUMNS, EDITOR] {
+                let env = Env::from_pairs([(name, typed)]);
+                assert_eq!(env.text(name), text, "{name}={typed:?}");
+                assert_eq!(env.is_set(name), text.is_some(), "{name}={typed:?}");
+            }
+            for name in [HOME, PASEO_HOME, PASEO_CONFIG_DIR, PASEO_CA_FILE, PATH] {
+                let env = Env::from_pairs([(name, typed)]);
+                assert_eq!(env.path(name), text.map(PathBuf::from), "{name}={typed:?}");
+            }
+        }
+        let env = Env::from_pairs([(PASEO_PASSWORD, " pass word \r")]);
+        assert_eq!(env.text(PASEO_PASSWORD), Some(" pass word"));
+    }
+
+    #[test]
+    fn a_tilde_is_the_home_in_every_path_of_ours() {
+        for name in PATHS {
+            for (value, path) in [
+                ("~/x", Some("/h/x")),
+                ("~", Some("/h")),
+                ("~/x\r", Some("/h/x")),
+                ("/~/x", Some("/~/x")),
+                ("~x", Some("~x")),
+            ] {
+                let env = Env::from_pairs([(HOME, "/h"), (name, value)]);
+                assert_eq!(env.path(name), path.map(PathBuf::from), "{name}={value}");
+            }
+            let homeless = Env::from_pairs([(name, "~/x")]);
+            assert_eq!(homeless.path(name), None, "{name}");
+        }
+        let env = Env::from_pairs([(HOME, "/h"), (PASEO_CONFIG_DIR, "~/c"), (PASEO_HOME, "~/p")]);
+        assert_eq!(env.config_dir(), Some("/h/c".into()));
+        assert_eq!(env.paseo_home(), Some("/h/p".into()));
+    }
+
+    #[test]
+    fn words_that_say_no_turn_nothing_on() {
+        for off in [
+            "", " ", "0", "false", "False", "FALSE", "no", "off", "0\r", " false ",
+        ] {
+            let env = Env::from_pairs([(CI, off)]);
+            assert!(!env.is_on(CI), "{off:?}");
+        }
+        for on in [
+            "1", "true", "yes", "on", "2", "3", "anything", "1\r", "00", "github",
+        ] {
+            let env = Env::from_pairs([(CI, on)]);
+            assert!(env.is_on(CI), "{on:?}");
+        }
+    }
+
+    #[test]
+    fn a_home_that_is_none_is_none() {
+        let env = Env::from_pairs([(HOME, "/dev/null")]);
+        let dirs = [
+            env.home(),
+            env.config_dir(),
+            env.data_dir(),
+            env.state_dir(),
+        ];
+        assert_eq!(dirs, [const { None }; 4]);
+        assert_eq!((env.paseo_home(), env.runtime_dir()), (None, None));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_utf_8_is_found() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = || OsString::from_vec(b"/x\xff".to_vec());
+        let text = [
+            PASEO_REMOTE,
+            PASEO_RELAY_OFFER,
+            PASEO_HOST,
+            PASEO_PASSWORD,
+            PASEO_KEYSTORE,
+            PASEO_LOG,
+            PASEO_CONNECT_TIMEOUT,
+            PASEO_VAULT_PASSPHRASE,
+            "PASEO_RELAY_LISTEN",
+            "https_proxy",
+            "NO_PROXY",
+            EDITOR,
+        ];
+        for name in text {
+            let env = Env::from_pairs([(OsString::from(name), odd())]);
+            assert_eq!(env.not_text(), Some(name));
+        }
+        for name in PATHS
+            .into_iter()
+            .chain([HOME, PATH, XDG_CONFIG_HOME, TERM, "OTHER"])
+        {
+            let env = Env::from_pairs([(OsString::from(name), odd())]);
+            assert_eq!(env.not_text(), None, "{name}");
+            assert_eq!(env.path(name), Some(PathBuf::from(odd())), "{name}");
+        }
+    }
 
     #[test]
     fn blank_is_unset() {

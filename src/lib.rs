@@ -13,8 +13,10 @@
 //! |---|---|
 //! | [`cli`], [`commands`], [`complete`] | arguments, one file per verb, completion |
 //! | `backoff` | the waits between tries |
+//! | [`duration`] | durations as people give them |
 //! | `order` | the sort of lists, compiled once |
 //! | [`output`], [`error`] | everything that is printed |
+//! | [`qr`] | QR codes of links |
 //! | [`tty`] | the terminal of an interactive session |
 //! | [`mod@env`], [`files`] | everything that is read from and written to this machine |
 //! | [`spelling`] | the word that was meant |
@@ -33,6 +35,7 @@ pub mod client;
 pub mod commands;
 pub mod complete;
 pub mod daemon;
+pub mod duration;
 pub mod e2ee;
 pub mod env;
 pub mod error;
@@ -46,6 +49,7 @@ mod order;
 pub mod output;
 pub mod pairing;
 pub mod protocol;
+pub mod qr;
 pub mod relay;
 pub mod remote;
 pub mod secret;
@@ -81,13 +85,22 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
         cli,
         words,
         references,
+        only_asks_version,
     } = match Cli::parse_words(&argv) {
         Ok(parsed) => parsed,
         Err(error) => return explain(&error, &argv, official),
     };
-    let Some(command) = cli.command.filter(|_| !cli.global.version) else {
+    if cli.global.version || only_asks_version {
         return print_version(cli.global.version && cli.global.verbose > 0);
+    }
+    let context = Context::new(env, &cli.global, commands::effect::of(&words));
+    let Some(command) = cli.command else {
+        let error = cli::no_command(&argv, &Cli::command_tree(), &cli.global);
+        return fail(&error, &context, official);
     };
+    if let Err(error) = commands::check_variables(env) {
+        return fail(&error, &context, official);
+    }
     if !command.logs_by_settings() {
         output::trace::start(
             env.text(env::PASEO_LOG),
@@ -96,7 +109,6 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
             output::trace::LogFormat::Text,
         );
     }
-    let context = Context::new(env, &cli.global, commands::effect::of(&words));
     match commands::dispatch(&context, command, &references)
         .and_then(|outcome| print(outcome, &context))
     {
@@ -104,11 +116,13 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
         // The official CLI tells nothing of the agent by its exit code; a signal is the shell's matter.
         Ok((exit, None)) if official && exit != Exit::Interrupted => ExitCode::SUCCESS,
         Ok((exit, None)) => ExitCode::from(exit.status(false)),
-        Err(error) => {
-            output::write_stderr(&error::render(&error, &context.output, official));
-            ExitCode::from(error.exit.status(official))
-        }
+        Err(error) => fail(&error, &context, official),
     }
+}
+
+fn fail(error: &CommandError, context: &Context, official: bool) -> ExitCode {
+    output::write_stderr(&error::render(error, &context.output, official));
+    ExitCode::from(error.exit.status(official))
 }
 
 /// Memory holds secrets: a crash leaves no core file, and no other process of the same user may attach and

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 /// Module → what it may import of ours. `main` and `lib` may import anything.
 const TABLE: &[(&str, &[&str])] = &[
     ("backoff", &[]),
+    ("duration", &[]),
     ("env", &[]),
     ("files", &[]),
     ("protocol", &[]),
     ("order", &[]),
     ("site", &[]),
+    ("qr", &[]),
     ("spelling", &[]),
     ("output", &["spelling"]),
     ("subprocess", &["env"]),
@@ -30,6 +32,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "remote",
         &[
+            "duration",
             "e2ee",
             "env",
             "files",
@@ -84,6 +87,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "order",
             "pairing",
             "protocol",
+            "qr",
             "secret",
             "subprocess",
             "transport",
@@ -113,6 +117,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "complete",
             "client",
             "daemon",
+            "duration",
             "e2ee",
             "env",
             "error",
@@ -123,6 +128,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "output",
             "pairing",
             "protocol",
+            "qr",
             "relay",
             "remote",
             "secret",
@@ -137,7 +143,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "commands", "complete", "env", "output", "remote", "secret", "spelling",
+            "commands", "complete", "duration", "env", "error", "output", "remote", "secret",
+            "spelling",
         ],
     ),
 ];

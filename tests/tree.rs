@@ -97,3 +97,92 @@ fn every_command_says_what_it_does_to_a_daemon() {
     there.sort();
     assert_eq!(told, there);
 }
+
+/// What is parsed of a line, as the words of an error.
+fn refused(words: &[String]) -> Option<clap::error::ErrorKind> {
+    let argv: Vec<_> = words.iter().map(std::ffi::OsString::from).collect();
+    Cli::parse_words(&argv).err().map(|error| error.kind())
+}
+
+fn words_of(words: &str, more: &[&str]) -> Vec<String> {
+    let all = words.split(' ').chain(more.iter().copied());
+    all.map(str::to_owned).collect()
+}
+
+#[test]
+fn an_option_may_be_repeated_in_every_command() {
+    use clap::error::ErrorKind::ArgumentConflict;
+    let mut seen = 0;
+    each_leaf(&tree(), "paseo", &mut |words, command| {
+        for arg in command.get_arguments() {
+            let Some(long) = arg.get_long().filter(|long| *long != "help") else {
+                continue;
+            };
+            let option = format!("--{long}");
+            let possible = arg.get_possible_values();
+            let value = possible.first().map_or("1", |value| value.get_name());
+            let glued = format!("{option}={value}");
+            let twice = match arg.get_action().takes_values() {
+                true => vec![glued.as_str(), glued.as_str()],
+                false => vec![option.as_str(), option.as_str()],
+            };
+            let once = refused(&words_of(words, &twice[1..]));
+            let twice = refused(&words_of(words, &twice));
+            assert_eq!(once, twice, "{words} {option}");
+            assert!(
+                once.is_some() || twice != Some(ArgumentConflict),
+                "{words} {option}"
+            );
+            seen += 1;
+        }
+    });
+    assert!(seen > 500, "only {seen} options");
+}
+
+#[test]
+fn free_text_may_begin_with_a_dash_in_every_option() {
+    use clap::error::ErrorKind::{InvalidValue, UnknownArgument};
+    let mut seen = 0;
+    each_leaf(&tree(), "paseo", &mut |words, command| {
+        for arg in command.get_arguments() {
+            let kind = arg.get_value_parser().type_id();
+            let free = kind == std::any::TypeId::of::<String>()
+                || kind == std::any::TypeId::of::<std::path::PathBuf>();
+            let Some(long) = arg.get_long().filter(|_| free && !arg.is_global_set()) else {
+                continue;
+            };
+            let required = arg.get_num_args().is_none_or(|n| n.min_values() > 0);
+            if !arg.get_action().takes_values() || !required {
+                continue;
+            }
+            for value in ["- x", "-x", "--x", "-", "--json", "-r"] {
+                let line = words_of(words, &[&format!("--{long}"), value]);
+                let refused = refused(&line);
+                let misread = [Some(InvalidValue), Some(UnknownArgument)].contains(&refused);
+                assert!(!misread, "{line:?}: {refused:?}");
+            }
+            seen += 1;
+        }
+    });
+    assert!(seen > 100, "only {seen} options");
+}
+
+#[test]
+fn an_argument_too_many_is_an_error_in_every_command() {
+    use clap::error::ErrorKind::UnknownArgument;
+    let mut seen = 0;
+    each_leaf(&tree(), "paseo", &mut |words, command| {
+        let mut positionals = command.get_positionals();
+        if positionals.any(|arg| arg.get_num_args().is_some_and(|n| n.max_values() > 1)) {
+            return;
+        }
+        // The first ones may be wrong in another way, of which clap tells first.
+        let line = words_of(words, &["1", "1", "1", "1", "1", "1"]);
+        if let Some(kind) = refused(&line) {
+            seen += usize::from(kind == UnknownArgument);
+            return;
+        }
+        panic!("{line:?} is taken");
+    });
+    assert!(seen > 80, "only {seen} commands");
+}

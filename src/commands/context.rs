@@ -61,9 +61,11 @@ impl Context {
         } else {
             global.format.unwrap_or_default()
         };
-        let color = !global.no_color
-            && !env.is_set(env::NO_COLOR)
-            && (env.is_set(env::FORCE_COLOR) || (terminal && env.text(env::TERM) != Some("dumb")));
+        let allowed = match env.is_set(env::FORCE_COLOR) {
+            true => env.is_on(env::FORCE_COLOR),
+            false => terminal && env.text(env::TERM) != Some("dumb"),
+        };
+        let color = allowed && !global.no_color && !env.is_set(env::NO_COLOR);
         let output = output::Settings {
             format,
             quiet: global.quiet,
@@ -325,7 +327,7 @@ fn sort_out(error: ConnectError, guess: bool) -> Failed<ConnectError> {
 }
 
 fn is_batch(env: &Env, global: &GlobalArgs) -> bool {
-    global.batch || env.is_set(env::PASEO_BATCH) || !std::io::stdin().is_terminal()
+    global.batch || env.is_on(env::PASEO_BATCH) || !std::io::stdin().is_terminal()
 }
 
 /// A daemon, and how to get to it. Holds the session's id for as long as the command runs.

@@ -9,7 +9,6 @@ mod context;
 pub mod daemon;
 pub mod demo;
 pub mod doctor;
-mod duration;
 pub mod effect;
 mod failure;
 mod feature;
@@ -35,6 +34,7 @@ pub mod permit;
 pub mod ping;
 mod place;
 pub mod project;
+mod prompt;
 pub mod provider;
 mod race;
 mod reference;
@@ -65,6 +65,7 @@ use clap::Subcommand;
 
 pub use context::Context;
 pub use reference::Reference;
+pub use selection::check_variables;
 
 use crate::error::{CommandError, Exit};
 use crate::output::Output;

@@ -2,7 +2,26 @@
 
 use std::pin::{Pin, pin};
 
-use crate::error::CommandError;
+use crate::error::{CommandError, Exit};
+
+/// How many files a command has open at once, at least: with fewer the runtime panics, or a connection fails for a
+/// reason that nobody finds.
+const FILES: u64 = 20;
+
+/// Refuses to go on where the process may not open so many files.
+pub(super) fn may_open(files: u64) -> Result<(), CommandError> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit};
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        if limit < files {
+            let message = format!("this process may open {limit} files; paseo needs {files}");
+            let error = CommandError::new("TOO_FEW_FILES", Exit::Failed, message);
+            return Err(error.hint("raise the limit: ulimit -n 1024"));
+        }
+    }
+    Ok(())
+}
 
 /// Runs the asynchronous part of a command. Everything before it is blocking code: the keyring must
 /// never be called from inside a runtime.
@@ -22,6 +41,7 @@ pub(super) fn ended<T>(result: Option<Result<T, CommandError>>) -> Result<T, Com
 /// The part of [`run_async`] that is the same for every command. The runtime's loop would otherwise be
 /// compiled once for each of them.
 fn drive(work: &mut Pin<&mut dyn Future<Output = ()>>) -> Result<(), CommandError> {
+    may_open(FILES)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -9,6 +9,7 @@ use super::network::Between;
 use super::race::{self, Way};
 use super::{Context, passphrase};
 use crate::complete::{Cache, Kind};
+use crate::duration;
 use crate::env::{self, Env};
 use crate::error::CommandError;
 use crate::files;
@@ -29,9 +30,8 @@ const KEYRING_BUDGET_UNATTENDED: Duration = Duration::from_secs(1);
 
 /// Returns the secret stores of this environment. Touches none of them.
 pub(super) fn stores(env: &Env, batch: bool) -> Stores {
-    let seconds = env.text(env::PASEO_KEYSTORE_TIMEOUT);
-    let seconds = seconds.and_then(|text| text.trim().parse().ok());
-    let asked = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    // One that cannot be read has ended the command before.
+    let asked = limit(env, env::PASEO_KEYSTORE_TIMEOUT).ok().flatten();
     let dir = env.config_dir();
     let command = move || {
         let file = RemotesFile::load(dir.as_deref()).map_err(|error| error.to_string())?;
@@ -54,6 +54,28 @@ pub(super) fn stores(env: &Env, batch: bool) -> Stores {
         }),
         false => stores,
     }
+}
+
+/// Returns the limit that a variable sets.
+fn limit(env: &Env, name: &'static str) -> Result<Option<Duration>, CommandError> {
+    let limit = env.text(name).map(duration::parse).transpose();
+    limit.map_err(|error| {
+        let message = format!("{name} is not a duration such as 10s");
+        CommandError::usage("INVALID_TIMEOUT", message).because(error)
+    })
+}
+
+/// Refuses variables that could only be ignored: texts that are not UTF-8, and limits that are no durations.
+pub fn check_variables(env: &Env) -> Result<(), CommandError> {
+    if let Some(name) = env.not_text() {
+        let message = format!("the variable {name} is not UTF-8 text");
+        let error = CommandError::usage("INVALID_VARIABLE", message);
+        return Err(error.hint(format!("set it again, or unset it: unset {name}")));
+    }
+    for name in [env::PASEO_KEYSTORE_TIMEOUT, env::PASEO_CONNECT_TIMEOUT] {
+        limit(env, name)?;
+    }
+    Ok(())
 }
 
 /// Returns whether others can change a file.
@@ -229,14 +251,8 @@ impl Context {
     }
 
     fn plan(&self, options: &Options, ways: &[Way]) -> Result<Plan, CommandError> {
-        let mut connect_timeout = options.connect_timeout;
-        if let Some(timeout) = self.env.text(env::PASEO_CONNECT_TIMEOUT) {
-            let timeout = humantime::parse_duration(timeout.trim());
-            connect_timeout = Some(timeout.map_err(|_| {
-                let message = "PASEO_CONNECT_TIMEOUT is not a duration such as 10s";
-                CommandError::usage("INVALID_TIMEOUT", message)
-            })?);
-        }
+        let from_variable = limit(&self.env, env::PASEO_CONNECT_TIMEOUT)?;
+        let connect_timeout = from_variable.or(options.connect_timeout);
         let server_id = ways.iter().find_map(|way| match &way.target {
             Target::Relay { server_id, .. } => Some(server_id.clone()),
             _ => None,

@@ -122,6 +122,13 @@ impl<'a> Reader<'a> {
         self.value(key, "must be a text in quotes", Value::as_str)
     }
 
+    /// Returns a text, or the digits of a whole number.
+    pub(super) fn text_or_number(&self, key: &str) -> Option<String> {
+        let number = |value: &Value| value.as_integer().map(|number| number.to_string());
+        let text = |value: &'a Value| value.as_str().map(str::to_owned).or_else(|| number(value));
+        self.value(key, "must be a text in quotes", text)
+    }
+
     /// Returns a switch.
     pub(super) fn flag(&self, key: &str) -> Option<bool> {
         self.value(key, "must be true or false", Value::as_bool)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::reader::Reader;
+use crate::duration;
 
 /// Longest time that a setting may name.
 const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
@@ -18,15 +19,15 @@ pub(super) fn required<T>(table: &Reader<'_>, key: &str, value: Option<T>) -> Op
 
 /// Reads how long warm connections are kept; 0 is not at all.
 pub(super) fn persist(table: &Reader<'_>) -> Option<Duration> {
-    match table.text("persist") {
-        Some("0" | "0s") => Some(Duration::ZERO),
+    match table.text_or_number("persist")?.as_str() {
+        "0" | "0s" => Some(Duration::ZERO),
         _ => duration(table, "persist"),
     }
 }
 
 pub(super) fn duration(table: &Reader<'_>, key: &str) -> Option<Duration> {
-    let text = table.text(key)?;
-    match humantime::parse_duration(text) {
+    let text = table.text_or_number(key)?;
+    match duration::parse(&text) {
         Ok(duration) if !duration.is_zero() && duration <= MAX_DURATION => Some(duration),
         _ => {
             table.reject(key, "must be a duration such as \"10s\", at most a day");

@@ -12,6 +12,7 @@ mod completion_hostile;
 mod completion_live;
 mod crash;
 mod daemon_control;
+mod daemon_details;
 mod daemon_pair;
 mod diagnosis;
 mod effective;
@@ -34,6 +35,7 @@ mod other_port;
 mod other_user;
 mod pasted;
 mod permissions;
+mod pipes;
 mod preview;
 #[cfg(target_os = "linux")]
 #[path = "../support/process_memory.rs"]
@@ -60,8 +62,10 @@ mod secrets;
 mod several;
 mod spelling;
 mod spoiler;
+mod surroundings;
 mod terminal;
 #[path = "../support/tool.rs"]
 mod tool;
 mod top;
 mod trust;
+mod typed;

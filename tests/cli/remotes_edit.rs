@@ -2,6 +2,7 @@
 
 use crate::remotes::{SERVER_ID, with_work};
 use crate::sandbox::Sandbox;
+use crate::terminal::Terminal;
 
 const FILE: &str = "home/.config/paseo/remotes.toml";
 
@@ -110,10 +111,17 @@ fn with_editor(script: &str) -> Sandbox {
     sandbox
 }
 
+/// Edits on a terminal: elsewhere no editor starts.
+fn edit(sandbox: &Sandbox) -> Terminal {
+    let program = crate::sandbox::binary().to_str().unwrap();
+    Terminal::start(sandbox, program, &["remote", "edit"], "PASEO_BATCH")
+}
+
 #[test]
 fn the_editor_gets_the_file_and_no_secret_of_the_environment() {
     let sandbox = with_editor("env > seen; sed -i 's/^added.*/cwd = \"edited\"/' \"$1\"");
-    ran(&sandbox, &["remote", "edit"]);
+    let (status, shown) = edit(&sandbox).end();
+    assert_eq!(status, 0, "{shown}");
     assert!(sandbox.read(FILE).contains("cwd = \"edited\"\n"));
     assert!(!sandbox.read("seen").contains("planted"));
     let seen = sandbox.read(FILE);
@@ -124,22 +132,25 @@ fn the_editor_gets_the_file_and_no_secret_of_the_environment() {
 fn what_is_invalid_or_changed_meanwhile_is_not_taken_over_and_not_lost() {
     let sandbox = with_editor("echo nonsense >> \"$1\"");
     let before = sandbox.read(FILE);
-    let refused = sandbox.run(&["remote", "edit"]);
-    refused.failed(10, "key with no value");
-    refused.failed(10, "your version is in ");
+    let refused = |sandbox: &Sandbox, status: u32, said: &[&str]| {
+        let mut editing = edit(sandbox);
+        editing.wait_for("Edit again?");
+        editing.type_in("n\r");
+        let (ended, shown) = editing.end();
+        assert_eq!(ended, status, "{shown}");
+        assert!(said.iter().all(|said| shown.contains(said)), "{shown}");
+    };
+    refused(&sandbox, 10, &["key with no value", "your version is in "]);
     assert_eq!(sandbox.read(FILE), before);
 
     let sandbox =
         with_editor("echo '# theirs' >> home/.config/paseo/remotes.toml; echo '# ours' >> \"$1\"");
-    sandbox
-        .run(&["remote", "edit"])
-        .failed(1, "has been changed meanwhile");
+    refused(&sandbox, 1, &["has been changed meanwhile"]);
     assert!(sandbox.read(FILE).ends_with("# theirs\n"));
 
-    let sandbox = with_editor("exit 3");
-    sandbox
-        .run(&["remote", "edit"])
-        .failed(1, "the editor failed");
+    let (status, shown) = edit(&with_editor("exit 3")).end();
+    assert_eq!(status, 1, "{shown}");
+    assert!(shown.contains("the editor failed"), "{shown}");
 }
 
 #[test]
@@ -153,4 +164,111 @@ fn config_check_says_what_is_wrong() {
         "remotes.toml:1:1: unknown key `defualt`; did you mean `default`?",
     );
     wrong.failed(10, "remotes.toml:3:7: `url`: must be a text in quotes");
+}
+
+/// Every way in which editors and tools leave the end of a file, and its lines.
+#[test]
+fn a_file_ends_as_it_likes() {
+    let remote = "[remotes.work]\nurl = \"tcp://127.0.0.1:1\"";
+    let crlf = remote.replace('\n', "\r\n");
+    for text in [
+        remote.to_owned(),
+        format!("{remote}\n"),
+        format!("{remote} # a comment"),
+        format!("{remote}\n# the end"),
+        format!("{remote}\n\n\n  "),
+        format!("{remote}\n\t"),
+        crlf.clone(),
+        format!("{crlf}\r\n"),
+        format!("{crlf}\r\n# the end"),
+        format!("{crlf}\n"),
+        format!("\u{feff}{remote}"),
+        format!("\u{feff}{remote}\n"),
+        format!("\u{feff}{crlf}\r\n"),
+        "remotes.work.url = \"tcp://127.0.0.1:1\"".to_owned(),
+        "remotes.work = { url = \"tcp://127.0.0.1:1\" }".to_owned(),
+        "remotes = { work = { url = \"tcp://127.0.0.1:1\" } }".to_owned(),
+        "[remotes]\nwork = { url = \"tcp://127.0.0.1:1\" }".to_owned(),
+        format!("{remote}\n[defaults]"),
+    ] {
+        let sandbox = crate::sandbox::Sandbox::new();
+        let start = || sandbox.write(FILE, &text);
+        let remotes = |names: &str| {
+            assert_eq!(ran(&sandbox, &["remote", "ls", "-q"]), names, "{text:?}");
+            assert!(
+                ran(&sandbox, &["config", "check"]).contains("valid"),
+                "{text:?}"
+            );
+        };
+        start();
+        ran(
+            &sandbox,
+            &["remote", "set", "work", "cwd=/x", "tags=a", "description=d"],
+        );
+        remotes("work\n");
+        let shown = sandbox.run(&["remote", "show", "work", "--json"]).json();
+        assert_eq!(
+            (&shown["cwd"], &shown["description"]),
+            (&"/x".into(), &"d".into())
+        );
+        // What was there is there.
+        let after = sandbox.read(FILE);
+        for line in text.lines().filter(|line| line.contains('#')) {
+            assert!(
+                after.lines().any(|other| other == line),
+                "{text:?}: {after:?}"
+            );
+        }
+        ran(&sandbox, &["remote", "unset", "work", "cwd"]);
+        remotes("work\n");
+        ran(&sandbox, &["remote", "use", "work"]);
+        ran(
+            &sandbox,
+            &["remote", "add", "more", "tcp://127.0.0.1:2", "--no-check"],
+        );
+        remotes("more\nwork\n");
+        ran(&sandbox, &["remote", "rename", "work", "office"]);
+        remotes("more\noffice\n");
+        ran(&sandbox, &["remote", "rm", "office", "--yes"]);
+        remotes("more\n");
+        start();
+        ran(
+            &sandbox,
+            &["remote", "add", "more", "tcp://127.0.0.1:2", "--no-check"],
+        );
+        remotes("more\nwork\n");
+        start();
+        ran(&sandbox, &["remote", "rename", "work", "office"]);
+        remotes("office\n");
+        start();
+        ran(&sandbox, &["remote", "use", "work"]);
+        remotes("work\n");
+    }
+    for empty in [
+        "",
+        "\n",
+        "  ",
+        "\r\n",
+        "\u{feff}",
+        "\u{feff}\r\n",
+        "# only a comment",
+        "version = 1",
+    ] {
+        let sandbox = crate::sandbox::Sandbox::new();
+        sandbox.write(FILE, empty);
+        ran(
+            &sandbox,
+            &["remote", "add", "more", "tcp://127.0.0.1:2", "--no-check"],
+        );
+        assert_eq!(
+            ran(&sandbox, &["remote", "ls", "-q"]),
+            "more\n",
+            "{empty:?}"
+        );
+        assert!(
+            sandbox
+                .read(FILE)
+                .contains(empty.trim_matches(['\u{feff}', '\r', '\n', ' ']))
+        );
+    }
 }

@@ -1,18 +1,15 @@
 //! `paseo send`: another prompt for an agent.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::outcome::{self, Told};
 use super::wait::Wait;
 use super::{images, resolve};
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, Reference};
+use crate::commands::{CommandResult, Context, Reference, prompt};
 use crate::complete;
 use crate::error::{CommandError, Exit};
-use crate::files;
 use crate::protocol::lifecycle::{Image, SendMessage, WaitStatus};
-use crate::protocol::relay::MAX_MESSAGE_BYTES;
 
 const DOING: Doing = Doing {
     code: "SEND_FAILED",
@@ -29,7 +26,7 @@ pub struct Args {
     #[arg(value_name = "id", add = complete::agents())]
     pub id: Reference,
 
-    /// The prompt
+    /// The prompt, or - for stdin
     #[arg(value_name = "prompt")]
     pub text: Option<String>,
 
@@ -37,7 +34,7 @@ pub struct Args {
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub prompt: Option<String>,
 
-    /// A file with the prompt
+    /// A file with the prompt, or - for stdin
     #[arg(long, value_name = "PATH")]
     pub prompt_file: Option<String>,
 
@@ -51,7 +48,7 @@ pub struct Args {
 }
 
 impl Args {
-    fn message(&self) -> Result<String, CommandError> {
+    fn message(&self, context: &Context) -> Result<String, CommandError> {
         let given = [&self.text, &self.prompt, &self.prompt_file];
         if given.iter().filter(|input| input.is_some()).count() > 1 {
             return Err(CommandError::usage(
@@ -60,15 +57,13 @@ impl Args {
             ));
         }
         if let Some(path) = &self.prompt_file {
-            return files::read_given_text(Path::new(path), MAX_MESSAGE_BYTES as u64).map_err(
-                |error| {
-                    let message = format!("the prompt cannot be read from {path}");
-                    CommandError::usage("PROMPT_FILE_READ_ERROR", message).because(error)
-                },
-            );
+            return prompt::of_file(context, path);
         }
         let text = self.text.as_ref().or(self.prompt.as_ref());
-        match text.map(|text| text.trim()) {
+        let text = text
+            .map(|text| prompt::of_text(context, text))
+            .transpose()?;
+        match text.as_deref().map(str::trim) {
             None | Some("") => Err(
                 CommandError::usage("MISSING_PROMPT", "A prompt is required")
                     .hint("put it behind the agent, or give --prompt TEXT or --prompt-file FILE"),
@@ -95,7 +90,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let id = resolve::named(args.id.on(context))?.agent_id;
     let request = SendMessage {
         agent_id: id.clone(),
-        text: args.message()?,
+        text: args.message(context)?,
         message_id: Some(uuid::Uuid::new_v4().to_string()),
         active_turn_behavior: None,
         images: args.images()?,

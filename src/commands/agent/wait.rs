@@ -10,8 +10,9 @@ use super::{resolve, timeline, transcript, watching};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::lifeline::Lifeline;
-use crate::commands::{CommandResult, Context, Form, Reference, duration};
+use crate::commands::{CommandResult, Context, Form, Reference};
 use crate::complete;
+use crate::duration;
 use crate::error::CommandError;
 use crate::protocol::lifecycle::{WaitForFinish, WaitStatus, Waited};
 use crate::protocol::timeline::TimelineItem;
@@ -109,7 +110,7 @@ async fn full(context: &Context, daemon: &DaemonClient, id: &str) -> Option<Stri
 pub(super) fn limit(text: Option<&str>, what: &str) -> Result<Option<Duration>, CommandError> {
     match text {
         None | Some("") => Ok(None),
-        Some(text) => duration::parse(text)
+        Some(text) => duration::parse_positive(text)
             .map(Some)
             .map_err(|error| CommandError::usage("INVALID_TIMEOUT", what).hint(error.to_string())),
     }
@@ -158,7 +159,11 @@ impl Wait<'_> {
         daemon: &DaemonClient,
         timeout: Option<Duration>,
     ) -> Result<Waited, CommandError> {
-        let millis = |timeout: Duration| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        // A longer timer of an official daemon ends at once.
+        let millis = |timeout: Duration| {
+            let longest = i32::MAX.unsigned_abs().into();
+            u64::try_from(timeout.as_millis()).map_or(longest, |millis| millis.min(longest))
+        };
         let request = WaitForFinish {
             agent_id: self.agent_id.to_owned(),
             timeout_ms: timeout.map(millis),

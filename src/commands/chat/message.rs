@@ -10,7 +10,8 @@ use super::room::missing;
 use crate::client::DaemonClient;
 use crate::commands::agent::directory;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, Reference, duration, feature};
+use crate::commands::{CommandResult, Context, Reference, feature, prompt};
+use crate::duration;
 use crate::env;
 use crate::error::CommandError;
 use crate::output::Output;
@@ -32,7 +33,7 @@ pub struct PostArgs {
     #[arg(value_name = "name-or-id")]
     pub room: Reference,
 
-    /// The text; @ and an agent's id tells that agent
+    /// The text, or - for stdin; @ and an agent's id tells that agent
     #[arg(value_name = "message")]
     pub message: String,
 
@@ -85,7 +86,7 @@ pub(super) fn post(context: &Context, args: &PostArgs) -> CommandResult {
         .map_or(NO_AGENT, str::trim);
     let request = PostMessage {
         room: args.room.on(context).to_owned(),
-        body: args.message.clone(),
+        body: prompt::of_text(context, &args.message)?.into_owned(),
         author_agent_id: Some(author.to_owned()),
         reply_to_message_id: args.reply_to.clone(),
     };
@@ -137,7 +138,10 @@ pub(super) fn wait(context: &Context, args: &WaitArgs) -> CommandResult {
     let invalid = |error: duration::DurationError| {
         CommandError::usage("INVALID_TIMEOUT", "Invalid timeout value").hint(error.to_string())
     };
-    let timeout = timeout.map(duration::parse).transpose().map_err(invalid)?;
+    let timeout = timeout
+        .map(duration::parse_positive)
+        .transpose()
+        .map_err(invalid)?;
     let newest = ReadMessages {
         room: args.room.on(context).to_owned(),
         limit: Some(1),
@@ -168,7 +172,7 @@ fn limit(text: &str) -> Result<u64, CommandError> {
 }
 
 fn since(text: &str) -> Result<String, CommandError> {
-    if let Ok(age) = duration::parse(text) {
+    if let Ok(age) = duration::parse_positive(text) {
         let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
         let time = Timestamp::now()
             .checked_sub(age)

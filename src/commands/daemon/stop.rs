@@ -13,6 +13,7 @@ use crate::client::DaemonClient;
 use crate::commands::context::Road;
 use crate::commands::runtime::run_async;
 use crate::commands::{CommandResult, Context};
+use crate::duration;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Column, Output, Row, Table};
 use crate::pairing::Overrides;
@@ -62,13 +63,7 @@ impl Limits {
             let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
                 return Ok(Duration::from_secs(usual));
             };
-            let seconds = text
-                .trim()
-                .parse::<f64>()
-                .ok()
-                .filter(|seconds| *seconds > 0.0);
-            let parsed = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-            parsed.ok_or_else(|| {
+            duration::parse_positive(text).map_err(|_| {
                 CommandError::usage("INVALID_TIMEOUT", format!("--{name} {text} is no time"))
                     .hint("give seconds, more than 0")
             })

@@ -2,14 +2,14 @@
 
 use crate::commands::schedule::create::given;
 use crate::commands::schedule::{expires_at, max_runs, show};
-use crate::commands::{CommandResult, Context, failure};
+use crate::commands::{CommandResult, Context, failure, prompt};
 use crate::error::CommandError;
 use crate::protocol::schedules::{Cadence, CreateSchedule, ScheduleTarget};
 
 /// Arguments of `paseo heartbeat create`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The prompt
+    /// The prompt, or - for stdin
     pub prompt: String,
 
     /// When, as five fields of cron
@@ -41,7 +41,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let expression = super::cron(&args.cron)?;
     let runs = args.max_runs.as_deref().map(max_runs).transpose();
     let request = CreateSchedule {
-        prompt: args.prompt.trim().to_owned(),
+        prompt: prompt::of_text(context, &args.prompt)?.trim().to_owned(),
         name: given(args.name.as_deref()),
         cadence: Cadence::Cron {
             expression,

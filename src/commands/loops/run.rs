@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::one;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, duration, feature, model, place};
+use crate::commands::{CommandResult, Context, feature, model, place, prompt};
 use crate::complete;
+use crate::duration;
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::loops::RunLoop;
@@ -109,7 +110,7 @@ impl Args {
             self.verify_model.as_deref(),
         )?;
         Ok(RunLoop {
-            prompt: self.prompt.clone(),
+            prompt: prompt::of_text(context, &self.prompt)?.into_owned(),
             provider,
             model,
             verifier_provider,
@@ -150,7 +151,7 @@ fn milliseconds(text: &str) -> Result<u64, CommandError> {
         CommandError::usage("INVALID_DURATION", format!("Invalid duration: {text}"))
             .hint(error.to_string())
     };
-    let length = duration::parse(text).map_err(invalid)?;
+    let length = duration::parse_positive(text).map_err(invalid)?;
     Ok(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }
 

@@ -17,6 +17,11 @@ pub struct Args {}
 /// Opens a copy of the file in `$VISUAL` or `$EDITOR`, and takes it over when it is valid and nobody
 /// else has changed the file meanwhile. While it is edited the file is not locked.
 pub fn run(context: &Context, _args: &Args) -> CommandResult {
+    if context.is_batch() {
+        let message = "an editor needs a terminal";
+        let hint = "change one setting with: paseo remote set NAME KEY=VALUE";
+        return Err(CommandError::usage("NOT_A_TERMINAL", message).hint(hint));
+    }
     let dir = context.env.config_dir();
     // A file that is invalid is just what somebody may want to edit.
     let before = RemotesFile::read_text(dir.as_deref())?;
@@ -41,7 +46,7 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
             Err(error) => error,
         };
         output::note(&error.to_string());
-        if context.is_batch() || !output::ask_yes("Edit again?").map_err(failed)? {
+        if !output::ask_yes("Edit again?").map_err(failed)? {
             // What was typed must not be lost.
             let (_, path) = copy.keep().map_err(|kept| failed(kept.error))?;
             let hint = format!("your version is in {}", path.display());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::commands::duration;
+use crate::duration;
 use crate::error::CommandError;
 use crate::protocol::schedules::Cadence;
 
@@ -77,7 +77,7 @@ fn compiled(every: &str) -> Result<String, CommandError> {
 }
 
 fn length(text: &str) -> Result<Duration, CommandError> {
-    duration::parse(text)
+    duration::parse_positive(text)
         .map_err(|error| CommandError::usage("INVALID_DURATION", error.to_string()))
 }
 

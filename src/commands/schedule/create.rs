@@ -1,7 +1,7 @@
 //! `paseo schedule create`: run a prompt by the clock.
 
 use super::{cadence, show};
-use crate::commands::{CommandResult, Context, failure, model, place};
+use crate::commands::{CommandResult, Context, failure, model, place, prompt};
 use crate::env;
 use crate::error::CommandError;
 use crate::protocol::lifecycle::AgentConfig;
@@ -10,7 +10,7 @@ use crate::protocol::schedules::{CreateSchedule, ScheduleTarget};
 /// Arguments of `paseo schedule create`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The prompt
+    /// The prompt, or - for stdin
     pub prompt: String,
 
     /// When it runs.
@@ -70,7 +70,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
 impl Args {
     fn request(&self, context: &Context) -> Result<CreateSchedule, CommandError> {
         let usage = |code: &'static str, message: &str| CommandError::usage(code, message);
-        let prompt = self.prompt.trim();
+        let prompt = prompt::of_text(context, &self.prompt)?;
+        let prompt = prompt.trim();
         if prompt.is_empty() {
             return Err(usage("INVALID_PROMPT", "a schedule needs a prompt"));
         }

@@ -2,7 +2,7 @@
 
 use super::create::given;
 use super::{cadence, one, show};
-use crate::commands::{CommandResult, Context, Reference, failure, model};
+use crate::commands::{CommandResult, Context, Reference, failure, model, prompt};
 use crate::error::CommandError;
 use crate::protocol::schedules::{AgentConfigPatch, InspectSchedule, UpdateSchedule};
 
@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(long)]
     pub name: Option<String>,
 
-    /// The prompt
+    /// The prompt, or - for stdin
     #[arg(long)]
     pub prompt: Option<String>,
 
@@ -98,10 +98,8 @@ impl Args {
             (None, true) => Some(None),
             (length, false) => length.map(cadence::expires_at).transpose()?.map(Some),
         };
-        let prompt = self
-            .prompt
-            .as_deref()
-            .map(|prompt| prompt.trim().to_owned());
+        let read = |text| prompt::of_text(context, text).map(|text| text.trim().to_owned());
+        let prompt = self.prompt.as_deref().map(read).transpose()?;
         if prompt.as_deref() == Some("") {
             return usage("INVALID_PROMPT", "--prompt cannot be empty");
         }

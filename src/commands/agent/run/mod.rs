@@ -28,7 +28,7 @@ const DOING: Doing = Doing {
 /// Arguments of `paseo run`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The task
+    /// The task, or - for stdin
     #[arg(value_name = "prompt")]
     pub prompt: String,
 

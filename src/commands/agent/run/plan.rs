@@ -10,7 +10,7 @@ use crate::client::DaemonClient;
 use crate::commands::agent::wait::{self, Wait};
 use crate::commands::agent::{images, update};
 use crate::commands::place;
-use crate::commands::{Context, model, pairs};
+use crate::commands::{Context, model, pairs, prompt};
 use crate::env;
 use crate::error::CommandError;
 use crate::protocol::lifecycle::{AgentConfig, CreateAgent, Image};
@@ -36,8 +36,8 @@ impl Plan {
             .as_deref()
             .map(Schema::load)
             .transpose()?;
-        let prompt = args.prompt.trim();
-        if prompt.is_empty() {
+        let prompt = prompt::of_text(context, &args.prompt)?;
+        if prompt.trim().is_empty() {
             return Err(
                 CommandError::usage("MISSING_PROMPT", "A prompt is required")
                     .hint("say what the agent is to do: paseo run PROMPT"),
@@ -79,8 +79,8 @@ impl Plan {
                 env: (!env.is_empty()).then_some(env),
                 caller_agent_id: caller.agent,
                 initial_prompt: Some(match &schema {
-                    Some(schema) => structured::first_prompt(&args.prompt, schema),
-                    None => args.prompt.clone(),
+                    Some(schema) => structured::first_prompt(&prompt, schema),
+                    None => prompt.into_owned(),
                 }),
                 output_schema: schema.as_ref().map(|schema| schema.json().clone()),
                 images,
@@ -155,6 +155,7 @@ fn open_images(paths: &[String]) -> Result<Option<Vec<Image>>, CommandError> {
 fn again(args: &Args) -> String {
     const LONGEST: usize = 60;
     let prompt = match args.prompt.chars().count() {
+        0..=LONGEST if args.prompt == "-" => "-".to_owned(),
         0..=LONGEST if !args.prompt.contains(['\'', '\n']) => format!("'{}'", args.prompt),
         _ => "'…'".to_owned(),
     };

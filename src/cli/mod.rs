@@ -1,7 +1,11 @@
 //! The command line: the arguments that every command takes, and the tree of commands.
 
+mod typed;
+
 use std::ffi::OsString;
 use std::time::Duration;
+
+pub use typed::no_command;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
@@ -9,6 +13,7 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::{Command, Reference};
 use crate::complete;
+use crate::duration;
 use crate::output::Format;
 use crate::remote::Via;
 use crate::secret::Secret;
@@ -36,7 +41,7 @@ pub struct Cli {
 impl Cli {
     /// Parses a command line.
     pub fn parse_words(argv: &[OsString]) -> Result<Parsed, clap::Error> {
-        let mut tree = Self::command();
+        let mut tree = Self::command_tree();
         let matches = tree.try_get_matches_from_mut(argv);
         let matches = matches.map_err(|error| suggest(error, &tree, argv))?;
         let cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut tree))?;
@@ -49,7 +54,9 @@ impl Cli {
         // Of another type are all other arguments.
         let named = |id: &clap::Id| last.try_get_many::<Reference>(id.as_str()).ok().flatten();
         let references = last.ids().filter_map(named).flatten().cloned();
+        let only_asks_version = typed::only_asks_version(&tree, &matches);
         Ok(Parsed {
+            only_asks_version,
             words: words.join(" "),
             references: references.collect(),
             cli,
@@ -58,7 +65,7 @@ impl Cli {
 
     /// Returns the clap command, for the generators of completions and documents.
     pub fn command_tree() -> clap::Command {
-        Self::command()
+        typed::as_official(Self::command())
     }
 }
 
@@ -71,6 +78,8 @@ pub struct Parsed {
     pub words: String,
     /// The agents and the like that it names.
     pub references: Vec<Reference>,
+    /// Whether it holds nothing but `-v` or `--version`.
+    pub only_asks_version: bool,
 }
 
 /// Arguments of every command, before or after its name.
@@ -112,7 +121,7 @@ pub struct GlobalArgs {
     pub no_color: bool,
 
     /// Limit for connecting, such as 10s
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration::parse)]
     pub connect_timeout: Option<Duration>,
 
     /// Take this road to the daemon and no other: direct, relay, unix or ssh
@@ -121,7 +130,7 @@ pub struct GlobalArgs {
     pub via: Option<Via>,
 
     /// Keep connections to the remote ready for the next commands, so long after the last one; 0 does not
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration::parse)]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "10m")]
     pub persist: Option<Duration>,
 
@@ -191,14 +200,6 @@ fn suggest(mut error: clap::Error, tree: &clap::Command, argv: &[OsString]) -> c
 
 fn secret(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
     Ok(Secret::from(text))
-}
-
-/// Parses a duration such as `10s`; digits alone are seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
 /// Takes whatever may be secret out of clap's own message about a wrong command line, because that
