@@ -59,9 +59,10 @@ pub(super) fn stores(env: &Env, batch: bool) -> Stores {
 /// Returns the limit that a variable sets.
 fn limit(env: &Env, name: &'static str) -> Result<Option<Duration>, CommandError> {
     let limit = env.text(name).map(duration::parse).transpose();
-    limit.map_err(|error| {
-        let message = format!("{name} is not a duration such as 10s");
-        CommandError::usage("INVALID_TIMEOUT", message).because(error)
+    // The value is not repeated: somebody may have put a link into the wrong variable.
+    limit.map_err(|_| {
+        let message = format!("{name} is not a duration such as 10s, of at most 36500d");
+        CommandError::usage("INVALID_TIMEOUT", message)
     })
 }
 
