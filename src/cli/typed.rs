@@ -57,6 +57,10 @@ fn takes_free_text(arg: &Arg) -> bool {
 
 /// Returns whether the arguments are nothing but `-v`, which the official CLI answers with its version.
 pub(super) fn only_asks_version(tree: &Command, matches: &ArgMatches) -> bool {
+    // Global options of a command are known above it as well.
+    if matches.subcommand_name().is_some() {
+        return false;
+    }
     // Not all ids of the matches: those of groups are among them.
     let is_typed =
         |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);

@@ -79,6 +79,29 @@ fn a_line_without_a_command_says_what_was_meant() {
     }
 }
 
+/// Alone it is the version; behind and before a command it is not.
+#[test]
+fn verbose_with_a_command_is_about_the_command() {
+    let sandbox = Sandbox::new();
+    for args in [
+        &["which", "-v"][..],
+        &["-v", "which"],
+        &["which", "-vvv"],
+        &["-v", "which", "-v"],
+        &["which", "--verbose"],
+        &["remote", "ls", "-v"],
+        &["-vv", "remote", "ls"],
+        &["config", "check", "-v"],
+        &["keystore", "status", "-v"],
+        &["help", "ls"],
+    ] {
+        let ran = sandbox.run(args);
+        assert_eq!(ran.status, 0, "{args:?}: {ran:?}");
+        let version = format!("{}\n", env!("CARGO_PKG_VERSION"));
+        assert_ne!(ran.stdout, version, "{args:?}");
+    }
+}
+
 #[test]
 fn of_a_repeated_option_the_last_counts() {
     let sandbox = Sandbox::new();
