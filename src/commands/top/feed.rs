@@ -1,6 +1,7 @@
 //! What the remotes tell: a thread for each, which keeps one connection and makes it again.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -31,10 +32,8 @@ struct Shared {
 }
 
 impl Feed {
-    /// Begins with what the cache knows, and asks every remote. A part without a context never answers.
-    pub(super) fn start(
-        parts: Vec<(String, Result<Context, CommandError>)>,
-    ) -> Result<Self, CommandError> {
+    /// Begins with what the cache knows, and gives what asks the remotes. A part without a context never answers.
+    pub(super) fn of(parts: Vec<(String, Result<Context, CommandError>)>) -> (Self, Questions) {
         let (mut remotes, mut asked) = (Vec::new(), Vec::new());
         for (index, (name, context)) in parts.into_iter().enumerate() {
             let ready = context.and_then(|context| {
@@ -66,25 +65,11 @@ impl Feed {
             remotes: Mutex::new(remotes),
             changed: Notify::new(),
         }));
-        for (index, context, resolved) in asked {
-            let place = Place {
-                feed: feed.clone(),
-                index,
-            };
-            // It ends with the process.
-            std::thread::Builder::new()
-                .spawn(move || {
-                    let followed = run_async(follow(&context, resolved, &place));
-                    place.put(
-                        Link::Gone(match followed {
-                            Err(error) => error.message,
-                        }),
-                        Vec::new(),
-                    );
-                })
-                .map_err(|error| CommandError::internal("a thread cannot start").because(error))?;
-        }
-        Ok(feed)
+        let questions = Questions {
+            feed: feed.clone(),
+            asked,
+        };
+        (feed, questions)
     }
 
     /// Returns the remotes as they are now.
@@ -96,6 +81,36 @@ impl Feed {
     /// Waits until one has changed.
     pub(super) async fn changed(&self) {
         self.0.changed.notified().await;
+    }
+}
+
+/// The remotes that are still to be asked. They are asked when what is remembered is on the screen: one that fails at once
+/// takes it away again.
+pub(super) struct Questions {
+    feed: Feed,
+    asked: Vec<(usize, Context, Resolved)>,
+}
+
+impl Questions {
+    /// Asks every remote, each in a thread of its own.
+    pub(super) fn ask(self) -> io::Result<()> {
+        for (index, context, resolved) in self.asked {
+            let place = Place {
+                feed: self.feed.clone(),
+                index,
+            };
+            // It ends with the process.
+            std::thread::Builder::new().spawn(move || {
+                let followed = run_async(follow(&context, resolved, &place));
+                place.put(
+                    Link::Gone(match followed {
+                        Err(error) => error.message,
+                    }),
+                    Vec::new(),
+                );
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Instant;
 use tokio::io::unix::AsyncFd;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use feed::Feed;
+use feed::{Feed, Questions};
 use model::{Action, Model, Target};
 use view::{Screen, View, screen_size};
 
@@ -47,7 +47,7 @@ pub fn run(context: &Context) -> CommandResult {
             branches.into_iter().map(part).collect()
         }
     };
-    let feed = Feed::start(parts)?;
+    let (feed, questions) = Feed::of(parts);
     run_async(async {
         let failed = |error| CommandError::internal("the terminal cannot be used").because(error);
         let top = Top {
@@ -56,7 +56,7 @@ pub fn run(context: &Context) -> CommandResult {
             screen: Screen::enter().map_err(failed)?,
             signals: Signals::new().map_err(failed)?,
         };
-        top.until_left().await.map_err(failed)
+        top.until_left(questions).await.map_err(failed)
     })?;
     Ok(Outcome::default())
 }
@@ -115,7 +115,7 @@ struct Top<'a> {
 }
 
 impl Top<'_> {
-    async fn until_left(mut self) -> io::Result<()> {
+    async fn until_left(mut self, questions: Questions) -> io::Result<()> {
         let view = View {
             color: self.context.output.color,
             home: self.context.env.text(env::HOME).unwrap_or_default(),
@@ -123,12 +123,16 @@ impl Top<'_> {
         let mut model = Model::new();
         let mut characters = Characters::default();
         let mut stdin = keys()?;
+        let mut questions = Some(questions);
         loop {
             {
                 let remotes = self.feed.remotes();
                 let size = screen_size();
                 model.settle(&remotes, size);
                 view.paint(&model, &remotes, size)?;
+            }
+            if let Some(questions) = questions.take() {
+                questions.ask()?;
             }
             let arms_at = model.arms_at();
             let Signals {
