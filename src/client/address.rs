@@ -5,8 +5,8 @@ use crate::secret::Secret;
 use crate::target::Target;
 use crate::transport::{Address, Dial, Greeting};
 
-/// Returns how to open the socket of a target.
-pub(super) fn dial_for(target: &Target, settings: &Settings) -> Dial {
+/// Returns how to open the socket of a target, for a session that may show a secret of its own or not.
+pub(super) fn dial_for(target: &Target, settings: &Settings, session_shows_secret: bool) -> Dial {
     let (address, path, greeting) = match target {
         Target::Relay {
             relay,
@@ -61,6 +61,7 @@ pub(super) fn dial_for(target: &Target, settings: &Settings) -> Dial {
         timeout: settings.connect_timeout,
         network: settings.network.clone(),
         watch: settings.watch.clone(),
+        session_shows_secret,
         on_unknown_owner: settings.on_unknown_owner,
     }
 }

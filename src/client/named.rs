@@ -4,9 +4,11 @@
 //! `server_info` that answers it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 
 use super::introduction::{is_hello, is_rejection, named_id};
 use crate::secret::Secret;
@@ -14,6 +16,10 @@ use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, Tra
 
 /// Most bytes that the other end may send before it has named itself. No daemon sends any.
 const MAX_HELD_BYTES: usize = 64 * 1024;
+/// What a frame costs beside its content, so that empty ones have a bound, too.
+const FRAME_COST: usize = 64;
+/// How long the other end may take to name itself: as long as a daemon waits for a hello, and as long again.
+const NAMED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Lets nothing through before the other end has named this id.
 pub(super) fn named(transport: Transport, id: Secret<String>) -> Transport {
@@ -28,7 +34,9 @@ pub(super) fn named(transport: Transport, id: Secret<String>) -> Transport {
             id,
             known,
             state: State::Unknown,
+            deadline: Instant::now() + NAMED_WITHIN,
             held: VecDeque::new(),
+            held_bytes: 0,
         }),
     }
 }
@@ -91,8 +99,11 @@ struct Receiver {
     id: Secret<String>,
     known: watch::Sender<bool>,
     state: State,
+    /// Until when it must have named itself.
+    deadline: Instant,
     /// What came before the name.
     held: VecDeque<Frame>,
+    held_bytes: usize,
 }
 
 impl Receiver {
@@ -114,15 +125,19 @@ impl Receiver {
                 return Ok(Some(frame));
             }
         }
+        self.held_bytes += frame.len() + FRAME_COST;
         self.held.push_back(frame);
-        let bytes: usize = self.held.iter().map(Frame::len).sum();
-        if self.state == State::Unknown && bytes > MAX_HELD_BYTES {
-            return Err(TransportError::Protocol {
-                layer: "session",
-                what: "it talks before it introduces itself".to_owned(),
-            });
+        if self.state == State::Unknown && self.held_bytes > MAX_HELD_BYTES {
+            return Err(unnamed("it talks before it introduces itself"));
         }
         Ok(None)
+    }
+}
+
+fn unnamed(what: &str) -> TransportError {
+    TransportError::Protocol {
+        layer: "session",
+        what: what.to_owned(),
     }
 }
 
@@ -137,7 +152,8 @@ impl FrameReceiver for Receiver {
                         None => return self.inner.recv().await,
                     },
                     State::Unknown => {
-                        let frame = self.inner.recv().await?;
+                        let frame = timeout_at(self.deadline, self.inner.recv()).await;
+                        let frame = frame.map_err(|_| unnamed("it did not introduce itself"))??;
                         if let Some(frame) = self.judge(frame)? {
                             return Ok(frame);
                         }
@@ -150,8 +166,6 @@ impl FrameReceiver for Receiver {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::timeout;
 
     use super::*;
@@ -226,6 +240,25 @@ mod tests {
         assert!(matches!(error, TransportError::Protocol { .. }), "{error}");
         drop(client);
         talking.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn frames_without_content_have_a_bound_too() {
+        let (mut client, mut daemon) = ends();
+        let talking =
+            tokio::spawn(async move { while daemon.sender.send(text("")).await.is_ok() {} });
+        let error = client.receiver.recv().await.unwrap_err();
+        assert!(matches!(error, TransportError::Protocol { .. }), "{error}");
+        drop(client);
+        talking.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_says_nothing_is_left() {
+        let (mut client, _daemon) = ends();
+        let start = Instant::now();
+        client.receiver.recv().await.unwrap_err();
+        assert_eq!(start.elapsed().as_secs(), NAMED_WITHIN.as_secs());
     }
 
     #[tokio::test]

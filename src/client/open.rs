@@ -41,15 +41,33 @@ pub(super) struct Peer<'a> {
     pub(super) deadline: Instant,
 }
 
-/// Opens a connection. `first` may leave in one flight with the encryption handshake where the settings allow it, and
+/// Opens a connection for a session of ours. `first` may leave in one flight with the encryption handshake where the settings allow it, and
 /// has not left otherwise.
 pub(super) async fn open<'a>(
     target: &'a Target,
     settings: &'a Settings,
     first: &[String],
 ) -> Result<Opened<'a>, ConnectError> {
+    let shows_secret = settings.local_credential.is_some();
+    open_socket(target, settings, first, shows_secret).await
+}
+
+/// Opens a connection for the session of another program, whose hello may show any secret.
+pub(super) async fn open_for_others<'a>(
+    target: &'a Target,
+    settings: &'a Settings,
+) -> Result<Opened<'a>, ConnectError> {
+    open_socket(target, settings, &[], true).await
+}
+
+async fn open_socket<'a>(
+    target: &'a Target,
+    settings: &'a Settings,
+    first: &[String],
+    shows_secret: bool,
+) -> Result<Opened<'a>, ConnectError> {
     let connect_deadline = Instant::now() + settings.connect_timeout;
-    let dialed = dial(&dial_for(target, settings)).await?;
+    let dialed = dial(&dial_for(target, settings, shows_secret)).await?;
     let traffic = dialed.traffic.clone();
     let peer = |proof, since: Instant| Peer {
         target,
@@ -92,7 +110,9 @@ pub(super) async fn open<'a>(
             })
         }
         // The daemon is older than remembered, and has lost the flight: once more, one step after the other.
-        Err(e2ee::ConnectError::CannotPipeline) => Box::pin(open(target, settings, &[])).await,
+        Err(e2ee::ConnectError::CannotPipeline) => {
+            Box::pin(open_socket(target, settings, &[], shows_secret)).await
+        }
         Err(error) => Err(no_channel(error, relay, settings)),
     }
 }

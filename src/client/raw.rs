@@ -6,7 +6,7 @@ use tokio::time::timeout_at;
 
 use super::error::ConnectError;
 use super::introduction::is_introduction;
-use super::open::open;
+use super::open::{open, open_for_others};
 use super::settings::Settings;
 use crate::target::Target;
 use crate::transport::{Frame, Transport, TransportError};
@@ -55,5 +55,5 @@ pub async fn connect_channel(
     target: &Target,
     settings: &Settings,
 ) -> Result<Transport, ConnectError> {
-    Ok(open(target, settings, &[]).await?.transport)
+    Ok(open_for_others(target, settings).await?.transport)
 }

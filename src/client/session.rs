@@ -82,7 +82,7 @@ fn mebibytes(bytes: usize) -> String {
 pub struct DaemonClient {
     sender: Sender,
     shared: Arc<Mutex<Shared>>,
-    reader: AbortHandle,
+    _reading: Reading,
     server: ServerInfo,
     read_only: bool,
 }
@@ -95,9 +95,13 @@ impl std::fmt::Debug for DaemonClient {
     }
 }
 
-impl Drop for DaemonClient {
+/// The task that reads a connection. Dropping it ends the task and the connection.
+#[derive(Debug)]
+struct Reading(AbortHandle);
+
+impl Drop for Reading {
     fn drop(&mut self) {
-        self.reader.abort();
+        self.0.abort();
     }
 }
 
@@ -169,7 +173,7 @@ fn receive(
 pub(super) struct Opening {
     sender: Sender,
     shared: Arc<Mutex<Shared>>,
-    reader: AbortHandle,
+    reading: Reading,
     server: oneshot::Receiver<ServerInfo>,
 }
 
@@ -187,11 +191,11 @@ impl Opening {
             pulse: Arc::new(Pulse::new(traffic)),
             full: false,
         };
-        let reader = tokio::spawn(reader.run(transport.receiver)).abort_handle();
+        let reading = Reading(tokio::spawn(reader.run(transport.receiver)).abort_handle());
         Self {
             sender,
             shared,
-            reader,
+            reading,
             server,
         }
     }
@@ -212,7 +216,7 @@ impl Opening {
             Ok(server) => Ok(DaemonClient {
                 sender: self.sender,
                 shared: self.shared,
-                reader: self.reader,
+                _reading: self.reading,
                 server,
                 read_only: false,
             }),

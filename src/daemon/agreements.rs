@@ -8,8 +8,8 @@
 //! behind the last whole entry is written over. A file that is full takes the place of the older one, so at least
 //! [`GENERATION`] agreements are remembered, and at most twice as many: 4 MiB on the disk.
 //!
-//! An entry is added once a frame was authenticated with the key, so only the holder of an offer adds any: a relay cannot
-//! make the daemon forget.
+//! An entry is added once a frame was authenticated with the key, so only the holder of an offer adds any. A relay that cuts
+//! a client off again and again makes it connect again, and add one each time.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -110,9 +110,16 @@ impl Disk {
 
     /// Adds an entry; it is on the disk when this succeeds, with all that are owed.
     fn save(&mut self, entry: Entry) -> io::Result<()> {
-        if self.owed.len() < self.generation {
-            self.owed.push(entry);
+        if self.owed.len() >= self.generation {
+            // Room for it, or no promise that it is kept.
+            self.write()?;
         }
+        self.owed.push(entry);
+        self.write()
+    }
+
+    /// Writes what is owed.
+    fn write(&mut self) -> io::Result<()> {
         if self.written >= self.generation {
             std::fs::rename(&self.younger, &self.older)?;
             (self.file, self.written) = (None, 0);
@@ -191,6 +198,20 @@ mod tests {
         assert_eq!(found, [1]);
         disk.save(entry(2)).unwrap();
         assert_eq!(read(dir.path(), 4).1, [1, 2]);
+    }
+
+    #[test]
+    fn nothing_is_said_to_be_kept_that_is_not() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("builtin");
+        let (mut disk, _) = read(&dir, 4);
+        for number in 0..6 {
+            disk.save(entry(number)).unwrap_err();
+        }
+        std::fs::create_dir(&dir).unwrap();
+        disk.save(entry(6)).unwrap();
+        let (_, found) = read(&dir, 4);
+        assert!(found.contains(&6), "{found:?}");
     }
 
     #[tokio::test]

@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::core::Core;
 use super::dispatch;
-use super::hub::{Membership, message};
+use super::hub::{Arrival, Membership, message};
 use super::outbox::{Outgoing, outbox};
 use super::server_info;
-use crate::e2ee::Standing;
+use crate::e2ee::{Freshness, Standing};
 use crate::listen::{Credential, Guest, Refused as NotAdmitted};
 use crate::protocol::session::{
     Auth, CLOSE_FULL, CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, CLOSE_PROTOCOL_VERSION, Envelope,
@@ -24,6 +24,9 @@ use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, Tra
 const HELLO_TIMEOUT: Duration = Duration::from_secs(15);
 /// A client that has sent one ping must send the next within this time.
 const LEASE: Duration = Duration::from_secs(45);
+/// How long a connection may go on whose client has not shown that it is no recording. Clients of ours show it with their
+/// first frame after the handshake, and ping every ten seconds.
+const EARLY_LIMIT: Duration = Duration::from_secs(30);
 /// How long a client may take to take what is sent before its socket is closed.
 const GOODBYE: Duration = Duration::from_millis(250);
 /// Requests of one socket that may be under way at once.
@@ -59,8 +62,12 @@ pub(super) async fn serve(
         return reject(&mut *sender, refused, &hello, shown.is_some()).await;
     }
     receiver.admit();
-    let (outbox, mut outgoing) = outbox(&core.budget);
-    let Some(socket) = core.hub.join(&hello, outbox) else {
+    let arrival = match guest {
+        Some(_) => Arrival::Direct,
+        None => Arrival::Relay,
+    };
+    let (outbox, mut outgoing) = outbox(core.budget(arrival));
+    let Some(socket) = core.hub.join(&hello, outbox, arrival) else {
         return refuse_full(&mut *sender).await;
     };
     socket.send("status", &server_info(&core));
@@ -233,11 +240,16 @@ async fn read(
     // Dropped with the connection: nobody would hear the answers. What changes something is finished all the same.
     let mut slow = JoinSet::new();
     let mut lease: Option<Instant> = None;
+    let mut early = Some(Instant::now() + EARLY_LIMIT);
     loop {
         while slow.try_join_next().is_some() {}
+        if standing.now() != Freshness::Early {
+            early = None;
+        }
         let frame = tokio::select! {
             frame = receiver.recv() => frame,
             () = expire(lease) => return Closed::default(),
+            () = expire(early) => return Closed::new(1008, "Only a recording says no more"),
         };
         let frame = match frame {
             Ok(frame) => frame,
@@ -268,7 +280,11 @@ async fn read(
                 socket.outbox.push(pong);
             }
             ("session", Some(message)) if slow.len() < MAX_SLOW_REQUESTS => {
-                dispatch::session(core, socket, message.get(), freshness, &mut slow).await;
+                let served = dispatch::session(core, socket, message.get(), freshness, &mut slow);
+                // A client that comes back is written down anew, and may change something then.
+                if served.await.is_break() && freshness == Freshness::Unrecorded {
+                    return Closed::new(1013, "Connect again");
+                }
             }
             ("session", Some(message)) => dispatch::busy(socket, message.get()),
             ("hello", _) => return Closed::new(CLOSE_INVALID_HELLO, "Unexpected hello"),
@@ -278,9 +294,9 @@ async fn read(
     }
 }
 
-async fn expire(lease: Option<Instant>) {
-    match lease {
-        Some(lease) => sleep_until(lease).await,
+async fn expire(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

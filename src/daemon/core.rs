@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::Identity;
 use super::agents::{Agent, AgentError, Agents};
 use super::changes::Changes;
-use super::hub::Hub;
+use super::hub::{Arrival, Hub};
 use super::processes::Processes;
 use super::providers::Provider;
 use super::schedules::Schedules;
@@ -34,6 +34,8 @@ const WORKSPACE_PAUSE: Duration = Duration::from_millis(50);
 
 /// How long connections may take to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
+/// What all connections of a route may hold together, in bytes: four messages of the greatest size.
+const BUDGET_BYTES: usize = 128 * 1024 * 1024;
 
 /// What all sessions share.
 pub(super) struct Core {
@@ -42,8 +44,10 @@ pub(super) struct Core {
     pub(super) settings: watch::Sender<Settings>,
     /// What the settings ask of direct connections, as the listener reads it.
     pub(super) access: watch::Sender<Access>,
-    /// What all connections together may hold.
-    pub(super) budget: Budget,
+    /// What all direct connections together may hold …
+    direct: Budget,
+    /// … and those that come through a relay: what it makes up costs no direct client anything.
+    relayed: Budget,
     pub(super) reread: Option<Reread>,
     /// Where it listens, once it does.
     pub(super) listen: Mutex<Option<String>>,
@@ -101,7 +105,8 @@ impl Core {
             home: parts.home,
             identity: parts.identity,
             access: watch::Sender::new(parts.settings.access()),
-            budget: Budget::default(),
+            direct: Budget::new(BUDGET_BYTES),
+            relayed: Budget::new(BUDGET_BYTES),
             settings: watch::Sender::new(parts.settings),
             reread: parts.reread,
             listen: Mutex::default(),
@@ -120,6 +125,14 @@ impl Core {
         core.settings
             .send_modify(|settings| *settings = settings.clone().with(&chosen));
         Ok(Arc::new(core))
+    }
+
+    /// What the connections of a route may hold together.
+    pub(super) fn budget(&self, arrival: Arrival) -> &Budget {
+        match arrival {
+            Arrival::Direct => &self.direct,
+            Arrival::Relay => &self.relayed,
+        }
     }
 
     /// The agents.

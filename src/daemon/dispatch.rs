@@ -1,6 +1,7 @@
 //! From a message to the handler of its type, and back to a reply.
 
 use std::borrow::Cow;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
@@ -121,25 +122,28 @@ struct Head<'a> {
 }
 
 /// Serves a session message. Requests are served in the order in which they come; those that may
-/// take long go on in `slow` while the next are served. Dropping it, or `slow`, ends those that only read.
+/// take long go on in `slow` while the next are served. Dropping it, or `slow`, ends those that only read. Breaks when a
+/// change was refused because the connection may be a recording.
 pub(super) async fn session(
     core: &Arc<Core>,
     socket: &Membership,
     text: &str,
     freshness: Freshness,
     slow: &mut JoinSet<()>,
-) {
+) -> ControlFlow<()> {
     let Ok(head) = serde_json::from_str::<Head<'_>>(text) else {
-        return invalid(socket, "no type");
+        invalid(socket, "no type");
+        return ControlFlow::Continue(());
     };
     // Notices type into terminals, and are answered by nothing.
     if freshness.may_change() && super::handlers::notice(core, socket, &head.kind, text).await {
-        return;
+        return ControlFlow::Continue(());
     }
     // The request whose id may be left out, and that is done all the same.
     let optional = head.kind == CancelAgent::TYPE || head.kind == ClearAttention::TYPE;
     let Some(request_id) = head.request_id.or(optional.then_some(Cow::Borrowed(""))) else {
-        return invalid(socket, "unknown type, or no requestId");
+        invalid(socket, "unknown type, or no requestId");
+        return ControlFlow::Continue(());
     };
     let call = Call {
         core: Arc::clone(core),
@@ -153,7 +157,10 @@ pub(super) async fn session(
             match call.kind.as_str() {
                 $(<$quick as Request>::TYPE => Served::new::<$quick>(false),)*
                 $(<$long as Request>::TYPE => Served::new::<$long>(true),)*
-                _ => return call.refuse(Refusal::Schema),
+                _ => {
+                    call.refuse(Refusal::Schema);
+                    return ControlFlow::Continue(());
+                }
             }
         };
     }
@@ -176,7 +183,8 @@ pub(super) async fn session(
             CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;
     };
     if served.changes && !freshness.may_change() {
-        return call.refuse(Refusal::replayable(freshness));
+        call.refuse(Refusal::replayable(freshness));
+        return ControlFlow::Break(());
     }
     let mut work = (served.serving)(call, text);
     if served.changes {
@@ -187,6 +195,7 @@ pub(super) async fn session(
         true => drop(slow.spawn(work)),
         false => work.await,
     }
+    ControlFlow::Continue(())
 }
 
 /// How requests of one type are served.

@@ -21,12 +21,23 @@ use crate::transport::Frame;
 
 /// Sockets of all sessions together.
 const MAX_SOCKETS: usize = 512;
+/// … and of those that came through a relay: what it makes up, or plays back, keeps no direct client out.
+const MAX_RELAYED: usize = 448;
 /// Sessions, those that no socket is left of included.
 const MAX_SESSIONS: usize = 2 * MAX_SOCKETS;
 /// How long a session outlives its last socket, while there is room for it.
 const GRACE: Duration = Duration::from_secs(90);
 /// Agents of one selective subscription.
 const MAX_SUBSCRIBED: usize = 10_000;
+
+/// Which way a client came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// To an address or a socket of this machine.
+    Direct,
+    /// Through the relay.
+    Relay,
+}
 
 /// All sessions.
 #[derive(Debug, Default)]
@@ -52,6 +63,7 @@ pub(super) struct Socket {
     pub(super) id: u64,
     /// The session.
     pub(super) client_id: String,
+    arrival: Arrival,
     /// What waits to be sent.
     pub(super) outbox: Outbox,
     /// Wants only the streams it asked for.
@@ -111,15 +123,22 @@ impl Socket {
 impl Hub {
     /// Adds a socket to its session; `None` when there are too many sockets. Sessions without one never keep anybody out:
     /// the one that was left first makes room.
-    pub(super) fn join(self: &Arc<Self>, hello: &Hello, outbox: Outbox) -> Option<Membership> {
+    pub(super) fn join(
+        self: &Arc<Self>,
+        hello: &Hello,
+        outbox: Outbox,
+        arrival: Arrival,
+    ) -> Option<Membership> {
         let can = |name: &str| hello.capabilities.get(name) == Some(&true);
         let mut inner = lock(&self.0);
         let inner = &mut *inner;
         inner
             .sessions
             .retain(|_, session| session.left_at.is_none_or(|at| at.elapsed() < GRACE));
-        let sockets: usize = inner.sessions.values().map(|s| s.sockets.len()).sum();
-        if sockets >= MAX_SOCKETS {
+        let sockets = || inner.sessions.values().flat_map(|s| &s.sockets);
+        let relayed = sockets().filter(|s| s.arrival == Arrival::Relay).count();
+        if sockets().count() >= MAX_SOCKETS || (arrival == Arrival::Relay && relayed >= MAX_RELAYED)
+        {
             return None;
         }
         if inner.sessions.len() >= MAX_SESSIONS && !inner.sessions.contains_key(&hello.client_id) {
@@ -133,6 +152,7 @@ impl Hub {
         let socket = Arc::new(Socket {
             id: inner.last_socket,
             client_id: hello.client_id.clone(),
+            arrival,
             outbox,
             selective: can("selective_agent_timeline"),
             reasoning_merge: can("reasoning_merge_enum"),
@@ -300,6 +320,10 @@ mod tests {
     use crate::transport::budget::Budget;
 
     fn join(hub: &Arc<Hub>, client: &str) -> Option<Membership> {
+        join_by(hub, client, Arrival::Direct)
+    }
+
+    fn join_by(hub: &Arc<Hub>, client: &str, arrival: Arrival) -> Option<Membership> {
         let hello = Hello {
             client_id: client.to_owned(),
             client_type: "cli".to_owned(),
@@ -308,7 +332,7 @@ mod tests {
             app_version: None,
             auth: None,
         };
-        hub.join(&hello, outbox(&Budget::default()).0)
+        hub.join(&hello, outbox(&Budget::default()).0, arrival)
     }
 
     fn sessions(hub: &Hub) -> usize {
@@ -352,5 +376,17 @@ mod tests {
         assert!(join(&hub, "one more").is_none());
         open.pop();
         assert!(join(&hub, "one more").is_some());
+    }
+
+    #[test]
+    fn a_relay_keeps_no_direct_client_out() {
+        let hub = Arc::<Hub>::default();
+        let relayed = |number: usize| join_by(&hub, &number.to_string(), Arrival::Relay);
+        let _open: Vec<_> = (0..MAX_RELAYED).map(|n| relayed(n).unwrap()).collect();
+        assert!(relayed(MAX_RELAYED).is_none());
+        let direct: Vec<_> = (MAX_RELAYED..MAX_SOCKETS)
+            .map(|number| join(&hub, &format!("direct {number}")).unwrap())
+            .collect();
+        assert_eq!(direct.len(), MAX_SOCKETS - MAX_RELAYED);
     }
 }

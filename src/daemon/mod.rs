@@ -43,6 +43,7 @@ pub use settings::{Reread, Settings};
 
 use self::agreements::Agreements;
 use self::core::{Core, Parts};
+use self::hub::Arrival;
 use crate::e2ee::{PublicKey, Responder, Standing};
 use crate::files::FileError;
 use crate::host::{Handler, Host, Relay};
@@ -319,7 +320,7 @@ impl listen::Service for Sessions {
     }
 
     fn budget(&self) -> Budget {
-        self.0.budget.clone()
+        self.0.budget(Arrival::Direct).clone()
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
@@ -335,7 +336,7 @@ impl listen::Service for Sessions {
 
 impl Handler for Sessions {
     fn budget(&self) -> Budget {
-        self.0.budget.clone()
+        self.0.budget(Arrival::Relay).clone()
     }
 
     fn serve(&self, transport: Transport, standing: Standing) -> BoxFuture<'static, ()> {

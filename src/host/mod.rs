@@ -93,6 +93,7 @@ impl Host {
                 ..Network::default()
             },
             watch: Stopwatch::default(),
+            session_shows_secret: false,
             on_unknown_owner: None,
         }
     }

@@ -62,6 +62,9 @@ impl Home {
 }
 
 /// Writes an address in the one way that addresses are compared in.
+///
+/// `localhost`, `127.0.0.1` and `[::1]` stay apart, though official clients take them for one: while the daemon holds one of
+/// them, another user may listen on the other.
 fn normalised(address: &str) -> String {
     let address = address.strip_prefix("tcp://").unwrap_or(address);
     let address = address.split('?').next().unwrap_or_default();
@@ -69,11 +72,11 @@ fn normalised(address: &str) -> String {
         return format!("unix://{address}");
     }
     if address.bytes().all(|byte| byte.is_ascii_digit()) {
-        return format!("localhost:{address}");
+        return format!("127.0.0.1:{address}");
     }
-    for host in ["127.0.0.1:", "0.0.0.0:", "[::1]:", "[::]:"] {
-        if let Some(port) = address.strip_prefix(host) {
-            return format!("localhost:{port}");
+    for (every, loopback) in [("0.0.0.0:", "127.0.0.1:"), ("[::]:", "[::1]:")] {
+        if let Some(port) = address.strip_prefix(every) {
+            return format!("{loopback}{port}");
         }
     }
     address.to_owned()
@@ -115,18 +118,15 @@ mod tests {
         let (_dir, home, credential, _claim) = running("127.0.0.1:6767");
         let expected = credential.token().expose().clone();
         assert_eq!(expected.len(), LENGTH);
-        for address in [
-            "127.0.0.1:6767",
-            "localhost:6767",
-            "[::1]:6767",
-            "6767",
-            "tcp://localhost:6767?ssl=false",
-        ] {
+        for address in ["127.0.0.1:6767", "6767", "tcp://127.0.0.1:6767?ssl=false"] {
             let read = home.local_credential(address).unwrap();
             assert!(read.is(&expected), "{address}");
         }
         for address in [
             "127.0.0.1:6768",
+            // Another user may listen there.
+            "[::1]:6767",
+            "localhost:6767",
             "10.0.0.1:6767",
             "ssh://localhost:6767",
             "unix:///tmp/d.sock",

@@ -194,6 +194,7 @@ async fn a_unix_socket_serves_and_goes_with_the_daemon() {
         network: Network::default(),
         watch: Stopwatch::default(),
         on_unknown_owner: None,
+        session_shows_secret: false,
     };
     let dialed = dial(&what).await.unwrap();
     let mut client = Client::over(dialed.transport, "c", json!({})).await;

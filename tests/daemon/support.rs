@@ -136,6 +136,7 @@ pub(crate) async fn open(addr: std::net::SocketAddr, bearer: Option<&str>) -> Tr
         network: Network::default(),
         watch: Stopwatch::default(),
         on_unknown_owner: None,
+        session_shows_secret: false,
     };
     dial(&what).await.unwrap().transport
 }

@@ -52,7 +52,10 @@ pub struct Dial {
     pub network: Network,
     /// Notes how long each step takes.
     pub watch: Stopwatch,
-    /// What tells the user that nobody knows whose the other end is, on this machine, and that a password goes there.
+    /// Whether the session may show a secret of its own, so that on this machine the owner of the other end is checked
+    /// as it is for a password in the greeting.
+    pub session_shows_secret: bool,
+    /// What tells the user that a password goes to an address of this machine whose owner is unknown.
     pub on_unknown_owner: Option<fn(&str, Unknown)>,
 }
 

@@ -40,7 +40,7 @@ impl Attempt<'_> {
     }
 
     fn sends_secret(&self) -> bool {
-        self.dial.greeting.has_password()
+        self.dial.greeting.has_password() || self.dial.session_shows_secret
     }
 
     fn judge(&self, owner: Owner) -> Result<(), DialError> {
@@ -59,7 +59,8 @@ impl Attempt<'_> {
                 Err(DialError::OwnerUnreadable { address, why })
             }
             Owner::Unknown(why) => {
-                if let Some(tell) = self.dial.on_unknown_owner {
+                let tell = self.dial.on_unknown_owner;
+                if let Some(tell) = tell.filter(|_| self.dial.greeting.has_password()) {
                     tell(&address, why);
                 }
                 Ok(())
@@ -92,6 +93,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             network: Network::default(),
             watch: Stopwatch::default(),
+            session_shows_secret: false,
             on_unknown_owner: Some(|address, _| {
                 assert_eq!(address, "127.0.0.1:1");
                 TOLD.fetch_add(1, Ordering::Relaxed);

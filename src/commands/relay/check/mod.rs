@@ -197,6 +197,7 @@ impl Check {
             timeout: PATIENCE,
             network: self.network.clone(),
             watch: Stopwatch::default(),
+            session_shows_secret: false,
             on_unknown_owner: None,
         };
         async move {
