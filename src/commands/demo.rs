@@ -163,6 +163,7 @@ async fn open(home: PathBuf) -> Result<(relay::Server, Daemon), CommandError> {
         names: Names::default(),
         agents: Vec::new(),
         guard: Vec::new(),
+        user_home: None,
         shell: "/bin/sh".into(),
         reread: None,
     };

@@ -49,6 +49,7 @@ pub mod script;
 mod selection;
 mod several;
 mod stop_signal;
+mod suggestion;
 pub mod terminal;
 #[cfg(unix)]
 pub mod top;
@@ -332,6 +333,8 @@ fn run_on(context: &Context, command: &Command) -> CommandResult {
         context.forget_lists();
     }
     result
+        .map_err(|error| suggestion::aimed(context, error))
+        .map_err(|error| suggestion::naming_remotes(context, error))
 }
 
 fn run(context: &Context, command: &Command) -> CommandResult {

@@ -40,6 +40,7 @@ const BUDGET_BYTES: usize = 128 * 1024 * 1024;
 /// What all sessions share.
 pub(super) struct Core {
     pub(super) home: PathBuf,
+    user_home: Option<PathBuf>,
     pub(super) identity: Identity,
     pub(super) settings: watch::Sender<Settings>,
     /// What the settings ask of direct connections, as the listener reads it.
@@ -81,6 +82,7 @@ impl std::fmt::Debug for Core {
 /// What a core is made of.
 pub(super) struct Parts {
     pub(super) home: PathBuf,
+    pub(super) user_home: Option<PathBuf>,
     pub(super) identity: Identity,
     pub(super) settings: Settings,
     pub(super) reread: Option<Reread>,
@@ -103,6 +105,7 @@ impl Core {
             scripts: Mutex::default(),
             processes: parts.processes,
             home: parts.home,
+            user_home: parts.user_home,
             identity: parts.identity,
             access: watch::Sender::new(parts.settings.access()),
             direct: Budget::new(BUDGET_BYTES),
@@ -132,6 +135,18 @@ impl Core {
         match arrival {
             Arrival::Direct => &self.direct,
             Arrival::Relay => &self.relayed,
+        }
+    }
+
+    /// Returns a directory that a client names: a leading `~` is the home of the daemon's user, as in official daemons.
+    pub(super) fn directory(&self, named: &str) -> String {
+        let below = match named.strip_prefix('~') {
+            Some(below) if below.is_empty() || below.starts_with('/') => below,
+            _ => return named.to_owned(),
+        };
+        match &self.user_home {
+            Some(home) => format!("{}{below}", home.display()),
+            None => named.to_owned(),
         }
     }
 

@@ -92,6 +92,8 @@ pub struct Config {
     /// Program and arguments of a process that runs [`guard`] on its standard input; it ends the agents'
     /// processes when this one is killed. Empty for none.
     pub guard: Vec<OsString>,
+    /// The home directory of the user, which `~` stands for in the directories that clients name.
+    pub user_home: Option<PathBuf>,
     /// What runs in terminals that name no program.
     pub shell: OsString,
     /// How its configuration is read again; without it a reload changes nothing.
@@ -180,6 +182,7 @@ impl Daemon {
         let core = Core::new(Parts {
             store,
             home: config.home.dir().to_owned(),
+            user_home: config.user_home,
             identity,
             settings: Settings {
                 relay: config.relay,

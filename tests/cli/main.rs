@@ -62,6 +62,7 @@ mod secrets;
 mod several;
 mod spelling;
 mod spoiler;
+mod suggestions;
 mod surroundings;
 mod terminal;
 #[path = "../support/tool.rs"]

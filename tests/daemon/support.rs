@@ -49,6 +49,7 @@ pub(crate) fn config(home: &Path) -> Config {
         ca_file: None,
         agents: AGENTS.iter().map(|agent| agent.parse().unwrap()).collect(),
         guard: Vec::new(),
+        user_home: None,
         shell: "/bin/sh".into(),
         reread: None,
     }

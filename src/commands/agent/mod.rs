@@ -35,8 +35,6 @@ mod watching;
 
 use clap::Subcommand;
 
-pub(super) use outcome::paseo;
-
 use super::{CommandResult, Context};
 
 /// A command about agents.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::commands::permission::{Asked, fitting};
-use crate::commands::{Context, Outcome};
+use crate::commands::{Context, Outcome, suggestion};
 use crate::error::Exit;
 use crate::output::{self, Cell, Column, Output, Row, Table};
 use crate::protocol::lifecycle::{WaitStatus, Waited};
@@ -41,7 +41,7 @@ pub(super) fn name_the_answer(context: &Context, waited: &Waited) {
     else {
         return;
     };
-    let paseo = paseo(context);
+    let paseo = suggestion::program(context);
     for request in &agent.pending_permissions {
         let asked = Asked::from(request);
         let head = format!("The agent is waiting for permission: {}", asked.tool);
@@ -54,16 +54,6 @@ pub(super) fn name_the_answer(context: &Context, waited: &Waited) {
         "Answer with: {paseo} permit allow {id}   or: {paseo} permit deny --all {id}",
         id = output::shell_operand(&super::ls::short_id(&agent.id))
     ));
-}
-
-/// Returns how to call this program for the same daemon. A target that may hold a secret is left out.
-pub(in crate::commands) fn paseo(context: &Context) -> String {
-    match &context.global.remote {
-        Some(remote) => format!("paseo -r {remote}"),
-        None if context.global.host.is_some() => "paseo --host …".to_owned(),
-        None if context.global.relay.is_some() => "paseo --relay …".to_owned(),
-        None => "paseo".to_owned(),
-    }
 }
 
 /// The row of `wait` and `send`.

@@ -120,6 +120,7 @@ fn config(
         names: settings.names,
         agents: args.agents.clone(),
         guard: super::guard::command(),
+        user_home: context.env.path(env::HOME),
         shell: shell(&context.env),
         reread: Some(Reread(Arc::new(move || fixed.settings(&again)))),
     })

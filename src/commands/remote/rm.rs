@@ -6,7 +6,7 @@ use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
-use crate::remote::{ConfigError, KeepError, Route};
+use crate::remote::{ConfigError, KeepError, RemotesFile, Route};
 
 /// Arguments of `paseo remote rm`
 #[derive(Debug, clap::Args)]
@@ -22,6 +22,11 @@ pub struct Args {
 
 /// Removes a remote from the file and its secret from the store.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
+    let was_default = |file: &RemotesFile| {
+        file.default()
+            .is_some_and(|(name, _)| name.as_str() == args.name)
+    };
+    let was_default = context.remotes().is_ok_and(|file| was_default(&file));
     let (remote, deleted) = match context.keeper().remove(&args.name) {
         Err(KeepError::Config(ConfigError::Unknown(_))) if args.if_present => {
             return Ok(Output::Nothing.into());
@@ -42,6 +47,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     if matches!(remote.route, Route::Relay(_)) {
         output::note(
             "the pairing offer itself stays valid: whoever else has it can still connect to the daemon",
+        );
+    }
+    if was_default {
+        output::note(
+            "it was the default; commands go to the daemon of this machine now, unless -r names another one",
         );
     }
     Ok(Output::Text {

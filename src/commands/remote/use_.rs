@@ -5,8 +5,8 @@ use serde_json::json;
 use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::error::{CommandError, Exit};
-use crate::output::Output;
-use crate::remote::{RemoteName, RemotesFile};
+use crate::output::{self, Output};
+use crate::remote::{RemoteName, RemotesFile, Rule, Selection};
 use crate::state::PreviousDefault;
 
 /// Arguments of `paseo remote use`
@@ -32,6 +32,13 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     edit.save()?;
     if before != name {
         previous.set(&before);
+    }
+    if let Ok(Selection { rule, .. }) = context.selection()
+        && matches!(rule, Rule::Variable(_) | Rule::InsideAgent)
+    {
+        output::note(&format!(
+            "commands still go elsewhere: {rule} comes before the default"
+        ));
     }
     Ok(Output::Text {
         text: format!("the default is now `{name}`"),

@@ -4,8 +4,7 @@ use std::io::IsTerminal;
 
 use super::session::{self, End, Settings};
 use super::{resolve, short};
-use crate::commands::agent::paseo;
-use crate::commands::{CommandResult, Context, Outcome, Reference, failure};
+use crate::commands::{CommandResult, Context, Outcome, Reference, failure, suggestion};
 use crate::error::CommandError;
 use crate::output;
 use crate::protocol::terminals::ListTerminals;
@@ -28,7 +27,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         let message = "stdin is not a terminal";
         return Err(CommandError::usage("NOT_A_TERMINAL", message).hint(format!(
             "type with: {paseo} terminal send-keys {id} TEXT Enter   look with: {paseo} terminal capture {id}",
-            paseo = paseo(context),
+            paseo = suggestion::program(context),
             id = output::shell_operand(args.terminal_id.on(context)),
         )));
     }
@@ -53,7 +52,11 @@ pub(super) fn finish(
     terminal_id: &str,
     end: Result<End, CommandError>,
 ) -> CommandResult {
-    let again = format!("{} terminal attach {}", paseo(context), short(terminal_id));
+    let again = format!(
+        "{} terminal attach {}",
+        suggestion::program(context),
+        short(terminal_id)
+    );
     let status = match end {
         Ok(End::Exited(status)) => status.unwrap_or(0),
         Ok(End::Detached) => {

@@ -52,8 +52,12 @@ pub(super) async fn start(
     let workspace = opened
         .workspace
         .ok_or_else(|| failure::says("WORKSPACE_OPEN_FAILED", opened.error))?;
+    // The daemon knows what `~` is there.
+    let directory = workspace
+        .workspace_directory
+        .filter(|_| cwd.starts_with('~'));
     let create = CreateTerminal {
-        cwd: cwd.to_owned(),
+        cwd: directory.unwrap_or_else(|| cwd.to_owned()),
         workspace_id: Some(workspace.id),
         name,
         size,

@@ -7,7 +7,8 @@ use crate::tty::EscapeChar;
 /// Arguments of `paseo shell`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Directory on the daemon's machine
+    /// Directory on the daemon's machine; without it the counterpart of this one, if the remote has any (`dirs`, `cwd`),
+    /// else the home of the daemon's user
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<String>,
 
@@ -24,7 +25,11 @@ pub struct Args {
 ///
 /// Without a terminal on stdin the shell gets the lines from there, and then `exit`.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let cwd = place::named(context, args.cwd.as_deref(), "shell", "--cwd")?;
+    let cwd = match &args.cwd {
+        Some(cwd) => cwd.clone(),
+        // As ssh, it asks for no directory.
+        None => place::usual(context)?.unwrap_or_else(|| "~".to_owned()),
+    };
     let settings = session::Settings {
         escape: args.escape,
         last_words: "exit\n",

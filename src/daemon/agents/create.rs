@@ -135,6 +135,7 @@ impl Core {
         wanted: Option<String>,
     ) -> Result<(String, String), AgentError> {
         let AgentConfig { cwd, .. } = &request.config;
+        let cwd = &self.directory(cwd);
         let invalid = |error: WorkspaceError| AgentError::Invalid(error.to_string());
         let workspace = match wanted {
             Some(id) => self

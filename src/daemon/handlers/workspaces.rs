@@ -193,7 +193,8 @@ pub(super) fn error_code(error: &WorkspaceError) -> Option<String> {
 
 impl Serve for OpenProject {
     async fn serve(self, call: &Call) -> Result<OpenedProject, Refusal> {
-        let opened = call.core.change_workspaces(|all| all.open(&self.cwd));
+        let directory = call.core.directory(&self.cwd);
+        let opened = call.core.change_workspaces(|all| all.open(&directory));
         Ok(match opened.await? {
             Ok(record) => OpenedProject {
                 workspace: Some(tell(call, &record)),

@@ -7,13 +7,13 @@ mod workspace;
 
 use plan::Plan;
 
-use super::outcome::{self, paseo};
+use super::outcome;
 use super::started;
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::isolation::WorktreeFlags;
 use crate::commands::lifeline::Lifeline;
-use crate::commands::{CommandResult, Context, Outcome};
+use crate::commands::{CommandResult, Context, Outcome, suggestion};
 use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
@@ -187,7 +187,7 @@ async fn follow(
 }
 
 fn say_how_to_come_back(context: &Context, agent: &AgentSnapshot) {
-    let (paseo, id) = (paseo(context), super::ls::short_id(&agent.id));
+    let (paseo, id) = (suggestion::program(context), super::ls::short_id(&agent.id));
     let id = output::shell_operand(&id);
     output::note(&format!(
         "\nDetached: the agent goes on. Come back with: {paseo} attach {id}   \
