@@ -1,7 +1,7 @@
 //! `paseo daemon run`: the built-in daemon.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::commands::listen_names::ListenNames;
@@ -78,7 +78,9 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         // Caught from here on, so that a stop during the start removes what the start has made.
         let stop = stop_signal()?;
         super::ignored::catch();
+        let first_steps = first_steps(&config, args.home.as_deref());
         let daemon = Daemon::start(config).await?;
+        output::note(&first_steps);
         daemon.run(stop).await;
         Ok(Output::Nothing.into())
     })
@@ -124,6 +126,24 @@ fn config(
         shell: shell(&context.env),
         reread: Some(Reread(Arc::new(move || fixed.settings(&again)))),
     })
+}
+
+/// Returns how another machine gets in: with a relay by pairing, and without one not at all yet.
+fn first_steps(config: &Config, home: Option<&Path>) -> String {
+    let home = home.map(|home| {
+        format!(
+            " --home {}",
+            output::shell_word(&home.display().to_string())
+        )
+    });
+    let home = home.unwrap_or_default();
+    match config.relay.as_ref().is_some_and(|relay| relay.enabled) {
+        true => format!("to let another machine in: paseo daemon pair{home}"),
+        false => format!(
+            "no relay is set, so only this machine can connect; for others, start it again with a relay: \
+             paseo daemon run{home} --relay relay.paseo.sh:443"
+        ),
+    }
 }
 
 /// What terminals run.

@@ -156,6 +156,7 @@ fn from_files(local: &Local) -> Result<Status, CommandError> {
                     hostname.as_deref().unwrap_or("unknown-host")
                 )
             }),
+            has_log: home.join("daemon.log").is_file(),
             log_path: home.join("daemon.log").display().to_string(),
             desktop_managed: pid.is_some_and(|pid| pid.desktop_managed),
         }),

@@ -33,7 +33,10 @@ pub(super) struct Near {
     pub(super) local_daemon: &'static str,
     pub(super) home: String,
     pub(super) owner: Option<String>,
+    /// Where official daemons log …
     pub(super) log_path: String,
+    /// … and whether one has.
+    pub(super) has_log: bool,
     pub(super) desktop_managed: bool,
 }
 
@@ -140,7 +143,7 @@ impl Status {
         row("Started", text(&self.started_at));
         if let Some(near) = &self.near {
             row("Owner", text(&near.owner));
-            row("Logs", near.log_path.as_str().into());
+            row("Logs", text(&near.has_log.then(|| near.log_path.clone())));
         }
         row("Daemon Node", text(&self.daemon_node));
         row("CLI Node", program.into());
