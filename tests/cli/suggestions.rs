@@ -58,11 +58,10 @@ fn every_suggested_command_asks_the_same_daemon() {
                 hints += 1;
                 let aimed = format!("paseo {} {} ", target[0], target[1]);
                 assert!(command.starts_with(&aimed), "{fails:?}: {command}");
-                // Where a word stands for a value it needs none to be known as a command.
-                let words = command.split(' ').skip(1).filter(|word| {
-                    word.chars()
-                        .any(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-                });
+                // A word in capitals stands for a value.
+                let is_value = |word: &str| word.chars().all(|c| c.is_ascii_uppercase());
+                let words = command.split(' ').skip(1);
+                let words = words.map(|word| if is_value(word) { "x" } else { word });
                 let words: Vec<&str> = words.chain(["--help"]).collect();
                 let help = sandbox.run(&words);
                 assert_eq!(help.status, 0, "{command}: {help:?}");
@@ -87,7 +86,7 @@ fn a_suggestion_repeats_no_password() {
 fn without_a_daemon_here_saved_remotes_are_named() {
     let sandbox = Sandbox::new();
     let said = |sandbox: &Sandbox| sandbox.run(&["ls"]).stderr;
-    assert!(!said(&sandbox).contains("-r"), "{}", said(&sandbox));
+    assert!(!said(&sandbox).contains("remote use"));
     sandbox.write(
         CONFIG,
         "[remotes.work]\nurl = 'tcp://127.0.0.1:1'\n[remotes.lab]\nurl = 'tcp://127.0.0.1:2'\n",
