@@ -57,7 +57,9 @@ fn every_suggested_command_asks_the_same_daemon() {
             for command in suggested(&ran) {
                 hints += 1;
                 let aimed = format!("paseo {} {} ", target[0], target[1]);
-                assert!(command.starts_with(&aimed), "{fails:?}: {command}");
+                // What changes the remote itself is done here.
+                let here = command.starts_with("paseo remote set work ");
+                assert!(command.starts_with(&aimed) || here, "{fails:?}: {command}");
                 // A word in capitals stands for a value.
                 let is_value = |word: &str| word.chars().all(|c| c.is_ascii_uppercase());
                 let words = command.split(' ').skip(1);
