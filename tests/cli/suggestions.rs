@@ -24,7 +24,7 @@ const FAIL: &[&[&str]] = &[
     &["provider", "models", "nosuch"],
     &["run", "--provider", "nosuch", "hi"],
     &["run", "--workspace", "nosuch", "--provider", "echo", "hi"],
-    &["run"],
+    &["run", "--provider", "echo", " "],
 ];
 
 /// Takes the commands out of what was printed: from `paseo` up to what ends a command there.
