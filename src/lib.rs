@@ -72,6 +72,7 @@ use crate::cli::{Cli, Parsed};
 use crate::commands::{Context, Outcome};
 use crate::env::Env;
 use crate::error::{CommandError, Exit};
+use crate::output::Format;
 
 /// Runs the program: parses `argv`, does what it says, prints, and returns the exit status.
 pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
@@ -201,6 +202,16 @@ fn explain(error: &clap::Error, argv: &[OsString], official: bool) -> ExitCode {
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let text = cli::reword(&cli::redact(&error.render().to_string(), &argv));
-    output::write_stderr(&output::safe_text(&text, std::io::stderr().is_terminal()));
+    let text = match cli::wanted_format(&argv) {
+        Format::Table => output::safe_text(&text, std::io::stderr().is_terminal()),
+        format => {
+            let settings = output::Settings {
+                format,
+                ..output::Settings::default()
+            };
+            error::render(&cli::misused(&text), &settings, official)
+        }
+    };
+    output::write_stderr(&text);
     ExitCode::from(Exit::Usage.status(official))
 }

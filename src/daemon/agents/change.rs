@@ -101,6 +101,7 @@ mod tests {
         let processes = Processes::new(Vec::new());
         let parts = Parts {
             home: home.to_owned(),
+            user_home: None,
             identity: Identity {
                 server_id: ServerId::new("srv_changes").unwrap(),
                 public_key: SecretKey::generate().public_key(),
