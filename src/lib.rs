@@ -203,7 +203,7 @@ fn explain(error: &clap::Error, argv: &[OsString], official: bool) -> ExitCode {
         .collect();
     let text = cli::reword(&cli::redact(&error.render().to_string(), &argv));
     let text = match cli::wanted_format(&argv) {
-        Format::Table => output::safe_text(&text, std::io::stderr().is_terminal()),
+        Format::Table => output::safe_text(&text, std::io::stderr().is_terminal()).into_owned(),
         format => {
             let settings = output::Settings {
                 format,

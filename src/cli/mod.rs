@@ -1,10 +1,12 @@
 //! The command line: the arguments that every command takes, and the tree of commands.
 
+mod misuse;
 mod typed;
 
 use std::ffi::OsString;
 use std::time::Duration;
 
+pub use misuse::{misused, wanted_format};
 pub use typed::no_command;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -219,8 +221,12 @@ pub fn redact(message: &str, argv: &[String]) -> String {
     message
 }
 
-/// Says it in the words that scripts of the official CLI look for.
+/// Says it in the words that scripts of the official CLI look for, and begins as every error does.
 pub fn reword(message: &str) -> String {
+    let message = match message.strip_prefix("error: ") {
+        Some(message) => format!("Error: {message}"),
+        None => message.to_owned(),
+    };
     message
         .replacen("unexpected argument '-", "unknown option '-", 1)
         .replacen("unrecognized subcommand", "unknown command", 1)

@@ -129,3 +129,36 @@ fn a_shell_opens_in_the_home_of_the_daemons_user() {
         "{shell:?}"
     );
 }
+
+/// A script that asked for JSON gets JSON, however wrong the rest of its line is.
+#[test]
+fn a_wrong_command_line_is_told_in_the_form_that_was_asked_for() {
+    let sandbox = Sandbox::new();
+    for wrong in [
+        &["ls", "--nope"][..],
+        &["nosuch"],
+        &["logs"],
+        &["logs", "a", "b", "c"],
+        &["run", "--mode"],
+        &["wait", "x", "--timeout", "soon"],
+        &["remote", "add"],
+        &["remote", "add", "a/b"],
+        &["relay", "nosuch"],
+        &["-4", "-6", "ls"],
+    ] {
+        let shown = sandbox.run(wrong);
+        assert_eq!(shown.status, 2, "{wrong:?}: {shown:?}");
+        assert!(shown.stderr.starts_with("Error: "), "{wrong:?}: {shown:?}");
+        let ran = sandbox.run(&[&["--json"], wrong].concat());
+        assert_eq!(ran.status, 2, "{wrong:?}: {ran:?}");
+        let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+        let error = &error["error"];
+        assert_eq!(error["exit"], 2, "{wrong:?}: {ran:?}");
+        assert!(error["code"].is_string(), "{wrong:?}: {ran:?}");
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            shown.stderr.contains(message.split(": ").next().unwrap()),
+            "{shown:?} {ran:?}"
+        );
+    }
+}
