@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest wait before the first try.
-const FIRST: Duration = Duration::from_millis(250);
+/// The longest waits before the first tries: most losses are short.
+const FIRST: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(500)];
+
+/// By how much each later wait is longer than the one before.
+const MORE: Duration = Duration::from_secs(1);
 
 /// The longest wait before any.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -14,8 +17,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// a daemon that drops each connection would be asked for ever at the shortest interval.
 const STABLE: Duration = Duration::from_secs(30);
 
-/// The waits between tries: twice as long each time, and random in their second half, so that the clients
-/// of a relay that restarts do not come back all at once.
+/// The waits between tries: a second longer each time, as official daemons wait, and random in their second half, so
+/// that the clients of a relay that restarts do not come back all at once. Doubling would leave a daemon away for as
+/// long again as its relay was.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     step: u32,
@@ -37,8 +41,10 @@ impl Backoff {
         {
             self.step = 0;
         }
-        let whole = FIRST.saturating_mul(1 << self.step.min(16)).min(LONGEST);
-        self.step += 1;
+        let first = FIRST.get(self.step as usize).copied();
+        let later = || MORE.saturating_mul(self.step + 1 - FIRST.len() as u32);
+        let whole = first.unwrap_or_else(later).min(LONGEST);
+        self.step = self.step.saturating_add(1);
         // Without random bytes the wait is only less random.
         let random = getrandom::u32().unwrap_or(u32::MAX / 2);
         whole.mul_f64(0.5 + f64::from(random) / f64::from(u32::MAX) / 2.0)
@@ -60,12 +66,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_short_success_does_not_reset_it() {
         let mut backoff = Backoff::default();
-        for longest in [250, 500, 1000] {
+        for longest in [250, 500, 1000, 2000, 3000] {
             within(backoff.wait(), longest);
             backoff.connected();
             tokio::time::advance(Duration::from_secs(20)).await;
         }
-        within(backoff.wait(), 2000);
+        within(backoff.wait(), 4000);
         backoff.connected();
         tokio::time::advance(STABLE).await;
         within(backoff.wait(), 250);

@@ -138,7 +138,7 @@ fn a_wrong_command_line_is_told_in_the_form_that_was_asked_for() {
         &["ls", "--nope"][..],
         &["nosuch"],
         &["logs"],
-        &["logs", "a", "b", "c"],
+        &["provider", "ls", "x"],
         &["run", "--mode"],
         &["wait", "x", "--timeout", "soon"],
         &["remote", "add"],
