@@ -212,6 +212,14 @@ impl From<StoreError> for CommandError {
             StoreError::TimedOut { .. } => keystore("KEYSTORE_TIMEOUT", error)
                 .retryable()
                 .hint("unlock the keyring, or allow more time with PASEO_KEYSTORE_TIMEOUT=60"),
+            StoreError::NoCollection { .. } => keystore("KEYSTORE_NO_COLLECTION", error).hint(
+                "make a default keyring, for example with seahorse; or use another store: PASEO_KEYSTORE=vault",
+            ),
+            StoreError::Unavailable {
+                store: StoreKind::Keyring,
+                ..
+            } => keystore("KEYSTORE_UNAVAILABLE", error)
+                .hint("start a keyring, or use another store: PASEO_KEYSTORE=vault"),
             StoreError::Unavailable { .. } => keystore("KEYSTORE_UNAVAILABLE", error),
             other => keystore("KEYSTORE_FAILED", other),
         }

@@ -20,6 +20,16 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// returns, the item survives a crash, as far as the store can promise it.
     fn put(&self, id: &SecretId, item: &Secret<Vec<u8>>) -> Result<(), StoreError>;
 
+    /// The same, under a label for people, where a tool of the store shows one.
+    fn put_labelled(
+        &self,
+        id: &SecretId,
+        _label: &str,
+        item: &Secret<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        self.put(id, item)
+    }
+
     /// Deletes an item. An absent one is no error.
     fn delete(&self, id: &SecretId) -> Result<(), StoreError>;
 
@@ -109,6 +119,12 @@ pub enum StoreError {
     /// It is there and locked, and nobody unlocked it.
     #[error("the secret store `{store}` is locked")]
     Locked {
+        /// Which store.
+        store: StoreKind,
+    },
+    /// It is there, and has nothing that items could be put into.
+    #[error("the secret store `{store}` has no collection to keep items in")]
+    NoCollection {
         /// Which store.
         store: StoreKind,
     },

@@ -406,12 +406,14 @@ fn no_server_can_be_read() {
         assert!(start.elapsed() < Duration::from_secs(30), "no holder");
         std::thread::sleep(Duration::from_millis(50));
     }
-    for (what, running) in [
+    // None ends before all were tried: the holder does not outlive the daemon.
+    let servers = [
         ("relay", relay),
         ("daemon", daemon),
         ("forward", forward),
         ("holder", holder),
-    ] {
+    ];
+    for (what, running) in &servers {
         theirs.cannot_read(what, running.0.id());
     }
 }

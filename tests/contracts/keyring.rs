@@ -3,11 +3,13 @@
 //! It needs a session bus. So each test runs an ignored one as a child of this binary under `dbus-run-session`,
 //! with a home and a runtime directory of its own.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use dbus_secret_service::{EncryptionType, SecretService};
 use paseo::secret::{KeyringStore, SecretId, SecretStore, StoreError, StoreKind, Stores, probe};
 
 use crate::prompter::Prompter;
@@ -42,6 +44,7 @@ fn in_session(home: &Path, keyring: &str, test: &str) {
 
 const UNLOCKED: &str = "printf password | gnome-keyring-daemon --daemonize --login >/dev/null";
 const LOCKED: &str = "gnome-keyring-daemon --daemonize --components=secrets >/dev/null";
+const NO_SESSION: &str = "unset DBUS_SESSION_BUS_ADDRESS DISPLAY";
 const NO_BUS: &str = "export DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent";
 
 #[test]
@@ -77,10 +80,44 @@ fn no_keyring_is_an_error_in_time() {
     in_session(home.path(), NO_BUS, "keyring::child_absent");
 }
 
+/// What libdbus says then is about X11.
+#[test]
+fn no_session_is_told_in_words_of_ours() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    in_session(home.path(), NO_SESSION, "keyring::child_absent");
+}
+
+#[test]
+fn a_tool_of_the_keyring_shows_whose_item_it_is() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    in_session(home.path(), UNLOCKED, "keyring::child_labelled");
+}
+
+#[test]
+#[ignore = "runs under dbus-run-session"]
+fn child_labelled() {
+    let added = Command::new(env!("CARGO_BIN_EXE_paseo"))
+        .args(["--batch", "remote", "add", "work", "--no-check"])
+        .arg("tcp://127.0.0.1:9?password=planted")
+        .output()
+        .expect("paseo runs");
+    assert!(added.status.success(), "{added:?}");
+    let service = SecretService::connect(EncryptionType::Plain).expect("a session");
+    let found = service.search_items(HashMap::from([("service", "paseo")]));
+    let found = found.expect("a search");
+    let labels: Vec<String> = found
+        .unlocked
+        .iter()
+        .map(|item| item.get_label().expect("a label"))
+        .collect();
+    assert_eq!(labels, ["paseo: work"]);
+}
+
 #[test]
 #[ignore = "runs under dbus-run-session"]
 fn child_present() {
     let store = KeyringStore::new(PATIENT);
+    store.status().expect("it is open");
     keeps_its_promises(StoreKind::Keyring, &store);
     let stores = Stores::new(None, PATIENT);
     let shared = stores.open(StoreKind::Keyring).expect("a store");
@@ -111,6 +148,11 @@ fn child_fill() {
 #[test]
 #[ignore = "runs under dbus-run-session"]
 fn child_locked() {
+    let looked = KeyringStore::new(PATIENT).status();
+    assert!(
+        matches!(looked, Err(StoreError::Locked { .. })),
+        "{looked:?}"
+    );
     let start = Instant::now();
     let store = KeyringStore::new(Duration::from_secs(3));
     for result in [
@@ -202,6 +244,13 @@ fn child_many() {
 #[ignore = "runs under dbus-run-session"]
 fn child_absent() {
     let store = KeyringStore::new(Duration::from_secs(3));
-    let error = store.get(&known_id()).expect_err("there is none");
-    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    for result in [store.get(&known_id()).map(drop), store.status()] {
+        let error = result.expect_err("there is none");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+        let text = error.to_string();
+        assert!(
+            text.contains("no D-Bus session") && !text.contains("X11"),
+            "{text}"
+        );
+    }
 }

@@ -59,7 +59,9 @@ fn state(status: Result<(), StoreError>) -> (&'static str, Option<String>) {
     };
     let state = match &error {
         StoreError::Unavailable { .. } => "absent",
-        StoreError::Locked { .. } | StoreError::TimedOut { .. } => "locked",
+        StoreError::NoCollection { .. } => "no collection",
+        StoreError::TimedOut { .. } => "not answering",
+        StoreError::Locked { .. } => "locked",
         StoreError::NoPassphrase { .. } | StoreError::WrongPassphrase { .. } => "locked",
         _ => "failed",
     };

@@ -250,7 +250,7 @@ impl<'a> Keeper<'a> {
         }
         let stored = new
             .iter()
-            .try_for_each(|(secret, item)| self.store(secret, item));
+            .try_for_each(|(secret, item)| self.store(secret, &label(edit.file(), secret), item));
         let saved = stored
             .map_err(KeepError::from)
             .and_then(|()| Ok(edit.save()?));
@@ -277,9 +277,9 @@ impl<'a> Keeper<'a> {
     }
 
     /// Stores an item, and sees whether it is there.
-    fn store(&self, secret: &SecretRef, item: &Item) -> Result<(), StoreError> {
+    fn store(&self, secret: &SecretRef, label: &str, item: &Item) -> Result<(), StoreError> {
         let store = self.stores.open(secret.store)?;
-        store.put(&secret.id, item)?;
+        store.put_labelled(&secret.id, label, item)?;
         let copy = store.get(&secret.id)?;
         match copy.is_some_and(|copy| copy.is(item.expose())) {
             true => Ok(()),
@@ -384,6 +384,17 @@ impl<'a> Keeper<'a> {
             .notes
             .as_ref()
             .map(|dir| files::remove(&dir.join(id.as_str())));
+    }
+}
+
+/// Returns what a manager of the keyring shows: the name of the remote that has the secret.
+fn label(file: &RemotesFile, secret: &SecretRef) -> String {
+    let holder = file
+        .remotes()
+        .find(|remote| remote.secret() == Some(secret));
+    match holder {
+        Some(remote) => format!("paseo: {}", remote.name),
+        None => "paseo".to_owned(),
     }
 }
 

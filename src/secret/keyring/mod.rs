@@ -5,8 +5,11 @@
 //! joined. All calls of a process share one budget of time: the second item of a locked keyring does
 //! not wait again. Nor does it ask again when somebody closed the dialogue.
 
+#[cfg(all(unix, not(target_os = "macos")))]
+mod service;
+
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -58,7 +61,7 @@ impl KeyringStore {
     /// Runs one call on its own thread. Calls wait for each other, so that what they wait is counted once.
     fn call<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+        work: impl Fn() -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let patience = self.patience.lock();
         let mut patience = patience.unwrap_or_else(PoisonError::into_inner);
@@ -68,9 +71,15 @@ impl KeyringStore {
             Patience::Left(left) => left,
         };
         let (answer, answered) = mpsc::sync_channel(1);
+        let ends = Instant::now() + left;
         let run = move || {
+            // The client of D-Bus gives up after two seconds, and whoever may wait longer decides here.
+            let mut result = work();
+            while matches!(result, Err(StoreError::TimedOut { .. })) && Instant::now() < ends {
+                result = work();
+            }
             // Nobody listens any more once the deadline has passed.
-            let _ = answer.send(work());
+            let _ = answer.send(result);
         };
         let spawned = thread::Builder::new().name("keyring".to_owned()).spawn(run);
         spawned.map_err(|error| failed(error.to_string()))?;
@@ -82,6 +91,10 @@ impl KeyringStore {
             answer = answered.recv_timeout(rest);
         }
         match answer {
+            Ok(Err(StoreError::TimedOut { .. })) => {
+                *patience = Patience::Left(Duration::ZERO);
+                Err(self.timed_out())
+            }
             Ok(result) => {
                 *patience = match &result {
                     Err(StoreError::Locked { .. }) => Patience::Refused,
@@ -121,6 +134,34 @@ impl SecretStore for KeyringStore {
         self.call(move || entry(&id)?.set_secret(item.expose()).map_err(classify))
     }
 
+    #[cfg(all(unix, not(target_os = "macos")))]
+    fn put_labelled(
+        &self,
+        id: &SecretId,
+        label: &str,
+        item: &Secret<Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        check_size(item)?;
+        let (id, label, item) = (id.clone(), label.to_owned(), item.clone());
+        self.call(move || {
+            opened()?;
+            let label = std::collections::HashMap::from([("label", label.as_str())]);
+            let entry = Entry::new_with_modifiers(SERVICE, id.as_str(), &label);
+            let entry = entry.map_err(classify)?;
+            entry.set_secret(item.expose()).map_err(classify)
+        })
+    }
+
+    /// A locked one answers that it has no such item, so it is asked whether it is locked.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    fn status(&self) -> Result<(), StoreError> {
+        self.call(|| match service::look() {
+            // Nobody was asked, so later calls may ask.
+            Err(error @ StoreError::TimedOut { .. }) => Err(error),
+            found => Ok(found),
+        })?
+    }
+
     fn delete(&self, id: &SecretId) -> Result<(), StoreError> {
         let id = id.clone();
         self.call(move || match entry(&id)?.delete_credential() {
@@ -130,8 +171,10 @@ impl SecretStore for KeyringStore {
     }
 }
 
-/// Whether this system's store could be opened. Opened once in a process, at the first use.
-static STORE: LazyLock<Result<(), Error>> = LazyLock::new(|| {
+/// Whether this system's store is open. One that does not answer yet is tried again.
+static OPEN: Mutex<bool> = Mutex::new(false);
+
+fn open() -> Result<(), Error> {
     #[cfg(target_os = "macos")]
     let store = apple_native_keyring_store::keychain::Store::new()?;
     #[cfg(windows)]
@@ -140,17 +183,40 @@ static STORE: LazyLock<Result<(), Error>> = LazyLock::new(|| {
     let store = dbus_secret_service_keyring_store::Store::new()?;
     keyring_core::set_default_store(store);
     Ok(())
-});
+}
 
 fn entry(id: &SecretId) -> Result<Entry, StoreError> {
-    match &*STORE {
-        Ok(()) => Entry::new(SERVICE, id.as_str()).map_err(classify),
-        Err(reason) => Err(unavailable(describe(reason))),
+    opened()?;
+    Entry::new(SERVICE, id.as_str()).map_err(classify)
+}
+
+/// Opens the store, once in a process.
+fn opened() -> Result<(), StoreError> {
+    let mut is_open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if *is_open {
+        return Ok(());
     }
+    let Err(reason) = open() else {
+        *is_open = true;
+        return Ok(());
+    };
+    #[cfg(all(unix, not(target_os = "macos")))]
+    if let Error::PlatformFailure(inner) | Error::NoStorageAccess(inner) = &reason
+        && let Some(sorted) = service::sorted(inner.as_ref())
+    {
+        return Err(sorted);
+    }
+    Err(unavailable(describe(&reason)))
 }
 
 /// Sorts an error of the keyring, and drops those that carry the item.
 fn classify(error: Error) -> StoreError {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    if let Error::PlatformFailure(inner) | Error::NoStorageAccess(inner) = &error
+        && let Some(sorted) = service::sorted(inner.as_ref())
+    {
+        return sorted;
+    }
     match error {
         Error::NoStorageAccess(_) => locked(),
         Error::NoDefaultStore => unavailable("no service was found".to_owned()),
@@ -170,6 +236,22 @@ fn describe(error: &Error) -> String {
 
 fn locked() -> StoreError {
     StoreError::Locked {
+        store: StoreKind::Keyring,
+    }
+}
+
+/// It is told with how long it may take by whoever knows.
+#[cfg(all(unix, not(target_os = "macos")))]
+fn not_answering() -> StoreError {
+    StoreError::TimedOut {
+        store: StoreKind::Keyring,
+        waited: Duration::ZERO,
+    }
+}
+
+#[cfg(all(unix, not(target_os = "macos")))]
+fn no_collection() -> StoreError {
+    StoreError::NoCollection {
         store: StoreKind::Keyring,
     }
 }
@@ -196,13 +278,31 @@ mod tests {
     fn a_call_that_hangs_ends_at_the_deadline_and_the_next_does_not_wait() {
         let store = KeyringStore::new(Duration::from_millis(20));
         let (_hold, blocked) = mpsc::channel::<()>();
+        let blocked = Mutex::new(blocked);
         let hang = move || {
-            let _ = blocked.recv();
+            let _ = blocked.lock().unwrap().recv();
             Ok(())
         };
         assert!(matches!(store.call(hang), Err(StoreError::TimedOut { .. })));
         let ran = store.call(|| Ok(()));
         assert!(matches!(ran, Err(StoreError::TimedOut { .. })));
+    }
+
+    /// Its client gives up after two seconds, whatever the user allows.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    #[test]
+    fn one_that_does_not_answer_is_asked_until_the_deadline() {
+        let budget = Duration::from_millis(200);
+        let store = KeyringStore::new(budget);
+        let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = std::sync::Arc::clone(&asked);
+        let ran: Result<(), _> = store.call(move || {
+            thread::sleep(Duration::from_millis(5));
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            Err(not_answering())
+        });
+        assert!(matches!(ran, Err(StoreError::TimedOut { waited, .. }) if waited == budget));
+        assert!(asked.load(std::sync::atomic::Ordering::Relaxed) > 1);
     }
 
     #[test]
