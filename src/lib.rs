@@ -111,7 +111,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
         );
     }
     match commands::dispatch(&context, command, &references)
-        .and_then(|outcome| print(outcome, &context))
+        .and_then(|outcome| print(outcome, &context, &words))
     {
         Ok((_, Some(status))) => ExitCode::from(status),
         // The official CLI tells nothing of the agent by its exit code; a signal is the shell's matter.
@@ -147,8 +147,16 @@ fn keep_memory_private() {
     }
 }
 
-fn print(outcome: Outcome, context: &Context) -> Result<(Exit, Option<u8>), CommandError> {
+fn print(
+    outcome: Outcome,
+    context: &Context,
+    words: &str,
+) -> Result<(Exit, Option<u8>), CommandError> {
     output::print(&outcome.output, &context.output).map_err(not_printed)?;
+    if outcome.failures.is_empty() {
+        let text = || commands::empty::text(context, words);
+        output::note_empty(&outcome.output, &context.output, text);
+    }
     for line in &outcome.failures {
         output::write_stderr(&format!("{line}\n"));
     }

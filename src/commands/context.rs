@@ -73,6 +73,7 @@ impl Context {
             color,
             terminal,
             moves: terminal && env.text(env::TERM).is_some_and(|term| term != "dumb"),
+            columns: terminal.then(output::terminal_columns).flatten(),
             label: None,
         };
         Self {

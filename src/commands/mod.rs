@@ -10,6 +10,7 @@ pub mod daemon;
 pub mod demo;
 pub mod doctor;
 pub mod effect;
+pub mod empty;
 mod failure;
 mod feature;
 pub mod forward;

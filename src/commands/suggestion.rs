@@ -28,10 +28,16 @@ pub(super) fn program(context: &Context) -> String {
 
 /// Makes the commands in the hint of an error ask the daemon that was asked.
 pub(super) fn aimed(context: &Context, mut error: CommandError) -> CommandError {
-    if let (Some(hint), Some(words)) = (&error.hint, target(&context.global)) {
-        error.hint = Some(aim(hint, &words));
-    }
+    error.hint = error.hint.map(|hint| aimed_text(context, &hint));
     error
+}
+
+/// Makes the commands in a text ask the daemon that was asked.
+pub(super) fn aimed_text(context: &Context, text: &str) -> String {
+    match target(&context.global) {
+        Some(words) => aim(text, &words),
+        None => text.to_owned(),
+    }
 }
 
 /// Names the saved remotes in the hint when nothing said which daemon is meant, and this machine has none.

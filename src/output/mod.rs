@@ -5,6 +5,7 @@
 //! 3. Text that came from elsewhere is made safe for terminals, in every form of output, and left alone in pipes.
 //! 4. Prompts appear only on a terminal, and never with `--batch`.
 
+mod fit;
 mod hidden;
 mod label;
 mod operand;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub terminal: bool,
     /// Whether that terminal can move its cursor.
     pub moves: bool,
+    /// The width of that terminal in cells, where it is known: tables fit into it.
+    pub columns: Option<usize>,
     /// What lines that come while a command runs begin with, where several run at once.
     pub label: Option<Label>,
 }
@@ -213,7 +216,17 @@ pub fn render(output: &Output, settings: &Settings) -> String {
         Format::Table => match output {
             Output::Nothing => String::new(),
             Output::List(table) | Output::Item(table) => table::render(table, settings),
-            Output::Record { rows, .. } => table::render(&record_table(rows), settings),
+            Output::Record { rows, .. } => {
+                // A value is worth nothing in part.
+                let columns = None;
+                table::render(
+                    &record_table(rows),
+                    &Settings {
+                        columns,
+                        ..settings.clone()
+                    },
+                )
+            }
             Output::Text { text, .. } => line(safe_text(text, settings.terminal).into_owned()),
             Output::Styled { text, .. } => line(text.clone()),
         },
@@ -289,7 +302,13 @@ pub fn write_stderr(text: &str) {
 /// Writes a line to stderr: progress, warnings and hints. Nothing can be done when that fails.
 pub fn note(text: &str) {
     let terminal = std::io::stderr().is_terminal();
-    let _ = writeln!(std::io::stderr().lock(), "{}", safe_text(text, terminal));
+    // On a terminal that both share, it would go on with the line of an agent.
+    let ends = match terminal && std::io::stdout().is_terminal() && stdout::take_mid_line() {
+        true => "\n",
+        false => "",
+    };
+    let text = safe_text(text, terminal);
+    let _ = writeln!(std::io::stderr().lock(), "{ends}{text}");
 }
 
 impl Settings {
@@ -363,6 +382,16 @@ fn quiet(output: &Output, settings: &Settings) -> String {
         Output::Styled { id, .. } => vec![id],
     };
     line(safe_text(&ids.join("\n"), settings.terminal).into_owned())
+}
+
+/// Tells a person that a list is empty, and what to do next: on stderr, and only where stdout is a terminal that shows
+/// a table.
+pub fn note_empty(output: &Output, settings: &Settings, text: impl FnOnce() -> Option<String>) {
+    let empty = matches!(output, Output::List(table) if table.rows.is_empty());
+    let table = settings.terminal && settings.format == Format::Table && !settings.quiet;
+    if let Some(text) = (empty && table).then(text).flatten() {
+        note(&text);
+    }
 }
 
 fn record_table(rows: &[(String, String)]) -> Table {

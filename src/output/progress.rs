@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::safe_line;
 
@@ -38,6 +38,15 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// Shows a text that grows: its end, behind words that stay.
+    pub fn show_end(&mut self, before: &str, text: &str) {
+        let (before, text) = (safe_line(before, true), safe_line(text, true));
+        let room = columns().saturating_sub(1 + before.width());
+        self.show(&format!("{before}{}", ending(&text, room)));
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         if !self.shown.is_empty() {
@@ -56,6 +65,16 @@ fn fitting(line: &str, columns: usize) -> String {
         fits
     };
     line.chars().take_while(fits).collect()
+}
+
+/// Returns the end of a line that takes at most so many cells, with a mark where the rest was.
+fn ending(line: &str, columns: usize) -> String {
+    if line.width() <= columns {
+        return line.to_owned();
+    }
+    let reversed: String = line.chars().rev().collect();
+    let end = fitting(&reversed, columns.saturating_sub(1));
+    std::iter::once('…').chain(end.chars().rev()).collect()
 }
 
 fn columns() -> usize {
@@ -85,5 +104,23 @@ mod tests {
         assert_eq!(fitting("abc", 2), "ab");
         assert_eq!(fitting("日本", 3), "日");
         assert_eq!(fitting("", 0), "");
+    }
+
+    #[test]
+    fn of_a_text_that_grows_the_end_is_shown() {
+        for (line, columns, shown) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "…cd"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "…本語"),
+            ("日本語", 4, "…語"),
+            ("the end", 4, "…end"),
+            ("", 0, ""),
+            ("ab", 1, "…"),
+            ("ab", 2, "ab"),
+            ("one two three", 6, "…three"),
+        ] {
+            assert_eq!(ending(line, columns), shown);
+        }
     }
 }

@@ -1,6 +1,22 @@
 //! Standard output, as far as it is one.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether what was written last is the beginning of a line.
+static MID_LINE: AtomicBool = AtomicBool::new(false);
+
+/// Remembers how text for people ended.
+pub(super) fn wrote(text: &[u8]) {
+    if let Some(last) = text.last() {
+        MID_LINE.store(*last != b'\n', Ordering::Relaxed);
+    }
+}
+
+/// Returns whether a line was begun, and takes it for ended.
+pub(super) fn take_mid_line() -> bool {
+    MID_LINE.swap(false, Ordering::Relaxed)
+}
 
 /// Returns standard output; an error when it is open for reading only. The standard library takes what is written
 /// there for written.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use super::stdout::stdout;
+use super::stdout::{stdout, wrote};
 use super::{Label, Settings, safe_text};
 
 /// How many pieces wait for the writer.
@@ -128,7 +128,11 @@ fn write(mut pieces: mpsc::Receiver<Piece>) -> io::Result<()> {
     let mut stdout = io::BufWriter::new(stdout()?);
     while let Some(piece) = pieces.blocking_recv() {
         match piece {
-            Piece::Out(bytes) | Piece::Raw(bytes) => stdout.write_all(&bytes)?,
+            Piece::Out(bytes) => {
+                stdout.write_all(&bytes)?;
+                wrote(&bytes);
+            }
+            Piece::Raw(bytes) => stdout.write_all(&bytes)?,
             Piece::Err(text) => {
                 stdout.flush()?;
                 // Nothing can be done when stderr cannot be written.

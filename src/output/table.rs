@@ -3,11 +3,10 @@
 use std::borrow::Cow;
 
 use anstyle::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
-use super::{Settings, Table, safe_line, safe_text, styled};
-
-const GAP: &str = "  ";
+use super::fit::{self, GAP, fit};
+use super::{Row, Settings, Table, safe_line, safe_text, styled};
 
 /// Widest column. Where a cell is wider, the next one follows it, and no other line is padded for it.
 const LONGEST: usize = 200;
@@ -30,42 +29,64 @@ pub(super) fn render(table: &Table, settings: &Settings) -> String {
                 .collect()
         })
         .collect();
-    let widths: Vec<usize> = table
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(i, column)| {
-            let cells = texts
-                .iter()
-                .filter_map(|row| row.get(i))
-                .map(|cell| cell.width().min(LONGEST))
-                .max();
-            let header = if settings.headers {
-                column.0.width()
-            } else {
-                0
-            };
-            column.1.max(header).max(cells.unwrap_or(0))
-        })
-        .collect();
+    let columns = shown(table, &texts, settings);
+    let widths: Vec<usize> = columns.iter().map(|(_, width)| *width).collect();
 
     let mut out = String::new();
     if settings.headers {
         let bold = Style::new().bold();
-        let headers = table.columns.iter().map(|c| (c.0, Some(bold)));
+        let headers = columns
+            .iter()
+            .map(|&(index, _)| (table.columns[index].0.into(), Some(bold)));
         push_line(&mut out, headers, &widths, settings.color);
     }
     for (row, texts) in table.rows.iter().zip(&texts) {
-        let cells = row.cells.iter().zip(texts).map(|(cell, text)| {
-            (
-                text.as_str(),
-                cell.color
-                    .map(|color| Style::new().fg_color(Some(color.into()))),
-            )
+        let cells = columns.iter().filter_map(|&(index, width)| {
+            let (cell, text) = (row.cells.get(index)?, texts.get(index)?.as_str());
+            let text = match settings.columns {
+                Some(_) if !cell.lines => fit::cut(text, table.columns[index].0, width).into(),
+                _ => Cow::Borrowed(text),
+            };
+            let color = cell.color;
+            Some((
+                text,
+                color.map(|color| Style::new().fg_color(Some(color.into()))),
+            ))
         });
         push_line(&mut out, cells, &widths, settings.color);
     }
     out
+}
+
+/// Returns the columns that are shown, each with its index and its width: the official layout, unless the terminal is
+/// narrower.
+fn shown(table: &Table, texts: &[Vec<String>], settings: &Settings) -> Vec<(usize, usize)> {
+    let mut natural = Vec::new();
+    let mut official = Vec::new();
+    for (index, column) in table.columns.iter().enumerate() {
+        // Text of several lines has its own way to fit.
+        let wide = |(row, cells): (&Row, &Vec<String>)| match row.cells.get(index)?.lines {
+            true if settings.columns.is_some() => None,
+            _ => Some(cells.get(index)?.width().min(LONGEST)),
+        };
+        let cells = table.rows.iter().zip(texts).filter_map(wide).max();
+        let header = match settings.headers {
+            true => column.0.width(),
+            false => 0,
+        };
+        natural.push(header.max(cells.unwrap_or(0)));
+        official.push(column.1.max(natural[index]));
+    }
+    let official_width = |last: usize| {
+        let padded = official.iter().take(last).map(|width| width + GAP);
+        padded.sum::<usize>() + natural[last]
+    };
+    match (settings.columns, natural.len().checked_sub(1)) {
+        (Some(room), Some(last)) if official_width(last) > room => {
+            fit(&table.columns, &natural, room)
+        }
+        _ => official.into_iter().enumerate().collect(),
+    }
 }
 
 /// Returns the text of a cell: line breaks and tabs would end its line or its column, in a pipe as well. On a terminal
@@ -83,29 +104,15 @@ fn on_one_line(text: &str, terminal: bool) -> String {
     };
     let safe = safe_line(&text, terminal);
     match terminal && safe.width() > LONGEST {
-        true => cut(&safe),
+        true => fit::cut(&safe, "", LONGEST),
         false => safe.into_owned(),
     }
-}
-
-/// Cuts a text to the widest cell.
-fn cut(text: &str) -> String {
-    let mut width = 0;
-    let mut kept = String::new();
-    for c in text.chars() {
-        width += c.width().unwrap_or(0);
-        if width >= LONGEST {
-            break;
-        }
-        kept.push(c);
-    }
-    kept + "…"
 }
 
 /// Adds a line, its trailing blanks left out: no reader wants them.
 fn push_line<'a>(
     out: &mut String,
-    cells: impl Iterator<Item = (&'a str, Option<Style>)>,
+    cells: impl Iterator<Item = (Cow<'a, str>, Option<Style>)>,
     widths: &[usize],
     color: bool,
 ) {
@@ -117,11 +124,11 @@ fn push_line<'a>(
             }
             blanks = 0;
             match style {
-                Some(style) => out.push_str(&styled(text, style, color)),
-                None => out.push_str(text),
+                Some(style) => out.push_str(&styled(&text, style, color)),
+                None => out.push_str(&text),
             }
         }
-        blanks += width.saturating_sub(text.width()) + GAP.len();
+        blanks += width.saturating_sub(text.width()) + GAP;
     }
     out.push('\n');
 }
@@ -132,7 +139,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::output::{Cell, Column, Format, Row};
+    use crate::output::{Cell, Column, Format};
 
     fn settings() -> Settings {
         Settings {

@@ -70,3 +70,4 @@ mod tool;
 mod top;
 mod trust;
 mod typed;
+mod widths;

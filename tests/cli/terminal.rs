@@ -23,7 +23,18 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts a program in the environment of the sandbox, except for `without`.
     pub(crate) fn start(sandbox: &Sandbox, program: &str, args: &[&str], without: &str) -> Self {
-        let pty = native_pty_system().openpty(size(40, 400)).unwrap();
+        Self::start_at(sandbox, program, args, without, 400)
+    }
+
+    /// The same, on a terminal of this width.
+    pub(crate) fn start_at(
+        sandbox: &Sandbox,
+        program: &str,
+        args: &[&str],
+        without: &str,
+        columns: u16,
+    ) -> Self {
+        let pty = native_pty_system().openpty(size(40, columns)).unwrap();
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env_clear();
