@@ -178,3 +178,35 @@ fn an_argument_too_many_is_an_error_in_every_command() {
     });
     assert!(seen > 80, "only {seen} commands");
 }
+
+/// A heading of flags that commands share must not be that of the flags behind them.
+#[test]
+fn only_flags_of_worktrees_stand_below_worktree() {
+    let of_worktrees = [
+        "worktree_slug",
+        "new_branch",
+        "base",
+        "branch",
+        "pr_number",
+        "forge",
+    ];
+    let tree = Cli::command_tree();
+    let (mut commands, mut seen, mut others) = (vec![&tree], 0, 0);
+    while let Some(command) = commands.pop() {
+        commands.extend(command.get_subcommands());
+        for arg in command.get_arguments() {
+            let below = arg.get_help_heading() == Some("Worktree");
+            let expected = of_worktrees.contains(&arg.get_id().as_str());
+            let shared = matches!(command.get_name(), "run" | "create");
+            assert!(
+                !below || expected,
+                "{}: {}",
+                command.get_name(),
+                arg.get_id()
+            );
+            seen += usize::from(below);
+            others += usize::from(shared && !below);
+        }
+    }
+    assert!(seen >= 12 && others >= 10, "{seen} {others}");
+}

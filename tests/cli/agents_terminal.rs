@@ -80,7 +80,8 @@ fn a_wait_shows_what_the_agent_does_and_leaves_no_trace() {
     let (status, shown) = running.end();
     assert_eq!(status, 0, "{shown}");
     let (_, last) = shown.rsplit_once("\r\u{1b}[2K").unwrap();
-    assert!(last.starts_with("AGENT ID"), "{shown:?}");
+    // The answer is all that comes before the table.
+    assert!(last.starts_with("on my way\r\n\r\nAGENT ID"), "{shown:?}");
 
     // Ctrl-C leaves the agent, and says how to come back.
     std::fs::remove_file(sandbox.path("go")).unwrap();
@@ -131,4 +132,100 @@ fn many_agents_go_only_after_somebody_said_yes() {
     // A script is not asked.
     let ran = sandbox.run(&["delete", "--all", "--json"]);
     assert_eq!(ran.json()["deletedCount"], 1);
+}
+
+/// A table says nothing of the answer, and a request waits for nobody who cannot answer.
+#[test]
+fn a_run_prints_the_answer_and_asks_for_permission() {
+    let (sandbox, _daemon) = world();
+    for (typed, status, said) in [
+        ("perhaps\r?\ry\r", 0, "Done."),
+        ("2\r", 0, "Done."),
+        ("\r", 13, "permit allow"),
+    ] {
+        let mut running = terminal(&sandbox, &["run", "--provider", "asks", "ask"]);
+        running.wait_for("[Permission Required] execute");
+        running.wait_for("[y/n/number]");
+        running.type_in(typed);
+        let (ended, shown) = running.end();
+        assert_eq!(ended, status, "{typed:?}: {shown}");
+        assert!(shown.contains(said), "{typed:?}: {shown}");
+        if typed.contains('?') {
+            assert!(shown.contains("that is no answer"), "{shown}");
+            assert!(shown.contains("Enter leaves it for later"), "{shown}");
+        }
+        if status == 0 {
+            // Before the table, and once.
+            let (before, _) = shown.split_once("AGENT ID").unwrap();
+            assert_eq!(before.matches("Done.").count(), 1, "{shown}");
+        }
+    }
+    // Nobody is asked in a pipe, and the answer is not in the way.
+    let ran = sandbox.run(&["run", "--provider", "asks", "ask"]);
+    assert_eq!(ran.status, 13, "{ran:?}");
+    assert!(ran.stdout.starts_with("AGENT ID"), "{ran:?}");
+}
+
+#[test]
+fn attach_says_what_became_of_a_line_and_a_lost_connection_begins_one() {
+    let (sandbox, daemon) = world();
+    let agent = run(&sandbox, "slow", "x");
+    let mut attached = terminal(&sandbox, &["attach", &agent]);
+    attached.wait_for("on my way");
+    attached.type_in("\r");
+    attached.type_in("look at the tests, too\r");
+    attached.wait_for("not sent: here, only requests are answered");
+    attached.wait_for(&format!("try: paseo send {} TEXT", &agent[..7]));
+    let asks = run(&sandbox, "asks", "ask");
+    let mut asked = terminal(&sandbox, &["attach", &asks]);
+    asked.wait_for("[y/n/number]");
+    asked.type_in("perhaps\r");
+    asked.wait_for("that is no answer");
+    let done = run(&sandbox, "asks", "tool");
+    let mut said = terminal(&sandbox, &["attach", &done]);
+    // The agent ends no line.
+    said.wait_for("Done.");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    drop(daemon);
+    let shown = said.wait_for("the connection to the daemon was lost");
+    let (before, _) = shown.rsplit_once("the connection").unwrap();
+    assert!(before.ends_with("\r\n"), "{shown:?}");
+}
+
+/// A workspace is made for the first run in a directory, and for none that cannot begin.
+#[test]
+fn a_run_makes_no_workspace_without_need() {
+    let (sandbox, _daemon) = world();
+    let count = |sandbox: &Sandbox| {
+        let listed = sandbox.run(&["workspace", "ls", "--json"]);
+        listed.json().as_array().unwrap().len()
+    };
+    let unknown = sandbox.run(&["run", "--provider", "askz", "x"]);
+    assert_ne!(unknown.status, 0, "{unknown:?}");
+    let said = "Failed to create agent: Provider askz is not configured";
+    assert!(unknown.stderr.contains(said), "{unknown:?}");
+    assert!(
+        unknown.stderr.contains("did you mean `asks`?"),
+        "{unknown:?}"
+    );
+    assert_eq!(count(&sandbox), 0);
+    let elsewhere = sandbox.path("elsewhere");
+    std::fs::create_dir_all(&elsewhere).unwrap();
+    let elsewhere = elsewhere.display().to_string();
+    for (more, expected, said) in [
+        (&[][..], 1, "Created workspace"),
+        (&[], 1, "Using workspace"),
+        (&["--title", "another"], 1, "Using workspace"),
+        (&["--new-workspace", "local"], 2, "Created workspace"),
+        (&[], 2, "Using workspace"),
+        (&["--cwd", &elsewhere], 3, "Created workspace"),
+        (&["--cwd", &elsewhere], 3, "Using workspace"),
+        (&["-d", "--cwd", &elsewhere], 3, "Using workspace"),
+    ] {
+        let args = [&["run", "--provider", "asks", "tool"], more].concat();
+        let ran = sandbox.run(&args);
+        assert_eq!(ran.status, 0, "{ran:?}");
+        assert!(ran.stderr.contains(said), "{more:?}: {ran:?}");
+        assert_eq!(count(&sandbox), expected, "{more:?}");
+    }
 }

@@ -75,27 +75,58 @@ fn requests_of_all_remotes_are_listed_and_answered() {
         (&waits[0]["kind"], waits[0].get("remote")),
         (&"permission".into(), None)
     );
-    // Without -r it is everywhere.
+    // Without -r it is everywhere. Both remotes are one daemon: what waits there waits once.
     let all = inbox(&sandbox, &[]);
     let remotes: Vec<_> = all
         .iter()
         .map(|row| row["remote"].as_str().unwrap())
         .collect();
-    assert_eq!(remotes, ["lab", "work"]);
+    assert_eq!(remotes, ["lab"]);
     let ids = sandbox.run(&["inbox", "-q"]);
-    assert_eq!(ids.stdout, format!("lab:{agent}\nwork:{agent}\n"));
+    assert_eq!(ids.stdout, format!("lab:{agent}\n"));
 
-    // A line that is no answer, and then one that is. The other remote is the same daemon.
+    // A line that is no answer, and then one that is.
     let mut asked = terminal(&sandbox, &["inbox"]);
     asked.wait_for("REMOTE  AGENT ID");
     asked.wait_for("1) Allow once   2) Deny   [y/n/number]");
     asked.type_in("perhaps\r");
     asked.wait_for("that is no answer");
+    asked.type_in("?\r");
+    asked.wait_for("Enter leaves it for later");
     asked.type_in("y\r");
     asked.wait_for("answered");
-    asked.wait_for("it was answered meanwhile");
     assert_eq!(asked.end().0, 0);
     assert!(until(&sandbox, 1)[0]["kind"] == "finished");
+}
+
+#[test]
+fn what_needs_no_answer_is_dismissed_or_kept() {
+    let (sandbox, _daemon) = world();
+    for _ in 0..3 {
+        ask(&sandbox, "tool");
+    }
+    let waits = until(&sandbox, 3);
+    assert!(
+        waits.iter().all(|one| one["kind"] == "finished"),
+        "{waits:?}"
+    );
+    for (typed, left) in [
+        (&["\r", "\r", "\r"][..], 3),
+        (&["q\r"], 3),
+        (&["\r", "d\r", "q\r"], 2),
+        (&["x\rd\r", "d\r"], 0),
+    ] {
+        let mut asked = terminal(&sandbox, &["inbox"]);
+        for keys in typed {
+            asked.wait_for("[d/Enter/q/?]");
+            asked.type_in(keys);
+            if keys.starts_with('x') {
+                asked.wait_for("d dismisses it");
+            }
+        }
+        assert_eq!(asked.end().0, 0);
+        assert_eq!(inbox(&sandbox, &[]).len(), left, "{typed:?}");
+    }
 }
 
 /// The answer to a request that somebody else has answered fails. The next line is no answer to the next request until
@@ -130,8 +161,12 @@ fn what_is_left_for_later_stays_and_a_read_only_remote_is_not_answered() {
     until(&sandbox, 1);
     let set = sandbox.run(&["remote", "set", "lab", "readonly=true"]);
     assert_eq!(set.status, 0, "{set:?}");
-    let mut asked = terminal(&sandbox, &["inbox"]);
+    let mut asked = terminal(&sandbox, &["-r", "lab", "inbox"]);
     asked.wait_for("`lab` is read-only");
+    assert_eq!(asked.end().0, 0);
+    // Of two names of a daemon, the one that may answer is shown.
+    let mut asked = terminal(&sandbox, &["inbox"]);
+    asked.wait_for("work:");
     asked.wait_for("/deny refuses]");
     asked.type_in("\r");
     assert_eq!(asked.end().0, 0);
@@ -168,11 +203,14 @@ fn a_watch_tells_what_begins_to_wait_and_a_program_of_it() {
         &program,
     ];
     let mut watching = terminal(&sandbox, &args);
-    // Both remotes, each line with its label; nothing is told of what waited already.
-    watching.wait_for(&format!("{before}  permission"));
-    watching.wait_for(&format!("{before}  permission"));
+    // Both remotes are one daemon, which tells once; no program is told of what waited already.
+    let first = watching.wait_for(&format!("{before}  permission"));
+    let time = first.rsplit("  ").nth(2).unwrap();
+    let time = time.rsplit(" | ").next().unwrap();
+    assert!(time.len() == 16 && time.as_bytes()[13] == b':', "{first:?}");
     let agent = ask(&sandbox, "ask");
-    watching.wait_for(&format!("{agent}  permission"));
+    let between = watching.wait_for(&format!("{agent}  permission"));
+    assert!(!between.contains(&before), "{between:?}");
     let shown = watching.wait_for("\u{7}");
     assert!(
         shown.contains("\u{1b}]9;paseo ") && shown.contains(&agent),

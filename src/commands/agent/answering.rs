@@ -54,6 +54,16 @@ pub(in crate::commands) struct Step {
     question: String,
 }
 
+impl Step {
+    /// Asks, and shows nothing before.
+    pub(super) fn question(question: &str) -> Self {
+        Self {
+            shown: String::new(),
+            question: question.to_owned(),
+        }
+    }
+}
+
 /// What a line is.
 #[derive(Debug)]
 pub(in crate::commands) enum Typed {
@@ -158,9 +168,9 @@ impl Asking {
         }
     }
 
-    /// Waits for a line, for ever while nothing is asked. Cancelling it loses nothing.
+    /// Waits for a line, for ever once no more can come. Cancelling it loses nothing.
     pub(in crate::commands) async fn line(&mut self) -> String {
-        while !self.waiting.is_empty() && !self.closed {
+        while !self.closed {
             match self.line_or_end().await {
                 Some(line) => return line,
                 None => self.closed = true,

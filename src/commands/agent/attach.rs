@@ -13,9 +13,9 @@ use super::timeline::{self, History, Shown};
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::lifeline::Lifeline;
-use crate::commands::{CommandResult, Context, Reference};
+use crate::commands::{CommandResult, Context, Reference, suggestion};
 use crate::complete;
-use crate::output::{Format, Stream};
+use crate::output::{self, Format, Stream};
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::{AnswerPermission, PermissionAnswer};
 use crate::protocol::timeline::{AgentStream, StreamEvent};
@@ -53,6 +53,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
                 stream,
                 text: (!json).then(AttachText::default),
                 asking: asks.then(Asking::start),
+                sending: format!(
+                    "{} send {} TEXT",
+                    suggestion::program(context),
+                    output::shell_operand(&short_id(&agent))
+                ),
                 told: HashSet::new(),
             };
             attached.run(line).await
@@ -67,6 +72,8 @@ struct Attached<'a> {
     /// `None`: JSON Lines.
     text: Option<AttachText>,
     asking: Option<Asking>,
+    /// The command that sends a text to the agent.
+    sending: String,
     /// Ids of the requests that were shown.
     told: HashSet<String>,
 }
@@ -176,7 +183,17 @@ impl Attached<'_> {
             return Ok(());
         };
         match asking.answer(line) {
-            Typed::Nothing => Ok(()),
+            Typed::Nothing if line.trim().is_empty() => Ok(()),
+            Typed::Nothing => {
+                let told = match asking.is_asking() {
+                    true => "  that is no answer\n".to_owned(),
+                    false => format!(
+                        "  not sent: here, only requests are answered\n  try: {}\n",
+                        self.sending
+                    ),
+                };
+                Ok(self.stream.text(&told).await?)
+            }
             Typed::Next(step) => self.step(Some(step)).await,
             Typed::Answer(id, answer) => {
                 self.send(daemon, &id, answer).await?;

@@ -18,6 +18,7 @@ pub mod ls;
 mod many;
 pub mod mode;
 mod outcome;
+pub(super) mod prompted;
 mod questions;
 pub mod reload;
 pub(super) mod resolve;

@@ -61,7 +61,11 @@ pub(super) async fn until(
             _ = redraw.tick() => {
                 let seconds = Duration::from_secs(began.elapsed().as_secs());
                 let time = humantime::format_duration(seconds);
-                line.show(&format!("{time}  {}", doing.words()));
+                let before = format!("{time}  ");
+                match doing.did() {
+                    Some(did) => line.show(&(before + did)),
+                    None => line.show_end(&before, doing.said()),
+                }
             }
         }
     }
@@ -130,15 +134,21 @@ impl Doing {
         self.said.clear();
     }
 
-    /// Returns the last thing: what it said, by its last line, or did.
+    /// Returns what it did last, if it has said nothing since.
+    fn did(&self) -> Option<&str> {
+        self.last.as_deref()
+    }
+
+    /// Returns the last line of what it says.
+    fn said(&self) -> &str {
+        let lines = self.said.lines().rev().map(str::trim);
+        let said = lines.into_iter().find(|line| !line.is_empty());
+        said.unwrap_or("works")
+    }
+
+    #[cfg(test)]
     fn words(&self) -> &str {
-        let said = self
-            .said
-            .lines()
-            .rev()
-            .map(str::trim)
-            .find(|line| !line.is_empty());
-        self.last.as_deref().or(said).unwrap_or("works")
+        self.did().unwrap_or_else(|| self.said())
     }
 }
 

@@ -1,11 +1,12 @@
-//! Answers to what waits, at the prompt: one request after the other, each on its own daemon.
+//! Answers to what waits, at the prompt: one entry after the other, each on its own daemon.
 
 use std::collections::BTreeMap;
 
-use super::Found;
-use super::waiting::Waiting;
+use super::waiting::{self, Waiting};
+use crate::client::DaemonClient;
 use crate::commands::Context;
-use crate::commands::agent::answering::{Asking, Typed};
+use crate::commands::agent::answering::Asking;
+use crate::commands::agent::prompted::{self, Wish};
 use crate::commands::agent::resolve;
 use crate::commands::effect::Effect;
 use crate::commands::failure::Doing;
@@ -14,10 +15,17 @@ use crate::commands::runtime::run_async;
 use crate::commands::selection::Resolved;
 use crate::error::CommandError;
 use crate::output;
+use crate::protocol::agents::AgentSnapshot;
+use crate::protocol::lifecycle::{ClearAttention, OneOrMany};
 
 const DOING: Doing = Doing {
     code: "ANSWER_FAILED",
     what: "Failed to answer",
+};
+
+const DISMISSING: Doing = Doing {
+    code: "DISMISS_FAILED",
+    what: "Failed to dismiss",
 };
 
 /// How the questions end.
@@ -28,15 +36,14 @@ enum Next {
 }
 
 /// Asks about every request. What cannot be answered is told, and the others go on.
-pub(super) fn each(context: &Context, found: Found) -> Result<(), CommandError> {
-    let found = found
-        .into_iter()
-        .filter(|(_, waiting)| waiting.request.is_some());
-    let found: Vec<_> = found.collect();
+pub(super) fn each(
+    context: &Context,
+    found: &[(Option<String>, Waiting)],
+) -> Result<(), CommandError> {
     // Before any line is read: a protected remote asks by itself.
     let mut roads: BTreeMap<Option<String>, Result<(Context, Resolved), CommandError>> =
         BTreeMap::new();
-    for (remote, _) in &found {
+    for (remote, _) in found {
         roads.entry(remote.clone()).or_insert_with(|| {
             let mut there = context.about(remote.as_deref());
             there.effect = Effect::Changes;
@@ -44,9 +51,9 @@ pub(super) fn each(context: &Context, found: Found) -> Result<(), CommandError> 
             Ok((there, resolved))
         });
     }
-    output::note("\nAnswer now: Enter leaves a request for later, q leaves all of them.");
+    output::note("\nAnswer now: Enter leaves an entry for later, q leaves all, ? lists the keys.");
     let mut asking = Asking::start();
-    for (remote, waiting) in &found {
+    for (remote, waiting) in found {
         let told = match roads.get(remote) {
             Some(Ok((there, resolved))) => one(there, resolved, waiting, &mut asking),
             Some(Err(error)) => {
@@ -80,46 +87,52 @@ fn one(
         road.finish(daemon, async |daemon| {
             let reply = daemon.call(&resolve::named(&waiting.agent_id)?).await;
             let agent = resolve::found(reply.map_err(|error| DOING.error(error))?, DOING)?;
-            let id = waiting.request.as_ref().map(|request| &request.id);
+            let shown = format!("{before}{}", waiting.line());
+            let Some(wanted) = &waiting.request else {
+                return dismiss(daemon, &agent, &shown, waiting, asking).await;
+            };
             let pending = agent.pending_permissions.iter();
-            let Some(request) = pending.into_iter().find(|request| Some(&request.id) == id) else {
-                output::note(&format!(
-                    "{before}{}: it was answered meanwhile",
-                    waiting.line()
-                ));
+            let Some(request) = pending.into_iter().find(|request| request.id == wanted.id) else {
+                output::note(&format!("{shown}: it was answered meanwhile"));
                 return Ok(Next::Another);
             };
-            output::note(&format!("\n{before}{}", waiting.line()));
-            let print = async |text: &str| {
-                output::note(text.trim_end_matches('\n'));
-                Ok::<_, CommandError>(())
-            };
-            // Whatever became of the one before: this is what is shown, and nothing else is answered.
-            if let Some(step) = asking.only(request.clone()) {
-                asking.ask(step, print).await?;
+            output::note(&format!("\n{shown}"));
+            match prompted::read(asking, request).await? {
+                Wish::Answer(answer) => {
+                    give(daemon, &agent, vec![(request, answer)], DOING).await?;
+                    output::note("  answered");
+                    Ok(Next::Another)
+                }
+                Wish::Leave => Ok(Next::Leave),
+                Wish::Later | Wish::Dismiss => Ok(Next::Another),
             }
-            let next = loop {
-                let Some(line) = asking.line_or_end().await else {
-                    break Next::Leave;
-                };
-                match line.trim() {
-                    "" => break Next::Another,
-                    "q" => break Next::Leave,
-                    _ => {}
-                }
-                match asking.answer(&line) {
-                    Typed::Next(step) => asking.ask(step, print).await?,
-                    Typed::Answer(id, answer) if id == request.id => {
-                        give(daemon, &agent, vec![(request, answer)], DOING).await?;
-                        output::note("  answered");
-                        break Next::Another;
-                    }
-                    Typed::Nothing | Typed::Answer(..) => output::note("  that is no answer"),
-                }
-            };
-            asking.forget();
-            Ok(next)
         })
         .await
     })
+}
+
+/// Asks whether an end that nobody has looked at may go, if it still waits.
+async fn dismiss(
+    daemon: &DaemonClient,
+    agent: &AgentSnapshot,
+    shown: &str,
+    waiting: &Waiting,
+    asking: &mut Asking,
+) -> Result<Next, CommandError> {
+    let still = waiting::of_one(agent);
+    if !still.iter().any(|one| one.key() == waiting.key()) {
+        return Ok(Next::Another);
+    }
+    output::note(&format!("\n{shown}"));
+    match prompted::read_dismissal(asking).await? {
+        Wish::Dismiss => {
+            let agent_id = OneOrMany::One(agent.id.clone());
+            let reply = daemon.call(&ClearAttention { agent_id }).await;
+            reply.map_err(|error| DISMISSING.error(error))?;
+            output::note("  dismissed");
+            Ok(Next::Another)
+        }
+        Wish::Leave => Ok(Next::Leave),
+        Wish::Later | Wish::Answer(_) => Ok(Next::Another),
+    }
 }

@@ -5,22 +5,24 @@ mod notify;
 mod waiting;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use notify::Notify;
+use serde_json::Value;
 use waiting::Waiting;
 
 use super::agent::directory;
 use super::several::{self, Form};
 use super::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
-use crate::output::{self, Column, Format, Output, Table};
+use crate::output::{self, Column, Format, Output, Row, Table};
 use crate::protocol::agents::{AgentSnapshot, FetchAgents};
 
 /// Arguments of `paseo inbox`
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Go on, and print what begins to wait from now on
+    /// Go on: print what waits now, and what begins to wait
     #[arg(long)]
     pub watch: bool,
 
@@ -35,21 +37,54 @@ pub struct Args {
     pub notify_command: Option<std::path::PathBuf>,
 }
 
-/// What waits on which remote; of the selected daemon where it has no name.
-type Found = Vec<(Option<String>, Waiting)>;
+/// What waits on which daemons.
+type Found = Vec<There>;
+
+/// What waits on one daemon.
+struct There {
+    /// Its name; none where it is the selected one.
+    remote: Option<String>,
+    /// Whether requests cannot be answered under that name.
+    read_only: bool,
+    /// Its own id.
+    server_id: String,
+    waiting: Vec<Waiting>,
+}
+
+/// Leaves a daemon that is saved under several names in once, under the first of them.
+fn once(found: &mut Found, output: &mut Output) {
+    let mut names: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut again = Vec::new();
+    found.retain(|there| {
+        let first = !names.contains_key(&there.server_id);
+        match first {
+            true => drop(names.insert(there.server_id.clone(), there.remote.clone())),
+            false => again.extend(there.remote.clone()),
+        }
+        first
+    });
+    if let Output::List(table) = output {
+        let is_again = |row: &Row| {
+            let remote = row.json.get("remote").and_then(Value::as_str);
+            remote.is_some_and(|remote| again.iter().any(|name| name == remote))
+        };
+        table.rows.retain(|row| !is_again(row));
+    }
+}
 
 /// Lists what waits on all remotes, unless `-r` or the like says which. On a terminal, requests are answered
 /// then, one after the other.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let context = context.about(several::everywhere(context)?);
     let found = Arc::new(Mutex::new(Found::new()));
+    let seen = Arc::new(watch::Seen::default());
     let form = match args.watch {
         true => Form::Endless,
         false => Form::Table,
     };
     let (args, list) = (args.clone(), found.clone());
     let work = move |context: &Context| match args.watch {
-        true => watch::run(context, &Notify::new(context, &args)),
+        true => watch::run(context, &Notify::new(context, &args), &seen),
         false => look(context, &list),
     };
     let asks = form == Form::Table
@@ -57,11 +92,21 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         && context.output.format == Format::Table
         && !context.output.quiet
         && !context.is_batch();
-    let outcome = several::each(&context, &[], form, Arc::new(work))?;
+    let mut outcome = several::each(&context, &[], form, Arc::new(work))?;
     let mut found = std::mem::take(&mut *found.lock().unwrap_or_else(|gone| gone.into_inner()));
-    // As they are listed, not as they came.
-    found.sort_by(|(one, _), (other, _)| one.cmp(other));
-    if !asks || !found.iter().any(|(_, waiting)| waiting.request.is_some()) {
+    // As they are listed, not as they came; of two names of a daemon, the one that may answer counts.
+    found.sort_by(|one, other| (one.read_only, &one.remote).cmp(&(other.read_only, &other.remote)));
+    once(&mut found, &mut outcome.output);
+    let found: Vec<_> = found
+        .into_iter()
+        .flat_map(|there| {
+            there
+                .waiting
+                .into_iter()
+                .map(move |one| (there.remote.clone(), one))
+        })
+        .collect();
+    if !asks || found.is_empty() {
         return Ok(outcome);
     }
     output::print(&outcome.output, &context.output)
@@ -69,11 +114,19 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     for line in &outcome.failures {
         output::note(line);
     }
-    answer::each(&context, found)?;
+    answer::each(&context, &found)?;
     Ok(Outcome {
         output: Output::Nothing,
         failures: Vec::new(),
         ..outcome
+    })
+}
+
+fn is_read_only(context: &Context, name: &str) -> bool {
+    let file = context.remotes();
+    file.is_ok_and(|file| {
+        let mut remotes = file.remotes();
+        remotes.any(|remote| remote.name.as_str() == name && remote.guard.readonly)
     })
 }
 
@@ -84,17 +137,25 @@ fn look(context: &Context, found: &Mutex<Found>) -> CommandResult {
         ..FetchAgents::default()
     };
     let mut waiting = Vec::new();
-    context
+    let server_id = context
         .with_daemon_and(&request, async |daemon, first| {
             let take = |agent: AgentSnapshot| waiting.extend(waiting::of_one(&agent));
-            Ok(directory::each(daemon, &request, first, take).await?)
+            directory::each(daemon, &request, first, take).await?;
+            Ok(daemon.server().server_id.clone())
         })
         .map_err(|error| error.or_code("INBOX_FAILED"))?;
     waiting::sort(&mut waiting);
     let rows = waiting.iter().map(Waiting::row).collect();
     let remote = context.global.remote.clone();
     let mut found = found.lock().unwrap_or_else(|gone| gone.into_inner());
-    found.extend(waiting.into_iter().map(|waiting| (remote.clone(), waiting)));
+    found.push(There {
+        read_only: remote
+            .as_deref()
+            .is_some_and(|name| is_read_only(context, name)),
+        remote,
+        server_id,
+        waiting,
+    });
     Ok(Output::List(Table {
         columns: vec![
             Column("AGENT ID", 12),

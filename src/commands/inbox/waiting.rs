@@ -2,6 +2,7 @@
 
 use anstyle::AnsiColor;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -155,6 +156,17 @@ impl Waiting {
                 fields.insert("name".to_owned(), json!(request.name));
                 fields
             }),
+        }
+    }
+
+    /// Returns it as a line that begins with the time since when it waits, in the time zone of this machine.
+    pub(super) fn line_with_time(&self) -> String {
+        let since = self.since.parse::<Timestamp>();
+        let since = since.map(|since| since.to_zoned(TimeZone::system()));
+        let since = since.map(|since| since.strftime("%F %H:%M").to_string());
+        match since {
+            Ok(since) => format!("{since}  {}", self.line()),
+            Err(_) => self.line(),
         }
     }
 

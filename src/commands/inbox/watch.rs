@@ -1,7 +1,8 @@
 //! `paseo inbox --watch`: what begins to wait, as it does.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serde_json::json;
@@ -25,9 +26,39 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// How often the list is looked at when the daemon says nothing.
 const AT_LEAST: Duration = Duration::from_secs(60);
 
+/// Most things that are remembered of a daemon; then only those that wait.
+const REMEMBERED: usize = 4096;
+
+/// What was told of each daemon, by its own id: one that is saved under two names tells it once.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<HashMap<String, HashSet<Key>>>);
+
+/// What tells a thing from all others of its daemon.
+type Key = (String, Kind, String);
+
+impl Seen {
+    /// Returns what was not told yet, and whether it began to wait under our eyes.
+    fn new_of(&self, server_id: &str, waiting: Vec<Waiting>) -> (Vec<Waiting>, bool) {
+        let mut seen = self.0.lock().unwrap_or_else(|gone| gone.into_inner());
+        let began = seen.contains_key(server_id);
+        let known = seen.entry(server_id.to_owned()).or_default();
+        let now: HashSet<Key> = waiting.iter().map(Waiting::key).collect();
+        let new = waiting
+            .into_iter()
+            .filter(|one| !known.contains(&one.key()));
+        let new: Vec<Waiting> = new.collect();
+        // An older list may still come over another connection: what was told stays known.
+        match known.len() > REMEMBERED {
+            true => *known = now,
+            false => known.extend(now),
+        }
+        (new, began)
+    }
+}
+
 /// Prints what waits, and then what begins to wait, until it is interrupted. A lost connection is made again, and one
 /// that cannot be made yet is waited for: a machine that sleeps now may have a question tomorrow.
-pub(super) fn run(context: &Context, notify: &Notify) -> CommandResult {
+pub(super) fn run(context: &Context, notify: &Notify, seen: &Seen) -> CommandResult {
     let resolved = context.resolve(&context.selection()?)?;
     run_async(async {
         let stream = Stream::start(&context.output);
@@ -36,7 +67,7 @@ pub(super) fn run(context: &Context, notify: &Notify) -> CommandResult {
                 context,
                 stream,
                 notify,
-                known: None,
+                seen,
             };
             watch.over_connections(resolved).await
         };
@@ -48,8 +79,7 @@ struct Watch<'a> {
     context: &'a Context,
     stream: &'a Stream,
     notify: &'a Notify,
-    /// What was told; `None` before the first list.
-    known: Option<HashSet<(String, Kind, String)>>,
+    seen: &'a Seen,
 }
 
 impl Watch<'_> {
@@ -83,7 +113,7 @@ impl Watch<'_> {
             let agents = agents.map_err(CommandError::from)?;
             let mut waiting: Vec<_> = agents.iter().flat_map(waiting::of_one).collect();
             waiting::sort(&mut waiting);
-            self.tell(waiting).await?;
+            self.tell(&daemon.server().server_id, waiting).await?;
             // One subscription is enough.
             request.subscribe = None;
             let changed = async {
@@ -103,21 +133,14 @@ impl Watch<'_> {
     }
 
     /// Prints what was not told before, and notifies of it unless it waited already at the beginning.
-    async fn tell(&mut self, waiting: Vec<Waiting>) -> Result<(), Stop> {
-        let now: HashSet<_> = waiting.iter().map(Waiting::key).collect();
-        let known = self.known.replace(now);
-        for waiting in &waiting {
-            if known
-                .as_ref()
-                .is_some_and(|known| known.contains(&waiting.key()))
-            {
-                continue;
-            }
+    async fn tell(&mut self, server_id: &str, waiting: Vec<Waiting>) -> Result<(), Stop> {
+        let (new, began) = self.seen.new_of(server_id, waiting);
+        for waiting in &new {
             match self.context.output.format {
                 Format::Json => self.stream.json_line(&json!(waiting.listed())).await?,
-                _ => self.stream.text(&(waiting.line() + "\n")).await?,
+                _ => self.stream.text(&(waiting.line_with_time() + "\n")).await?,
             }
-            if known.is_some() {
+            if began {
                 self.notify.tell(&waiting.line(), self.stream).await?;
             }
         }

@@ -1,6 +1,8 @@
 //! `paseo run`: start an agent on a prompt.
 
+mod asking;
 mod plan;
+mod providers;
 mod schema;
 mod structured;
 mod workspace;
@@ -16,7 +18,7 @@ use crate::commands::lifeline::Lifeline;
 use crate::commands::{CommandResult, Context, Outcome, suggestion};
 use crate::complete;
 use crate::error::{CommandError, Exit};
-use crate::output::{self, Output};
+use crate::output::{self, Format, Output};
 use crate::protocol::agents::AgentSnapshot;
 use crate::protocol::lifecycle::{AgentStarted, CreateAgent, WaitStatus, Waited};
 
@@ -80,10 +82,6 @@ pub struct Args {
     #[arg(long, value_name = "MODE")]
     pub worktree_mode: Option<String>,
 
-    /// How a worktree is made.
-    #[command(flatten)]
-    pub worktree_flags: WorktreeFlags,
-
     /// A picture beside the prompt; repeat for more
     #[arg(long, value_name = "PATH")]
     pub image: Vec<String>,
@@ -103,6 +101,11 @@ pub struct Args {
     /// Answer with JSON that follows this schema: a file, or the JSON itself
     #[arg(long, value_name = "SCHEMA")]
     pub output_schema: Option<String>,
+
+    // Last: its heading is that of every flag behind it.
+    /// How a worktree is made.
+    #[command(flatten)]
+    pub worktree_flags: WorktreeFlags,
 }
 
 /// Creates an agent, and waits until it is done unless it is to run in the background.
@@ -132,6 +135,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         }
         Ended::Waited(agent, waited) => {
             outcome::name_the_answer(context, &waited);
+            print_answer(context, &waited)?;
             let agent = waited.agent.as_ref().unwrap_or(&agent);
             if let Some(why) = waited
                 .error
@@ -179,11 +183,28 @@ async fn follow(
     tokio::select! {
         biased;
         _ = tokio::signal::ctrl_c() => Ok(Ended::Detached(agent)),
-        waited = wait.run(context, line) => {
+        waited = asking::until_done(context, line, &wait) => {
             let waited = Box::new(waited?);
             Ok(Ended::Waited(agent, waited))
         }
     }
+}
+
+/// Prints what the agent answered, for a person: the table below it says nothing of that.
+fn print_answer(context: &Context, waited: &Waited) -> Result<(), CommandError> {
+    let settings = &context.output;
+    let answer = waited.last_message.as_deref().map(str::trim).unwrap_or("");
+    if answer.is_empty()
+        || !settings.terminal
+        || settings.quiet
+        || settings.format != Format::Table
+        || waited.status == WaitStatus::Timeout
+    {
+        return Ok(());
+    }
+    let text = output::safe_text(answer, true);
+    output::write_stdout(&format!("{text}\n\n"))
+        .map_err(|error| CommandError::internal("stdout cannot be written").because(error))
 }
 
 fn say_how_to_come_back(context: &Context, agent: &AgentSnapshot) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::providers;
 use super::schema::Schema;
 use super::structured;
 use super::workspace::Home;
@@ -113,6 +114,9 @@ impl Plan {
         // Before a workspace is made for what cannot be sent.
         let checked = daemon.check_size(&request, PLACE_BYTES).await;
         checked.map_err(|error| DOING.error(error))?;
+        if self.home.makes_a_workspace(daemon) {
+            providers::check(daemon, &request.config.provider).await?;
+        }
         self.home.settle(daemon, &mut request).await?;
         Ok(request)
     }

@@ -1,5 +1,7 @@
 //! The workspace of a run: one that is there, the caller's, or a new one.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::plan::Caller;
@@ -19,15 +21,20 @@ const CREATING: Doing = Doing {
     what: "Failed to create workspace",
 };
 
+/// How long a look for a workspace may take: without an answer, one is made.
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
+
 /// Where an agent is to live.
 pub(super) enum Home {
     /// In a workspace that is there.
     Existing(String),
     /// In that of the agent that calls; the daemon knows it.
     Caller { cwd: String },
-    /// In a new one. `old` is how a daemon without workspaces makes the worktree.
+    /// In a new one, or where `shared` in the one of the directory, if there is one. `old` is how a daemon without
+    /// workspaces makes the worktree.
     New {
         cwd: String,
+        shared: bool,
         source: Box<WorkspaceSource>,
         old: Option<OldWorktree>,
     },
@@ -104,9 +111,15 @@ impl Home {
         });
         Ok(Self::New {
             source: Box::new(source(args, cwd.clone())?),
+            shared: !new,
             cwd,
             old,
         })
+    }
+
+    /// Returns whether a workspace may be made.
+    pub(super) fn makes_a_workspace(&self, daemon: &DaemonClient) -> bool {
+        matches!(self, Self::New { .. }) && has_workspaces(daemon)
     }
 
     /// Finds or makes the workspace, and enters it into the request. Says on stderr which one it is.
@@ -124,9 +137,13 @@ impl Home {
                 request.config.cwd = directory.unwrap_or(workspace.project_root_path);
                 request.workspace_id = Some(workspace.id);
             }
-            Self::New { cwd, source, old } => match create(daemon, source).await? {
+            Self::New {
+                cwd,
+                shared,
+                source,
+                old,
+            } => match found_or_made(daemon, shared.then_some(cwd), source).await? {
                 Some(workspace) => {
-                    announce(&workspace);
                     let directory = workspace.workspace_directory;
                     request.config.cwd = directory.unwrap_or_else(|| cwd.clone());
                     request.workspace_id = Some(workspace.id);
@@ -136,6 +153,50 @@ impl Home {
         }
         Ok(())
     }
+}
+
+/// Returns the workspace of a directory, or makes one, and says which; `None` when the daemon has none (0.1.65).
+async fn found_or_made(
+    daemon: &DaemonClient,
+    shared: Option<&String>,
+    source: &WorkspaceSource,
+) -> Result<Option<Workspace>, CommandError> {
+    if let Some(cwd) = shared
+        && let Some(workspace) = of_directory(daemon, cwd).await
+    {
+        output::note(&format!(
+            "Using workspace {} - {}",
+            workspace.id, workspace.name
+        ));
+        return Ok(Some(workspace));
+    }
+    let made = create(daemon, source).await?;
+    if let Some(workspace) = &made {
+        announce(workspace);
+    }
+    Ok(made)
+}
+
+/// Returns the workspace that is this directory itself, and no worktree made from it; `None` too when the daemon does
+/// not say soon.
+async fn of_directory(daemon: &DaemonClient, cwd: &str) -> Option<Workspace> {
+    if !has_workspaces(daemon) {
+        return None;
+    }
+    let request = FetchWorkspaces {
+        filter: Some(WorkspaceFilter {
+            query: Some(cwd.to_owned()),
+            ..WorkspaceFilter::default()
+        }),
+        page: directory::first_page(),
+        ..FetchWorkspaces::default()
+    };
+    let page = daemon.call_within(&request, Some(LOOK_LIMIT)).await.ok()?;
+    page.entries.into_iter().find(|workspace| {
+        workspace.workspace_directory.as_deref() == Some(cwd)
+            && workspace.workspace_kind != "worktree"
+            && workspace.archiving_at.is_none()
+    })
 }
 
 fn is_worktree(args: &Args) -> bool {
@@ -174,12 +235,17 @@ async fn find(daemon: &DaemonClient, id: &str) -> Result<Workspace, CommandError
     })
 }
 
+/// Returns whether the daemon keeps workspaces; 0.1.65 does not.
+fn has_workspaces(daemon: &DaemonClient) -> bool {
+    daemon.server().has("workspaceMultiplicity")
+}
+
 /// Makes a workspace; `None` when the daemon has none (0.1.65).
 async fn create(
     daemon: &DaemonClient,
     source: &WorkspaceSource,
 ) -> Result<Option<Workspace>, CommandError> {
-    if !daemon.server().has("workspaceMultiplicity") {
+    if !has_workspaces(daemon) {
         return Ok(None);
     }
     let request = CreateWorkspace {
