@@ -309,7 +309,9 @@ impl Context {
     pub(super) fn forget_lists(&self) {
         if let Ok(selection) = self.selection() {
             let cache = Cache::of(&self.env, &selection);
-            cache.forget(Kind::Agents);
+            for kind in [Kind::Agents, Kind::Titles, Kind::Waiting] {
+                cache.forget(kind);
+            }
             cache.forget(Kind::Terminals);
         }
     }

@@ -1,4 +1,4 @@
-//! What completion remembers of a daemon: ids of agents and terminals, providers, modes.
+//! What completion remembers of a daemon: ids of agents and terminals, titles, providers, modes.
 //!
 //! `$XDG_CACHE_HOME/paseo/complete/<key>/<kind>`, a candidate and its help on each line. The key is a hash of
 //! what stands in `remotes.toml` (a fingerprint or an address), so nothing in it is secret and no secret is
@@ -18,6 +18,8 @@ use crate::remote::{Choice, Route, Selection};
 
 /// How long a list counts.
 const FRESH: Duration = Duration::from_secs(10 * 60);
+/// How long the list of agents that wait counts: people answer them.
+const WAITING: Duration = Duration::from_secs(60);
 /// How long nobody asks again after an attempt that gave nothing.
 const GIVEN_UP: Duration = Duration::from_secs(60);
 /// Largest list in bytes.
@@ -32,6 +34,8 @@ const MAX_HELP: usize = 80;
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Kind {
     Agents,
+    Titles,
+    Waiting,
     Terminals,
     Providers,
     Modes,
@@ -41,23 +45,45 @@ impl Kind {
     fn file(self) -> &'static str {
         match self {
             Self::Agents => "agents",
+            Self::Titles => "titles",
+            Self::Waiting => "waiting",
             Self::Terminals => "terminals",
             Self::Providers => "providers",
             Self::Modes => "modes",
         }
     }
 
+    /// How long a list of this kind counts.
+    fn fresh(self) -> Duration {
+        match self {
+            Self::Waiting => WAITING,
+            _ => FRESH,
+        }
+    }
+
+    /// Returns whether the list is of ids, which may have a remote before them.
+    pub(super) fn is_of_ids(self) -> bool {
+        matches!(self, Self::Agents | Self::Waiting | Self::Terminals)
+    }
+
+    /// Returns whether what the ids name has a title that names it as well.
+    pub(super) fn has_titles(self) -> bool {
+        matches!(self, Self::Agents | Self::Waiting)
+    }
+
     /// Returns a value of the list that may be offered. Of what has an id none may have a colon: what stands before
     /// it would be taken for a remote, and the line would go to another daemon.
     fn word(self, value: &str) -> Option<Word> {
-        let is_id = matches!(self, Self::Agents | Self::Terminals);
-        Word::parse(value).filter(|_| !(is_id && value.contains(':')))
+        match self {
+            Self::Titles => Word::title(value),
+            _ => Word::parse(value).filter(|_| !(self.is_of_ids() && value.contains(':'))),
+        }
     }
 
     /// The command that fills the list.
     pub(super) fn command(self) -> &'static [&'static str] {
         match self {
-            Self::Agents => &["ls"],
+            Self::Agents | Self::Titles | Self::Waiting => &["ls"],
             Self::Terminals => &["terminal", "ls", "--all"],
             Self::Providers | Self::Modes => &["provider", "ls"],
         }
@@ -124,7 +150,7 @@ impl Cache {
     /// Returns a list that still counts.
     pub fn read(&self, kind: Kind) -> Option<Vec<(Word, String)>> {
         let path = self.dir.as_ref()?.join(kind.file());
-        if !is_younger(&path, FRESH) {
+        if !is_younger(&path, kind.fresh()) {
             return None;
         }
         let text = files::read(&path, MAX_BYTES).ok()??;

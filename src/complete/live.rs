@@ -1,15 +1,16 @@
 //! Candidates that only a daemon knows: out of the cache, else one short attempt, else none.
 
-use std::ffi::OsString;
+use std::ffi::OsStr;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
 use super::cache::{Cache, Kind};
+use super::typed::Named;
 use super::word::Word;
 use crate::env::{self, Env};
-use crate::remote::{Asked, Choice, RemotesFile, Selected, Selection, Selector};
+use crate::remote::{Asked, Choice, RemoteName, RemotesFile, Selected, Selection, Selector};
 use crate::secret::{Secret, StoreKind};
 use crate::subprocess;
 
@@ -19,51 +20,82 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const STEP: Duration = Duration::from_millis(5);
 
 /// Candidates for an argument that names something of the selected daemon.
-pub(super) fn candidates(kind: Kind) -> ArgValueCandidates {
-    ArgValueCandidates::new(move || {
-        let found = find(kind).unwrap_or_default().into_iter();
-        let candidate = |(value, help): (Word, String)| {
-            CompletionCandidate::new(value.as_str()).help((!help.is_empty()).then(|| help.into()))
-        };
-        found.map(candidate).collect()
+pub(super) fn candidates(kind: Kind) -> ArgValueCompleter {
+    ArgValueCompleter::new(move |typed: &OsStr| {
+        let typed = typed.to_string_lossy();
+        let mut found = find(kind, &typed).unwrap_or_default();
+        found.retain(|candidate| candidate.get_value().to_string_lossy().starts_with(&*typed));
+        found
     })
 }
 
-fn find(kind: Kind) -> Option<Vec<(Word, String)>> {
+fn find(kind: Kind, typed: &str) -> Option<Vec<CompletionCandidate>> {
     // The library gives candidates no context, so environment and command line are read once more.
     let env = Env::from_process();
-    let remote = typed_remote(std::env::args_os());
+    let (remote, prefix, rest) = match before_colon(kind, &env, typed) {
+        Some(name) => (Some(name), &typed[..=name.len()], &typed[name.len() + 1..]),
+        None => (None, "", typed),
+    };
+    let remote = match (remote, Named::in_line(std::env::args_os())) {
+        (Some(name), _) => Some(name.to_owned()),
+        (None, Named::Remote(name)) => Some(name),
+        (None, Named::Nothing) => None,
+        (None, Named::Elsewhere) => return None,
+    };
     let selection = match select(&env, remote.clone())? {
         Selected::One(selection) => selection,
         Selected::Several(selections, _) => return Some(of_several(kind, &env, &selections)),
     };
     let cache = Cache::of(&env, &selection);
-    if let Some(list) = cache.read(kind) {
-        return Some(list);
+    if cache.read(kind).is_none()
+        && asks_nobody(&selection)
+        && cache.begin_attempt()
+        && ask(kind, remote.as_deref()).is_some()
+    {
+        cache.attempt_succeeded();
     }
-    if !asks_nobody(&selection) || !cache.begin_attempt() {
-        return None;
+    let mut found = ids(kind, &cache);
+    // A title takes part once it is begun: before that, it stands beside its id.
+    if kind.has_titles() && !rest.is_empty() {
+        found.extend(cache.read(Kind::Titles).unwrap_or_default());
     }
-    ask(kind, remote.as_deref())?;
-    cache.attempt_succeeded();
-    cache.read(kind)
+    let candidates = found.into_iter().map(|found| candidate(prefix, found));
+    Some(candidates.collect())
+}
+
+/// What is remembered of one kind: of agents that wait, all agents where none is known to.
+fn ids(kind: Kind, cache: &Cache) -> Vec<(Word, String)> {
+    let found = cache.read(kind).unwrap_or_default();
+    match kind {
+        Kind::Waiting if found.is_empty() => cache.read(Kind::Agents).unwrap_or_default(),
+        _ => found,
+    }
+}
+
+fn candidate(prefix: &str, (value, help): (Word, String)) -> CompletionCandidate {
+    let value = format!("{prefix}{}", value.as_str());
+    CompletionCandidate::new(value).help((!help.is_empty()).then(|| help.into()))
 }
 
 /// What is remembered of several daemons, with the remote before each. None of them is asked.
-fn of_several(kind: Kind, env: &Env, selections: &[Selection]) -> Vec<(Word, String)> {
+fn of_several(kind: Kind, env: &Env, selections: &[Selection]) -> Vec<CompletionCandidate> {
     let of = |selection: &Selection| {
-        let remote = selection.choice.name().unwrap_or_default().to_owned();
-        let list = Cache::of(env, selection).read(kind).unwrap_or_default();
-        let full = move |(value, help): (Word, String)| {
-            let value = Word::parse(&format!("{remote}:{}", value.as_str()))?;
-            Some((value, help))
-        };
-        list.into_iter().filter_map(full)
+        let prefix = format!("{}:", selection.choice.name().unwrap_or_default());
+        let list = ids(kind, &Cache::of(env, selection)).into_iter();
+        list.map(move |found| candidate(&prefix, found))
     };
     selections.iter().flat_map(of).collect()
 }
 
-/// Which daemon the half-typed line is about. One of `--relay` or `--host` is not completed.
+/// Returns the remote that stands before the colon of an id, if there is one of that name.
+fn before_colon<'a>(kind: Kind, env: &Env, typed: &'a str) -> Option<&'a str> {
+    let (name, _) = typed.split_once(':').filter(|_| kind.is_of_ids())?;
+    let is_known = name == RemoteName::LOCAL
+        || RemotesFile::load(env.config_dir().as_deref()).is_ok_and(|file| file.get(name).is_ok());
+    is_known.then_some(name)
+}
+
+/// Which daemon is selected where the line names `remote`, or none.
 fn select(env: &Env, remote: Option<String>) -> Option<Selected> {
     let text = |name| env.text(name).map(str::to_owned);
     let selector = Selector {
@@ -82,25 +114,6 @@ fn select(env: &Env, remote: Option<String>) -> Option<Selected> {
     selector
         .select_all(|| RemotesFile::load(dir.as_deref()))
         .ok()
-}
-
-/// Finds `-r NAME` in `paseo -- paseo -r NAME …`.
-fn typed_remote(argv: impl Iterator<Item = OsString>) -> Option<String> {
-    let words = argv.map(|word| word.to_string_lossy().into_owned());
-    let mut words = words.skip_while(|word| word != "--").skip(2);
-    while let Some(word) = words.next() {
-        if word == "-r" || word == "--remote" {
-            return words.next();
-        }
-        let joined = word.strip_prefix("--remote=").or_else(|| {
-            let name = word.strip_prefix("-r")?;
-            (!name.is_empty()).then_some(name)
-        });
-        if let Some(name) = joined {
-            return Some(name.to_owned());
-        }
-    }
-    None
 }
 
 /// Returns whether connecting opens nothing that could ask for a passphrase, on a screen or otherwise.
@@ -140,26 +153,6 @@ fn ask(kind: Kind, remote: Option<&str>) -> Option<()> {
                 let _ = child.wait();
                 return None;
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_remote_that_is_typed() {
-        for (line, remote) in [
-            ("paseo -- paseo -r work logs", Some("work")),
-            ("paseo -- paseo logs --remote=lab x", Some("lab")),
-            ("paseo -- paseo logs -rlab", Some("lab")),
-            ("paseo -- paseo logs", None),
-            ("paseo -- paseo logs -r", None),
-            ("paseo -r x", None),
-        ] {
-            let argv = line.split(' ').map(OsString::from);
-            assert_eq!(typed_remote(argv).as_deref(), remote, "{line}");
         }
     }
 }

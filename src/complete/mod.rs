@@ -8,6 +8,7 @@
 mod cache;
 mod live;
 mod shells;
+mod typed;
 mod word;
 
 pub use cache::{Cache, Kind};
@@ -37,7 +38,12 @@ pub fn remotes() -> ArgValueCandidates {
     ArgValueCandidates::new(|| saved(&config_dir()))
 }
 
-/// … the daemon of this machine, or several: behind a comma there is the next one.
+/// … or the daemon of this machine.
+pub fn daemons() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| with_local(&config_dir()))
+}
+
+/// … or several: behind a comma there is the next one.
 pub fn targets() -> ArgValueCompleter {
     ArgValueCompleter::new(|typed: &OsStr| {
         let typed = typed.to_string_lossy();
@@ -47,9 +53,9 @@ pub fn targets() -> ArgValueCompleter {
         };
         let fits = |candidate: &CompletionCandidate| {
             let value = candidate.get_value().to_string_lossy();
-            // Tags and the word for all come when they are begun: most people want a remote.
-            value.starts_with(last)
-                && (!last.is_empty() || !(value.starts_with('@') || value == ALL))
+            // Who named one does not mean all, nor the same one again.
+            let is_named = !before.is_empty() && value == ALL;
+            value.starts_with(last) && !is_named && before.split(',').all(|named| named != value)
         };
         let candidates = selectors(&config_dir()).into_iter().filter(fits);
         candidates
@@ -58,16 +64,23 @@ pub fn targets() -> ArgValueCompleter {
     })
 }
 
-fn selectors(dir: &Option<impl AsRef<Path>>) -> Vec<CompletionCandidate> {
-    let word =
-        |word: String, help: &'static str| CompletionCandidate::new(word).help(Some(help.into()));
+fn word(word: String, help: &'static str) -> CompletionCandidate {
+    CompletionCandidate::new(word).help(Some(help.into()))
+}
+
+fn with_local(dir: &Option<impl AsRef<Path>>) -> Vec<CompletionCandidate> {
     let mut candidates = saved(dir);
-    candidates.push(word(
-        RemoteName::LOCAL.to_owned(),
-        "the daemon on this machine",
-    ));
-    candidates.push(word(ALL.to_owned(), "every saved remote"));
-    if let Ok(file) = RemotesFile::load(dir.as_ref().map(AsRef::as_ref)) {
+    let local = RemoteName::LOCAL.to_owned();
+    candidates.push(word(local, "the daemon on this machine"));
+    candidates
+}
+
+fn selectors(dir: &Option<impl AsRef<Path>>) -> Vec<CompletionCandidate> {
+    let mut candidates = with_local(dir);
+    if let Ok(file) = RemotesFile::load(dir.as_ref().map(AsRef::as_ref))
+        && file.remotes().next().is_some()
+    {
+        candidates.push(word(ALL.to_owned(), "every saved remote"));
         let tags = file.tags().into_iter();
         candidates.extend(tags.map(|tag| word(format!("@{tag}"), "every remote with this tag")));
     }
@@ -95,22 +108,27 @@ pub fn setting_keys(behind: &'static str) -> ArgValueCandidates {
 }
 
 /// Candidates for an argument that names an agent.
-pub fn agents() -> ArgValueCandidates {
+pub fn agents() -> ArgValueCompleter {
     live::candidates(Kind::Agents)
 }
 
+/// … an agent that waits for a person.
+pub fn waiting() -> ArgValueCompleter {
+    live::candidates(Kind::Waiting)
+}
+
 /// … a terminal.
-pub fn terminals() -> ArgValueCandidates {
+pub fn terminals() -> ArgValueCompleter {
     live::candidates(Kind::Terminals)
 }
 
 /// … a provider.
-pub fn providers() -> ArgValueCandidates {
+pub fn providers() -> ArgValueCompleter {
     live::candidates(Kind::Providers)
 }
 
 /// … a mode of a provider.
-pub fn modes() -> ArgValueCandidates {
+pub fn modes() -> ArgValueCompleter {
     live::candidates(Kind::Modes)
 }
 

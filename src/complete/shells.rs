@@ -1,16 +1,19 @@
 //! How each shell asks, and the last gate that every candidate passes before a shell gets it.
 //!
-//! What registers the completion is the library's, but for PowerShell: the library's script evaluates the typed line
-//! there. Answers are written here. Bash, PowerShell and Nushell put a candidate into the line as it is, so it may
-//! have no character with a meaning; the others quote it, so it may only have none that is unsafe to show.
+//! What registers the completion is the library's in Elvish and fish. Its script for PowerShell evaluates the typed
+//! line, that for Bash takes the words as `COMP_WORDBREAKS` splits them, and that for Zsh needs `compinit` before it.
+//! Answers are written here. PowerShell and Nushell put a candidate into the line as it is, so it may have no character
+//! with a meaning; our script for Bash has blanks quoted and nothing else; the others quote all, so there a candidate
+//! may only have nothing that is unsafe to show.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::path::Path;
 
 use clap_complete::engine::{CompletionCandidate, complete};
-use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Zsh};
+use clap_complete::env::{Elvish, EnvCompleter, Fish};
 
+use super::typed::unquoted;
 use crate::env::{self, Env};
 use crate::output;
 
@@ -40,10 +43,8 @@ impl Shell {
     fn gate(self, value: &OsStr) -> Option<&str> {
         let value = value.to_str()?;
         let fits = match self {
-            Self::Bash | Self::Nushell | Self::Powershell => {
-                let plain = |c: char| c.is_ascii_alphanumeric() || "._:/@+-=,".contains(c);
-                value.chars().all(plain)
-            }
+            Self::Bash => value.chars().all(|c| is_plain(c) || c == ' '),
+            Self::Nushell | Self::Powershell => value.chars().all(is_plain),
             Self::Elvish | Self::Fish | Self::Zsh => output::safe_line(value, true) == value,
         };
         fits.then_some(value)
@@ -60,10 +61,22 @@ impl Shell {
         told.unwrap_or(words.len().saturating_sub(1))
     }
 
+    /// Takes the quotes out of what this shell hands over as it was typed.
+    fn unquote(self, words: &mut [OsString]) {
+        let typed = match (self, words) {
+            (Self::Bash | Self::Zsh, words) => words,
+            (Self::Fish, [.., last]) => std::slice::from_mut(last),
+            _ => return,
+        };
+        for word in typed {
+            *word = unquoted(word);
+        }
+    }
+
     /// Returns what stands between two candidates.
     fn separator(self) -> String {
         let told = match self {
-            Self::Bash | Self::Elvish | Self::Zsh => Env::from_process()
+            Self::Elvish | Self::Zsh => Env::from_process()
                 .text(env::COMPLETE_SEPARATOR)
                 .map(str::to_owned),
             _ => None,
@@ -112,10 +125,10 @@ impl EnvCompleter for Shell {
         buf: &mut dyn Write,
     ) -> io::Result<()> {
         let registered: &dyn EnvCompleter = match self {
-            Self::Bash => &Bash,
             Self::Elvish => &Elvish,
             Self::Fish => &Fish,
-            Self::Zsh => &Zsh,
+            Self::Bash => return buf.write_all(include_bytes!("register.bash")),
+            Self::Zsh => return buf.write_all(include_bytes!("register.zsh")),
             // Their files need no answer of ours to register.
             Self::Nushell => return buf.write_all(include_bytes!("../../completions/paseo.nu")),
             Self::Powershell => {
@@ -137,9 +150,13 @@ impl EnvCompleter for Shell {
         if words.len() == index {
             words.push(OsString::new());
         }
+        self.unquote(&mut words);
+        // Options are offered to who begins one: after a command, values are meant.
+        let is_option = words.get(index).is_some_and(|word| is_option(word));
         let candidates = complete(command, words, index, dir)?;
         let lines: Vec<String> = candidates
             .iter()
+            .filter(|candidate| is_option || !self::is_option(candidate.get_value()))
             .filter_map(|candidate| {
                 let value = self.gate(candidate.get_value())?;
                 Some(self.line(value, &help(candidate)))
@@ -149,12 +166,21 @@ impl EnvCompleter for Shell {
         buf.write_all(lines.join(&separator).as_bytes())?;
         // What reads line by line wants the last one ended.
         match self {
-            Self::Fish | Self::Nushell | Self::Powershell if !lines.is_empty() => {
+            Self::Bash | Self::Fish | Self::Nushell | Self::Powershell if !lines.is_empty() => {
                 buf.write_all(b"\n")
             }
             _ => Ok(()),
         }
     }
+}
+
+/// Returns whether a character has no meaning to any shell.
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "._:/@+-=,".contains(c)
+}
+
+fn is_option(word: &OsStr) -> bool {
+    word.as_encoded_bytes().starts_with(b"-")
 }
 
 /// Returns the first line of what is said about a candidate, safe for a terminal.
@@ -178,7 +204,9 @@ mod tests {
             for value in ["--remote=work", "work,@prod", "a/b.txt"] {
                 assert!(passes(shell, value), "{shell:?} {value}");
             }
-            for value in ["$(touch x)", "a b", "a`x`", "~", "é", "a;b", "\u{1b}", "*"] {
+            // Our script for bash has a blank quoted.
+            assert_eq!(passes(shell, "a b"), shell == Shell::Bash);
+            for value in ["$(touch x)", "a`x`", "~", "é", "a;b", "\u{1b}", "*", "a\tb"] {
                 assert!(!passes(shell, value), "{shell:?} {value}");
             }
         }

@@ -1,7 +1,10 @@
 //! What a daemon may put into somebody's command line.
 
+/// Longest title in characters: a longer one is no help on a command line.
+const MAX_TITLE: usize = 120;
+
 /// A candidate that a daemon chose. Every shell takes it as it is, in any place of a line: it has no character with a
-/// meaning, and cannot be an option.
+/// meaning but the blanks inside a title, which `shells.rs` only gives to shells that quote them. It cannot be an option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word(String);
 
@@ -11,6 +14,15 @@ impl Word {
         let fits = |c: char| c.is_ascii_alphanumeric() || "._:/@+-".contains(c);
         let is_word = !text.is_empty() && !text.starts_with('-') && text.chars().all(fits);
         is_word.then(|| Self(text.to_owned()))
+    }
+
+    /// Takes a title of letters, digits and single blanks. One with a colon would be taken for a remote's.
+    pub fn title(text: &str) -> Option<Self> {
+        let fits = |c: char| c.is_alphanumeric() || "._/@+-".contains(c);
+        let is_word = |word: &str| !word.is_empty() && word.chars().all(fits);
+        let is_short = text.chars().nth(MAX_TITLE).is_none();
+        let is_title = is_short && !text.starts_with('-') && text.split(' ').all(is_word);
+        is_title.then(|| Self(text.to_owned()))
     }
 
     /// Returns the text.
@@ -53,6 +65,43 @@ mod tests {
             "#x",
         ] {
             assert!(Word::parse(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_title_is_words() {
+        assert!(Word::title(&"a".repeat(120)).is_some());
+        assert!(Word::title(&"a".repeat(121)).is_none());
+        for text in ["Fix the build", "build", "Töne", "v1.2 of a/b", "1"] {
+            assert!(Word::title(text).is_some(), "{text}");
+        }
+        for text in [
+            "",
+            " ",
+            " a",
+            "a ",
+            "a  b",
+            "-x",
+            "--exec x",
+            "a: b",
+            "a;b",
+            "a\tb",
+            "a\nb",
+            "a $(x)",
+            "a `x`",
+            "it's",
+            "a \"b\"",
+            "a*",
+            "~ x",
+            "a=b",
+            "a\\ b",
+            "a\u{202e}b",
+            "a\u{1b}b",
+            "(a)",
+            "a & b",
+            "#a",
+        ] {
+            assert!(Word::title(text).is_none(), "{text}");
         }
     }
 

@@ -35,7 +35,7 @@ fn stub(sandbox: &Sandbox, shell: &str, name: &str) {
 pub(crate) fn bash(sandbox: &Sandbox, words: &str) -> Vec<String> {
     let script = format!(
         "source ./stub; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-         $(complete -p paseo | sed 's/.*-F \\([^ ]*\\) .*/\\1/') paseo \"${{COMP_WORDS[-1]}}\" x; \
+         COMP_LINE=\"${{COMP_WORDS[*]}}\"; COMP_POINT=${{#COMP_LINE}}; $(complete -p paseo | sed 's/.*-F \\([^ ]*\\) .*/\\1/') paseo \"${{COMP_WORDS[-1]}}\" x; \
          printf '%s\\n' \"${{COMPREPLY[@]}}\""
     );
     let ran = sandbox
@@ -62,14 +62,18 @@ fn bash_completes_commands_options_and_remotes() {
     }
     let sandbox = sandbox();
     stub(&sandbox, "bash", "stub");
-    assert_eq!(bash(&sandbox, "paseo -r ''"), ["lab", "work", "local"]);
+    // All that `-r` takes: somebody who does not know `all` and tags finds them here.
+    assert_eq!(
+        bash(&sandbox, "paseo -r ''"),
+        ["lab", "work", "local", "all"]
+    );
     assert_eq!(bash(&sandbox, "paseo --remote l"), ["lab", "local"]);
     assert_eq!(
         sandbox.run(&["remote", "set", "lab", "tags=prod"]).status,
         0
     );
     assert_eq!(bash(&sandbox, "paseo -r @"), ["@prod"]);
-    assert_eq!(bash(&sandbox, "paseo -r work,@p"), ["work,@prod"]);
+    assert_eq!(bash(&sandbox, "paseo -r work,@p"), ["@prod"]);
     assert_eq!(bash(&sandbox, "paseo -r al"), ["all"]);
     assert_eq!(bash(&sandbox, "paseo remote show w"), ["work"]);
     assert_eq!(bash(&sandbox, "paseo -r work remote sh"), ["show"]);
@@ -103,7 +107,12 @@ fn fish_completes_with_descriptions() {
     }
     let sandbox = sandbox();
     stub(&sandbox, "fish", "stub");
-    let expected = ["lab\tthe lab", "work", "local\tthe daemon on this machine"];
+    let expected = [
+        "lab\tthe lab",
+        "work",
+        "local\tthe daemon on this machine",
+        "all\tevery saved remote",
+    ];
     assert_eq!(fish(&sandbox, "paseo -r "), expected);
     assert_eq!(fish(&sandbox, "paseo remote use w"), ["work"]);
     assert_eq!(fish(&sandbox, "paseo whi").len(), 1);
@@ -119,7 +128,7 @@ fn elvish_completes_from_what_its_file_says() {
     let mut elvish = Terminal::start(&sandbox, "elvish", &["-norc"], "");
     elvish.type_in("eval (slurp <stub.elv); use str\r");
     for (words, found) in [
-        ("paseo -r ''", "lab,work,local"),
+        ("paseo -r ''", "lab,work,local,all"),
         ("paseo remote show w", "work"),
         ("paseo whi", "which"),
     ] {

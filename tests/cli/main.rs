@@ -9,6 +9,7 @@ mod children;
 mod closed;
 mod completion;
 mod completion_hostile;
+mod completion_keys;
 mod completion_live;
 mod crash;
 mod daemon_control;

@@ -84,13 +84,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         })
         .map_err(|error| error.or_code("LIST_AGENTS_FAILED"))?;
     if request.filter.is_none() {
-        let title = |agent: &'_ Listed| agent.title.clone().unwrap_or_default();
-        let known: Vec<_> = agents
-            .iter()
-            .map(|agent| (agent.id.as_str(), title(agent)))
-            .collect();
-        let mut known = known.iter().map(|(id, title)| (*id, title.as_str()));
-        context.remember(Kind::Agents, &mut known);
+        remember(context, &agents);
     }
     order::sort_by(&mut agents, |a, b| {
         status_rank(&a.status)
@@ -102,6 +96,21 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         rows: agents.into_iter().map(Listed::into_row).collect(),
     })
     .into())
+}
+
+/// Gives completion the ids, the titles, and the agents that wait for a person.
+fn remember(context: &Context, agents: &[Listed]) {
+    let of = |agent: &'_ Listed| (agent.id.clone(), agent.title.clone().unwrap_or_default());
+    let known: Vec<_> = agents.iter().map(of).collect();
+    let pairs = || {
+        known
+            .iter()
+            .map(|(id, title)| (id.as_str(), title.as_str()))
+    };
+    context.remember(Kind::Agents, &mut pairs());
+    context.remember(Kind::Titles, &mut pairs().map(|(id, title)| (title, id)));
+    let waits = pairs().zip(agents).filter(|(_, agent)| agent.is_waiting);
+    context.remember(Kind::Waiting, &mut waits.map(|(pair, _)| pair));
 }
 
 const COLUMNS: [Column; 7] = [
@@ -129,6 +138,8 @@ struct Listed {
     #[serde(skip)]
     title: Option<String>,
     #[serde(skip)]
+    is_waiting: bool,
+    #[serde(skip)]
     created_at: String,
 }
 
@@ -151,6 +162,7 @@ impl Listed {
             created: age(&agent.created_at, now),
             id: agent.id,
             status: agent.status,
+            is_waiting: !agent.pending_permissions.is_empty(),
             title: agent.title,
             created_at: agent.created_at,
         }

@@ -21,7 +21,7 @@ use crate::protocol::permissions::{AnswerPermission, PermissionAnswer};
 #[derive(Debug, clap::Args)]
 pub struct Asked {
     /// Id of the agent, the beginning of it, or its title
-    #[arg(value_name = "agent", add = complete::agents())]
+    #[arg(value_name = "agent", add = complete::waiting())]
     pub agent: Reference,
 
     /// Id of the request, or the beginning of it

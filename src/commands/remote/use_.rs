@@ -13,7 +13,7 @@ use crate::state::PreviousDefault;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The remote; `local` is the daemon on this machine, and - the default before this one
-    #[arg(add = complete::targets())]
+    #[arg(add = complete::daemons())]
     pub name: String,
 }
 

@@ -183,8 +183,9 @@ fn remember(context: &Context, agents: &[AgentSnapshot], known: &mut Vec<(String
     let pairs = agents.iter().map(|agent| (agent.id.clone(), title(agent)));
     let now: Vec<_> = pairs.collect();
     if now != *known {
-        let mut pairs = now.iter().map(|(id, title)| (id.as_str(), title.as_str()));
-        context.remember(Kind::Agents, &mut pairs);
+        let pairs = || now.iter().map(|(id, title)| (id.as_str(), title.as_str()));
+        context.remember(Kind::Agents, &mut pairs());
+        context.remember(Kind::Titles, &mut pairs().map(|(id, title)| (title, id)));
         *known = now;
     }
 }
