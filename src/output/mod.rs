@@ -240,7 +240,14 @@ pub fn print(output: &Output, settings: &Settings) -> std::io::Result<()> {
 
 /// Returns the width of the terminal that stdout is, in cells.
 pub fn terminal_columns() -> Option<usize> {
-    terminal_size().map(|(columns, _)| columns)
+    #[cfg(unix)]
+    {
+        columns_of(std::io::stdout())
+    }
+    #[cfg(not(unix))]
+    {
+        None
+    }
 }
 
 /// Returns its height in lines.
@@ -264,12 +271,19 @@ pub fn terminal_size() -> Option<(usize, usize)> {
 pub fn note_columns() -> Option<usize> {
     #[cfg(unix)]
     {
-        size_of(std::io::stderr()).map(|(columns, _)| columns)
+        columns_of(std::io::stderr())
     }
     #[cfg(not(unix))]
     {
         None
     }
+}
+
+/// Returns the width alone: a terminal may know it and no height, as after `stty cols 80`.
+#[cfg(unix)]
+fn columns_of(terminal: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
 #[cfg(unix)]
