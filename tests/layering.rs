@@ -405,3 +405,22 @@ fn only_files_opens_files() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// What needs `unsafe` comes from libraries. The one word of ours tells `ctor` that its function may run before `main`.
+#[test]
+fn nothing_is_unsafe() {
+    let mut found = Vec::new();
+    for path in sources() {
+        for (n, line) in std::fs::read_to_string(&path).unwrap().lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let words: Vec<&str> = code
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .collect();
+            if words.contains(&"unsafe") || words.contains(&"unsafe_code") {
+                found.push(format!("{}:{}: {}", path.display(), n + 1, line.trim()));
+            }
+        }
+    }
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].ends_with("#[ctor::ctor(unsafe)]"), "{found:#?}");
+}

@@ -18,15 +18,28 @@ pub(super) fn take_mid_line() -> bool {
     MID_LINE.swap(false, Ordering::Relaxed)
 }
 
-/// Returns standard output; an error when it is open for reading only. The standard library takes what is written
-/// there for written.
+/// Whether this process was started without stdout (`>&-`). The runtime opens `/dev/null` in its place before `main`.
+#[cfg(unix)]
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// Looks before the runtime does. It only asks the system, because nothing else is ready yet.
+#[cfg(unix)]
+#[ctor::ctor(unsafe)]
+fn look() {
+    if rustix::io::fcntl_getfd(rustix::stdio::stdout()).is_err() {
+        CLOSED.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Returns standard output; an error when it was closed, or is open for reading only. The standard library takes what is
+/// written there for written.
 pub(super) fn stdout() -> io::Result<io::Stdout> {
     let stdout = io::stdout();
     #[cfg(unix)]
     {
         use rustix::fs::{OFlags, fcntl_getfl};
         let mode = fcntl_getfl(&stdout)? & OFlags::RWMODE;
-        if mode == OFlags::RDONLY {
+        if CLOSED.load(Ordering::Relaxed) || mode == OFlags::RDONLY {
             return Err(io::Error::from(rustix::io::Errno::BADF));
         }
     }

@@ -36,6 +36,23 @@ fn what_cannot_be_printed_is_an_error() {
     }
 }
 
+/// The runtime opens something in its place, to which writing succeeds.
+#[test]
+fn a_closed_stdout_is_an_error() {
+    let sandbox = with_work();
+    for args in COMMANDS {
+        let script = format!("exec {} {} >&-", binary().display(), args.join(" "));
+        let mut shell = sandbox.command("/bin/sh".as_ref());
+        let ran = shell.args(["-c", &script]).stdin(Stdio::null()).output();
+        Ran::from(ran.unwrap()).failed(1, "stdout cannot be written");
+    }
+    // What prints nothing needs none.
+    let script = format!("exec {} remote use work >&- <&-", binary().display());
+    let mut shell = sandbox.command("/bin/sh".as_ref());
+    let ran: Ran = shell.args(["-c", &script]).output().unwrap().into();
+    ran.failed(1, "stdout cannot be written");
+}
+
 #[test]
 fn nobody_has_to_read_to_the_end() {
     let sandbox = with_work();

@@ -273,7 +273,7 @@ async fn at(time: Option<Instant>) {
 /// Returns stdin, to be waited for.
 #[expect(
     deprecated,
-    reason = "its successor is unsafe, for descriptors that may be closed; stdin stays open"
+    reason = "its successor takes no safe code, for descriptors that may be closed; stdin stays open"
 )]
 fn keys() -> io::Result<Keys> {
     AsyncFd::new(rustix::stdio::stdin())
