@@ -7,7 +7,7 @@ use crate::files::FileError;
 use crate::pairing::{OfferError, PictureError, SourceError};
 use crate::remote::{
     BundleError, ConfigError, Holder, HostError, Invalid, KeepError, NameError, ResolveError,
-    SelectError, SeveralError, UnknownRemote,
+    SelectError, SettingError, SeveralError, UnknownRemote,
 };
 use crate::secret::{RelayTokenError, StoreError, StoreKind, StoreKindError};
 
@@ -100,6 +100,24 @@ impl From<HostError> for CommandError {
 impl From<StoreKindError> for CommandError {
     fn from(error: StoreKindError) -> Self {
         wrap("INVALID_STORE", Exit::Usage, error)
+    }
+}
+
+impl From<SettingError> for CommandError {
+    fn from(error: SettingError) -> Self {
+        let hint = match error {
+            SettingError::InFile("fingerprint" | "secret") => {
+                "for a new pairing: paseo remote repair NAME; by hand: paseo remote edit"
+            }
+            SettingError::InFile(_) => "change it in the file: paseo remote edit",
+            SettingError::Unknown(None) => "the keys that can be set: paseo remote set --help",
+            _ => "for example: paseo remote set work cwd=/home/me/src",
+        };
+        let made = wrap("INVALID_SETTING", Exit::Usage, error);
+        match error {
+            SettingError::Toml { .. } | SettingError::Unknown(Some(_)) => made,
+            _ => made.hint(hint),
+        }
     }
 }
 

@@ -87,6 +87,12 @@ pub(super) fn is_near_known(word: &str) -> bool {
     known.iter().any(|words| closest(word, words).is_some())
 }
 
+/// Returns a key at the top of the file, or of a remote.
+pub(super) fn key(word: &str) -> Option<&'static str> {
+    let keys = ROOT.iter().chain(REMOTE).copied();
+    keys.into_iter().find(|key| *key == word)
+}
+
 /// What a file says.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Contents {

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use toml_edit::{Array, Value};
 
+use super::schema;
 use crate::spelling::{closest, did_you_mean};
 
 /// What a setting's value is.
@@ -13,10 +14,14 @@ enum Kind {
     Flag,
     List,
     Moment,
+    /// As it stands in the file, in brackets or braces.
+    Toml,
+    /// A text, or a table in braces.
+    TextOrTable,
 }
 
 /// The settings that may be changed one by one. What belongs to the pairing is not among them: key,
-/// secret and fingerprint change together or not at all.
+/// secret and fingerprint change together or not at all. For other keys of the file there is its editor.
 const SETTINGS: &[(&str, Kind)] = &[
     ("description", Kind::Text),
     ("tags", Kind::List),
@@ -29,9 +34,11 @@ const SETTINGS: &[(&str, Kind)] = &[
     ("readonly", Kind::Flag),
     ("protected", Kind::Flag),
     ("expires", Kind::Moment),
-    ("proxy", Kind::Text),
+    ("dirs", Kind::Toml),
+    ("proxy", Kind::TextOrTable),
     ("ca_file", Kind::Text),
     ("family", Kind::Text),
+    ("headers", Kind::Toml),
     ("direct", Kind::Text),
     ("unix", Kind::Text),
     ("ssh", Kind::Text),
@@ -57,6 +64,9 @@ pub enum SettingError {
     /// No such key.
     #[error("{}", did_you_mean("there is no such setting", *.0))]
     Unknown(Option<&'static str>),
+    /// A key of the file that cannot be changed alone.
+    #[error("`{0}` cannot be set by itself")]
+    InFile(&'static str),
     /// No equals sign.
     #[error("a setting is written key=value")]
     NoValue,
@@ -66,6 +76,14 @@ pub enum SettingError {
     /// No date.
     #[error("`{0}` is a date such as 2026-12-01, or a time such as 2026-12-01T12:00:00Z")]
     Moment(&'static str),
+    /// No value as the file has it.
+    #[error("the value of `{name}` is written as in remotes.toml, for example: {example}")]
+    Toml {
+        /// The key.
+        name: &'static str,
+        /// A setting that would be taken.
+        example: &'static str,
+    },
 }
 
 impl SettingKey {
@@ -85,12 +103,15 @@ impl FromStr for SettingKey {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = SETTINGS.iter().find(|(name, _)| *name == text);
-        found
-            .map(|&(name, kind)| Self { name, kind })
-            .ok_or_else(|| {
-                let names: Vec<&'static str> = Self::names().collect();
-                SettingError::Unknown(closest(text, &names))
-            })
+        if let Some(&(name, kind)) = found {
+            return Ok(Self { name, kind });
+        }
+        let outer = text.split('.').next().unwrap_or_default();
+        if let Some(key) = schema::key(outer) {
+            return Err(SettingError::InFile(key));
+        }
+        let names: Vec<&'static str> = Self::names().collect();
+        Err(SettingError::Unknown(closest(text, &names)))
     }
 }
 
@@ -113,7 +134,9 @@ impl FromStr for Setting {
         let (key, value) = text.split_once('=').ok_or(SettingError::NoValue)?;
         let key: SettingKey = key.trim().parse()?;
         let value = match key.kind {
-            Kind::Text => value.into(),
+            Kind::TextOrTable if value.trim_start().starts_with('{') => toml(key.name, value)?,
+            Kind::Toml => toml(key.name, value)?,
+            Kind::Text | Kind::TextOrTable => value.into(),
             Kind::Flag => match value.trim() {
                 "true" => true.into(),
                 "false" => false.into(),
@@ -135,6 +158,19 @@ impl FromStr for Setting {
     }
 }
 
+/// Reads a value as it stands in the file. What is wrong with it is not repeated: a header may be secret.
+fn toml(name: &'static str, text: &str) -> Result<Value, SettingError> {
+    let example = match name {
+        "dirs" => r#"'dirs=[{ local = "~/src", remote = "/home/me/src" }]'"#,
+        "headers" => r#"'headers={ X-Team = "a" }'"#,
+        _ => r#"'proxy={ url = "http://proxy:3128", user = "me", password = { env = "NAME" } }'"#,
+    };
+    let value: Result<Value, _> = text.trim().parse();
+    let mut value = value.map_err(|_| SettingError::Toml { name, example })?;
+    value.decor_mut().clear();
+    Ok(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +183,17 @@ mod tests {
             ("tags=a, b,", "[\"a\", \"b\"]"),
             ("tags=", "[]"),
             ("expires=2026-12-01", "2026-12-01"),
+            ("dirs=[]", "[]"),
+            (
+                "dirs=[{ local = '~/a', remote = '/b' }]",
+                "[{ local = '~/a', remote = '/b' }]",
+            ),
+            ("headers={ X-Team = \"a\" }", "{ X-Team = \"a\" }"),
+            ("proxy=http://h:1", "\"http://h:1\""),
+            (
+                "proxy= { url = \"http://h:1\" }",
+                "{ url = \"http://h:1\" }",
+            ),
         ] {
             let setting: Setting = text.parse().unwrap();
             assert_eq!(setting.value().to_string().trim(), toml);
@@ -158,8 +205,11 @@ mod tests {
         for (text, error) in [
             ("tags", SettingError::NoValue),
             ("tag=x", SettingError::Unknown(Some("tags"))),
-            ("fingerprint=SHA256:x", SettingError::Unknown(None)),
-            ("secret.id=r_1", SettingError::Unknown(None)),
+            ("fingerprint=SHA256:x", SettingError::InFile("fingerprint")),
+            ("secret.id=r_1", SettingError::InFile("secret")),
+            ("defaults.cwd=/x", SettingError::InFile("defaults")),
+            ("relay={}", SettingError::InFile("relay")),
+            ("nonsense.cwd=/x", SettingError::Unknown(None)),
             ("expires=soon", SettingError::Moment("expires")),
             ("relay.tls=yes", SettingError::Flag("relay.tls")),
         ] {

@@ -8,8 +8,10 @@ use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::error::CommandError;
 use crate::output::Output;
-use crate::remote::{ConfigError, Edit, RemotesFile, Route, Setting, SettingKey, offer_item};
-use crate::secret::{RelayToken, SecretId};
+use crate::remote::{
+    ConfigError, Edit, RemotesFile, Route, Setting, SettingError, SettingKey, offer_item,
+};
+use crate::secret::{RelayToken, Secret, SecretId};
 
 /// What the report calls the token.
 const TOKEN: &str = "relay token";
@@ -21,11 +23,11 @@ pub struct Args {
     #[arg(add = complete::remotes())]
     pub name: String,
 
-    /// key=value: description, tags (a,b), readonly, protected, expires, cwd, connect_timeout, persist, url,
-    /// relay.endpoint, relay.tls, direct, unix, ssh, proxy, ca_file, family
-    #[arg(required_unless_present = "relay_token", value_name = "KEY=VALUE", value_parser = str::parse::<Setting>)]
+    /// key=value: description, tags (a,b), readonly, protected, expires, cwd, dirs, connect_timeout, persist, url,
+    /// relay.endpoint, relay.tls, direct, unix, ssh, proxy, ca_file, family, headers
+    #[arg(required_unless_present = "relay_token", value_name = "KEY=VALUE", value_parser = word)]
     #[arg(add = complete::setting_keys("="))]
-    pub settings: Vec<Setting>,
+    pub settings: Vec<Secret<String>>,
 
     /// File with the token of its private relay, or - for stdin; it is kept with the offer
     #[arg(long, value_name = "FILE")]
@@ -40,13 +42,18 @@ pub struct UnsetArgs {
     pub name: String,
 
     /// The settings to take away
-    #[arg(required_unless_present = "relay_token", value_name = "KEY", value_parser = str::parse::<SettingKey>)]
+    #[arg(required_unless_present = "relay_token", value_name = "KEY")]
     #[arg(add = complete::setting_keys(""))]
-    pub keys: Vec<SettingKey>,
+    pub keys: Vec<String>,
 
     /// Forget the token of its relay
     #[arg(long)]
     pub relay_token: bool,
+}
+
+/// A setting is read later: what is wrong with it is told in words of its own, without the value.
+fn word(text: &str) -> Result<Secret<String>, std::convert::Infallible> {
+    Ok(Secret::from(text))
 }
 
 /// Changes of the file.
@@ -54,7 +61,8 @@ type Changes<'a> = &'a mut dyn FnMut(&mut Edit) -> Result<(), ConfigError>;
 
 /// Sets settings, and the token, which is none of the file: all of them or none.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    let settings = &args.settings;
+    let settings = args.settings.iter().map(|text| text.expose().parse());
+    let settings: Vec<Setting> = settings.collect::<Result<_, SettingError>>()?;
     let mut change = |edit: &mut Edit| {
         settings.iter().try_for_each(|setting| {
             let value = setting.value().clone();
@@ -77,8 +85,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
 
 /// Takes settings away, all of them or none.
 pub fn unset(context: &Context, args: &UnsetArgs) -> CommandResult {
+    let named = args.keys.iter().map(|key| key.parse());
+    let named: Vec<SettingKey> = named.collect::<Result<_, SettingError>>()?;
     let mut change = |edit: &mut Edit| {
-        let mut keys = args.keys.iter();
+        let mut keys = named.iter();
         keys.try_for_each(|key| edit.unset(&args.name, key.as_str()))
     };
     let mut keys = Vec::new();
@@ -89,7 +99,7 @@ pub fn unset(context: &Context, args: &UnsetArgs) -> CommandResult {
         }
         false => change_file(context, &mut change)?,
     }
-    keys.extend(args.keys.iter().map(|key| key.as_str()));
+    keys.extend(named.iter().map(|key| key.as_str()));
     Ok(changed(&args.name, keys).into())
 }
 
