@@ -63,9 +63,14 @@ impl From<DialError> for CommandError {
                     .retryable()
                     .hint("see whether it works by hand, with the same destination: ssh DESTINATION true")
             }
-            DialError::Connect { .. } => unreachable(Hop::Tcp)
+            DialError::Connect { address, .. } => unreachable(Hop::Tcp)
                 .retryable()
-                .hint("start the daemon or the relay there, or name another one: -r NAME, --host <host:port> or PASEO_HOST"),
+                .hint(match address.relay {
+                    true => "ask the relay's operator whether it runs, and check this machine's network",
+                    false => {
+                        "start the daemon there, or name another one: -r NAME, --host <host:port> or PASEO_HOST"
+                    }
+                }),
             DialError::TlsSetup(_) => {
                 CommandError::new("CA_FILE_INVALID", Exit::Config, error.to_string())
                     .at(Hop::Tls)

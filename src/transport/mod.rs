@@ -20,7 +20,7 @@ mod traffic;
 mod user;
 pub mod websocket;
 
-pub use dial::{Address, Dial, DialError, Dialed, Step, dial, dial_for_stranger};
+pub use dial::{Address, Dial, DialError, Dialed, OtherEnd, Step, dial, dial_for_stranger};
 pub use greeting::Greeting;
 pub use intake::STRANGER_BYTES;
 pub use network::{Family, FamilyError, Header, HeaderError, Network};

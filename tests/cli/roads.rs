@@ -51,7 +51,7 @@ fn another_daemon_on_that_road_is_not_talked_to() {
     // The error of the remote's own address counts.
     sandbox
         .run(&["-r", "work", "ls"])
-        .failed(6, "no connection to 127.0.0.1:9");
+        .failed(6, "no connection to the relay 127.0.0.1:9");
     let forced = sandbox.run(&["-r", "work", "--via", "direct", "ls"]);
     forced.failed(5, "another daemon than the paired one");
     forced.says_none_of(&[SERVER_ID, "srv_somebody_else"]);

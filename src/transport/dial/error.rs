@@ -50,13 +50,32 @@ impl fmt::Display for Step {
     }
 }
 
+/// The other end of a connection, as errors name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherEnd {
+    /// Its address.
+    pub address: String,
+    /// Whether it is a relay: a daemon behind it may be well.
+    pub relay: bool,
+}
+
+/// Says when it is a relay.
+impl fmt::Display for OtherEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.relay { "the relay " } else { "" };
+        write!(f, "{kind}{}", self.address)
+    }
+}
+
 /// Why no WebSocket was opened. Nothing in it repeats the path or the password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DialError {
     /// The name does not resolve.
-    #[error("the name {host} cannot be resolved")]
+    #[error("the name {}{host} cannot be resolved", if *.relay { "of the relay " } else { "" })]
     Resolve {
+        /// Whether it is that of a relay.
+        relay: bool,
         /// The name.
         host: String,
         /// What the system says.
@@ -67,7 +86,7 @@ pub enum DialError {
     #[error("{host} has no {} address", family.as_str())]
     NoAddress {
         /// The name.
-        host: String,
+        host: OtherEnd,
         /// What was asked for.
         family: Family,
     },
@@ -77,7 +96,7 @@ pub enum DialError {
         /// The proxy, without user and password.
         proxy: String,
         /// The other end.
-        address: String,
+        address: OtherEnd,
         /// Why not.
         #[source]
         source: ProxyError,
@@ -94,7 +113,7 @@ pub enum DialError {
     #[error("no connection to {address}")]
     Connect {
         /// The other end.
-        address: String,
+        address: OtherEnd,
         /// What the system says of the last address tried.
         #[source]
         source: std::io::Error,
@@ -106,13 +125,13 @@ pub enum DialError {
     #[error("{address} does not speak TLS")]
     NotTls {
         /// The other end.
-        address: String,
+        address: OtherEnd,
     },
     /// The TLS handshake failed.
     #[error("the TLS handshake with {address} failed")]
     Tls {
         /// The other end.
-        address: String,
+        address: OtherEnd,
         /// What went wrong.
         #[source]
         source: std::io::Error,
@@ -121,13 +140,13 @@ pub enum DialError {
     #[error("{address} does not answer with HTTP; perhaps it speaks TLS")]
     NotHttp {
         /// The other end.
-        address: String,
+        address: OtherEnd,
     },
     /// The certificate cannot be accepted.
     #[error("the certificate of {address} {fault}")]
     Certificate {
         /// The other end.
-        address: String,
+        address: OtherEnd,
         /// What is wrong with it.
         fault: CertificateFault,
     },
@@ -159,7 +178,7 @@ pub enum DialError {
     #[error("{address} refused the WebSocket upgrade with HTTP status {status}")]
     Refused {
         /// The other end.
-        address: String,
+        address: OtherEnd,
         /// Whether it was asked as a relay, not as a daemon.
         relay: bool,
         /// The status.
@@ -181,13 +200,13 @@ pub enum DialError {
     #[error("{address} closed the connection during the WebSocket upgrade")]
     Dropped {
         /// The other end.
-        address: String,
+        address: OtherEnd,
     },
     /// The time is over.
     #[error("{address}: still waiting for {step} after {}", humantime::format_duration(*limit))]
     Timeout {
         /// The other end.
-        address: String,
+        address: OtherEnd,
         /// What it was waiting for.
         step: Step,
         /// The limit.

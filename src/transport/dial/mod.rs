@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::rustls::{self, pki_types::ServerName};
 
-pub use error::{DialError, Step};
+pub use error::{DialError, OtherEnd, Step};
 
 use super::budget::Budget;
 use super::greeting::Greeting;
@@ -118,7 +118,10 @@ async fn open(dial: &Dial, budget: Option<&Budget>) -> Result<Dialed, DialError>
     let attempt = Attempt {
         dial,
         budget,
-        address: dial.address.to_string(),
+        address: OtherEnd {
+            address: dial.address.to_string(),
+            relay: matches!(dial.greeting, Greeting::Relay { .. }),
+        },
         deadline: Instant::now() + dial.timeout,
     };
     match &dial.address {
@@ -159,7 +162,7 @@ async fn open(dial: &Dial, budget: Option<&Budget>) -> Result<Dialed, DialError>
 struct Attempt<'a> {
     dial: &'a Dial,
     budget: Option<&'a Budget>,
-    address: String,
+    address: OtherEnd,
     deadline: Instant,
 }
 
@@ -193,13 +196,25 @@ impl Attempt<'_> {
         }
     }
 
-    async fn tcp(&self, endpoint: &Endpoint) -> Result<TcpStream, DialError> {
-        let refused = |source| DialError::Connect {
+    /// Names an endpoint on the way, which may be that of a proxy.
+    fn named(&self, endpoint: &Endpoint) -> OtherEnd {
+        let own =
+            matches!(&self.dial.address, Address::Tcp { endpoint: own, .. } if own == endpoint);
+        OtherEnd {
             address: endpoint.to_string(),
+            relay: own && self.address.relay,
+        }
+    }
+
+    async fn tcp(&self, endpoint: &Endpoint) -> Result<TcpStream, DialError> {
+        let end = self.named(endpoint);
+        let refused = |source| DialError::Connect {
+            address: end.clone(),
             source,
         };
         let lookup = tokio::net::lookup_host((endpoint.host(), endpoint.port()));
         let unresolved = |source| DialError::Resolve {
+            relay: end.relay,
             host: endpoint.host().to_owned(),
             source,
         };
@@ -208,7 +223,10 @@ impl Attempt<'_> {
         let wanted: Vec<_> = found.filter(|address| family.has(address)).collect();
         if wanted.is_empty() {
             return Err(DialError::NoAddress {
-                host: endpoint.host().to_owned(),
+                host: OtherEnd {
+                    address: endpoint.host().to_owned(),
+                    relay: end.relay,
+                },
                 family,
             });
         }
@@ -239,7 +257,7 @@ impl Attempt<'_> {
     }
 
     async fn tls(&self, stream: Stream, endpoint: &Endpoint) -> Result<Stream, DialError> {
-        let address = endpoint.to_string();
+        let address = self.named(endpoint);
         let fail = |source: std::io::Error| match tls_error(&source) {
             Some(rustls::Error::InvalidMessage(_)) => DialError::NotTls { address },
             Some(error) => match CertificateFault::of(error) {
@@ -270,7 +288,7 @@ impl Attempt<'_> {
             Err(DialError::Dropped { address } | DialError::Connect { address, .. }) => {
                 // What it says may come a moment after the end of its output.
                 tokio::time::sleep(LAST_WORDS).await;
-                let said = said.last_line();
+                let (address, said) = (address.address, said.last_line());
                 Err(DialError::Ssh { address, said })
             }
             other => other,

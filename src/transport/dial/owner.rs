@@ -44,16 +44,17 @@ impl Attempt<'_> {
     }
 
     fn judge(&self, owner: Owner) -> Result<(), DialError> {
-        let address = self.address.clone();
+        let end = self.address.clone();
+        let address = end.address.clone();
         match owner {
             owner if owner.is_us_or_root() => Ok(()),
             Owner::User(uid) => Err(DialError::OtherUser { address, uid }),
             Owner::Unknown(Unknown::Unattached) => Err(DialError::Timeout {
-                address,
+                address: end,
                 step: Step::Upgrade,
                 limit: self.dial.timeout,
             }),
-            Owner::Unknown(Unknown::NotOpen) => Err(DialError::Dropped { address }),
+            Owner::Unknown(Unknown::NotOpen) => Err(DialError::Dropped { address: end }),
             // Whoever can bring that about must not be sent the password for it.
             Owner::Unknown(why @ Unknown::Unreadable) => {
                 Err(DialError::OwnerUnreadable { address, why })
@@ -102,7 +103,10 @@ mod tests {
         let attempt = Attempt {
             budget: None,
             dial: &dial,
-            address: dial.address.to_string(),
+            address: OtherEnd {
+                address: dial.address.to_string(),
+                relay: false,
+            },
             deadline: Instant::now(),
         };
         for unknown in [Unknown::NotTold, Unknown::NotListed, Unknown::Unmapped] {

@@ -74,12 +74,13 @@ impl Attempt<'_> {
             (WsError::Http(response), Some(sent))
                 if response.status() == StatusCode::UNAUTHORIZED =>
             {
+                let address = address.address;
                 DialError::Token { address, sent }
             }
             (error, _) => match error {
                 WsError::Http(response) if !asked_relay && refuses_host(&response) => {
                     DialError::HostName {
-                        address,
+                        address: address.address,
                         host: host.host().to_owned(),
                     }
                 }
