@@ -182,6 +182,22 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Returns whether a store that answers like this to a new item has kept nothing of it for sure.
+    pub fn kept_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { .. }
+                | Self::Locked { .. }
+                | Self::NoCollection { .. }
+                | Self::WrongPassphrase { .. }
+                | Self::NoPassphrase { .. }
+                | Self::ShortPassphrase { .. }
+                | Self::TooLarge(_)
+        )
+    }
+}
+
 /// Refuses an item that some store could not take.
 pub(super) fn check_size(item: &Secret<Vec<u8>>) -> Result<(), StoreError> {
     match item.expose().len() {

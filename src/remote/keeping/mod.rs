@@ -29,6 +29,18 @@ const NOTES: &str = "unfinished";
 /// Largest note in bytes.
 const MAX_NOTE: u64 = 64;
 
+/// What stands behind the store in the note of a probe.
+const PROBE: &str = " probe";
+
+/// What a note is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Noted {
+    /// A secret that somebody has given.
+    Secret,
+    /// What was made up to see whether a store works.
+    Probe,
+}
+
 /// Why a remote was not added or removed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -97,10 +109,9 @@ impl<'a> Keeper<'a> {
         opened.unlock()?;
         // Locked, so that nobody takes what is written for a probe for something left behind.
         let _edit = self.edit()?;
-        self.note(&secret);
+        self.note(&secret, Noted::Probe);
         let probed = probe(store, opened.as_ref(), &secret.id);
-        // A store that is not there has kept nothing.
-        if matches!(probed, Ok(()) | Err(StoreError::Unavailable { .. })) {
+        if probed.as_ref().err().is_none_or(StoreError::kept_nothing) {
             self.forget(&secret.id);
         }
         Ok(probed.map(|()| store)?)
@@ -246,11 +257,13 @@ impl<'a> Keeper<'a> {
         let mut edit = self.edit()?;
         let old = change(&mut edit)?;
         for secret in new.iter().map(|(secret, _)| *secret).chain(&old) {
-            self.note(secret);
+            self.note(secret, Noted::Secret);
         }
-        let stored = new
-            .iter()
-            .try_for_each(|(secret, item)| self.store(secret, &label(edit.file(), secret), item));
+        let mut tried = 0;
+        let stored = new.iter().try_for_each(|(secret, item)| {
+            tried += 1;
+            self.store(secret, &label(edit.file(), secret), item)
+        });
         let saved = stored
             .map_err(KeepError::from)
             .and_then(|()| Ok(edit.save()?));
@@ -258,9 +271,10 @@ impl<'a> Keeper<'a> {
             // Either file may be there after a power failure, so nothing that one of them names is deleted.
             return saved.map(|file| (file, Ok(())));
         }
-        for (secret, _) in new {
+        for (index, (secret, _)) in new.iter().enumerate() {
             match &saved {
                 Ok(_) => self.forget(&secret.id),
+                Err(_) if index >= tried => self.forget(&secret.id),
                 // When this fails too, the note stays.
                 Err(_) => drop(self.discard(secret)),
             }
@@ -279,7 +293,11 @@ impl<'a> Keeper<'a> {
     /// Stores an item, and sees whether it is there.
     fn store(&self, secret: &SecretRef, label: &str, item: &Item) -> Result<(), StoreError> {
         let store = self.stores.open(secret.store)?;
-        store.put_labelled(&secret.id, label, item)?;
+        let put = store.put_labelled(&secret.id, label, item);
+        if put.as_ref().is_err_and(StoreError::kept_nothing) {
+            self.forget(&secret.id);
+        }
+        put?;
         let copy = store.get(&secret.id)?;
         match copy.is_some_and(|copy| copy.is(item.expose())) {
             true => Ok(()),
@@ -290,10 +308,13 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Returns the secrets of changes that did not come to their end: no remote uses them.
+    /// Returns the secrets of changes that did not come to their end: no remote uses them. What a probe may have left
+    /// is no secret, and goes with the next change.
     pub fn unfinished(&self, file: &RemotesFile) -> Vec<SecretRef> {
         let noted = self.noted().into_iter();
-        noted.filter(|secret| !file.uses(secret)).collect()
+        let secrets = noted.filter(|(_, noted)| *noted == Noted::Secret);
+        let secrets = secrets.map(|(secret, _)| secret);
+        secrets.filter(|secret| !file.uses(secret)).collect()
     }
 
     /// Returns the other secrets that no remote of this file uses, of the stores that can be listed. Those of another
@@ -305,7 +326,8 @@ impl<'a> Keeper<'a> {
             let ids = self.stores.ids(store).into_iter();
             ids.map(move |id| SecretRef { store, id })
         });
-        let unused = stored.filter(|secret| !noted.contains(secret) && !file.uses(secret));
+        let is_noted = |secret: &SecretRef| noted.iter().any(|(noted, _)| noted == secret);
+        let unused = stored.filter(|secret| !is_noted(secret) && !file.uses(secret));
         unused.collect()
     }
 
@@ -326,15 +348,20 @@ impl<'a> Keeper<'a> {
         self.notes.as_deref()
     }
 
-    fn noted(&self) -> Vec<SecretRef> {
+    fn noted(&self) -> Vec<(SecretRef, Noted)> {
         let Some(entries) = self.notes.as_ref().and_then(|dir| fs::read_dir(dir).ok()) else {
             return Vec::new();
         };
         let secret = |path: PathBuf| {
             let id: SecretId = path.file_name()?.to_str()?.parse().ok()?;
             let store = files::read(&path, MAX_NOTE).ok()??;
-            let store: StoreKind = std::str::from_utf8(&store).ok()?.parse().ok()?;
-            Some(SecretRef { store, id })
+            let text = std::str::from_utf8(&store).ok()?;
+            let (store, noted) = match text.strip_suffix(PROBE) {
+                Some(store) => (store, Noted::Probe),
+                None => (text, Noted::Secret),
+            };
+            let store: StoreKind = store.parse().ok()?;
+            Some((SecretRef { store, id }, noted))
         };
         let paths = entries.flatten().map(|entry| entry.path());
         paths.filter_map(secret).collect()
@@ -347,7 +374,7 @@ impl<'a> Keeper<'a> {
         let noted = self.noted();
         let is_confirmed = |path| files::settle(path).is_ok();
         if !noted.is_empty() && edit.file().path().is_some_and(is_confirmed) {
-            for secret in noted {
+            for (secret, _) in noted {
                 match edit.file().uses(&secret) {
                     true => self.forget(&secret.id),
                     false => drop(self.discard(&secret)),
@@ -367,14 +394,14 @@ impl<'a> Keeper<'a> {
     }
 
     /// Notes a secret. A state directory that cannot be written is no reason not to go on.
-    fn note(&self, secret: &SecretRef) {
+    fn note(&self, secret: &SecretRef, what: Noted) {
+        let text = match what {
+            Noted::Secret => secret.store.as_str().to_owned(),
+            Noted::Probe => format!("{}{PROBE}", secret.store),
+        };
         let write = |dir: &PathBuf| -> Result<(), FileError> {
             files::create_private_dir(dir)?;
-            files::write_private(
-                &dir.join(secret.id.as_str()),
-                secret.store.as_str().as_bytes(),
-                MAX_NOTE,
-            )
+            files::write_private(&dir.join(secret.id.as_str()), text.as_bytes(), MAX_NOTE)
         };
         let _ = self.notes.as_ref().map(write);
     }

@@ -85,7 +85,7 @@ proptest! {
                 guard: Guard::default(),
                 added: None,
             };
-            keeper.note(remote.secret().unwrap());
+            keeper.note(remote.secret().unwrap(), Noted::Secret);
             keeper.add(&remote, Some(item), |_| Ok(())).unwrap();
         }
         let published = [published(&config), published(&state)].concat();
