@@ -20,13 +20,27 @@ pub enum LogFormat {
     Json,
 }
 
+/// What is told when nobody says how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unasked {
+    /// Nothing: a command says what it has to say by itself.
+    Nothing,
+    /// What an operator must know.
+    Warnings,
+    /// The steps too.
+    Steps,
+}
+
 /// Starts to print what happens. `filter` (`PASEO_LOG`) is a level, or pairs of a module and its level such as
-/// `paseo::relay=debug,paseo=info`, and beats `verbose`; `server` makes the steps the default. A filter that is
+/// `paseo::relay=debug,paseo=info`, and beats `verbose`, and that `unasked`. A filter that is
 /// none counts as `verbose`. Called once, before anything happens.
-pub fn start(filter: Option<&str>, verbose: u8, server: bool, format: LogFormat) {
+pub fn start(filter: Option<&str>, verbose: u8, unasked: Unasked, format: LogFormat) {
     let level = match verbose {
-        0 if server => Some("paseo=info"),
-        0 => None,
+        0 => match unasked {
+            Unasked::Nothing => None,
+            Unasked::Warnings => Some("paseo=warn"),
+            Unasked::Steps => Some("paseo=info"),
+        },
         1 => Some("paseo=info"),
         2 => Some("paseo=debug"),
         _ => Some("paseo=trace"),

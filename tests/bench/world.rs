@@ -68,7 +68,7 @@ impl World {
         near: impl FnOnce(SocketAddr) -> SocketAddr,
     ) -> Self {
         let mut servers = Vec::new();
-        let relay = ["relay", "serve", "--listen", "127.0.0.1:0"];
+        let relay = ["relay", "serve", "-v", "--listen", "127.0.0.1:0"];
         let listening = serve(&mut servers, paseo(home, &relay), "listening");
         let address = listening.split("address=").nth(1).unwrap();
         let relay: SocketAddr = address.split_whitespace().next().unwrap().parse().unwrap();

@@ -384,7 +384,10 @@ fn no_server_can_be_read() {
         assert!(ran.status.success(), "{args:?}: {ran:?}");
         String::from_utf8(ran.stdout).unwrap()
     };
-    let (relay, line) = theirs.server(&["relay", "serve", "--listen", "127.0.0.1:0"], "address=");
+    let (relay, line) = theirs.server(
+        &["relay", "serve", "-v", "--listen", "127.0.0.1:0"],
+        "address=",
+    );
     let address = line.split("address=").nth(1).unwrap();
     let address = address.split_whitespace().next().unwrap();
     let run = [

@@ -379,7 +379,7 @@ pub(crate) struct Relay {
 impl Relay {
     pub(crate) fn start(sandbox: &Sandbox) -> Self {
         let mut command = sandbox.command(binary().as_os_str());
-        command.args(["relay", "serve", "--listen", "127.0.0.1:0"]);
+        command.args(["relay", "serve", "-v", "--listen", "127.0.0.1:0"]);
         command.env("NO_COLOR", "1").stderr(Stdio::piped());
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let stderr = child.stderr.take().unwrap();

@@ -76,7 +76,7 @@ pub(crate) fn relay(home: &Path) -> Server {
 }
 
 fn relay_with(home: &Path, more: &[&str]) -> Server {
-    let args = ["relay", "serve", "--listen", "127.0.0.1:0"];
+    let args = ["relay", "serve", "-v", "--listen", "127.0.0.1:0"];
     Server::start(paseo(home, &[&args, more].concat()), "address=")
 }
 

@@ -56,6 +56,7 @@ impl Node {
         let args = [
             "relay",
             "serve",
+            "-v",
             "--listen",
             "127.0.0.1:0",
             "--cluster",

@@ -120,7 +120,15 @@ impl Cable {
     async fn relay(&self, home: &tempfile::TempDir) -> (Running, Relay) {
         let listen = format!("{}:0", self.here);
         let ping = humantime::format_duration(PING).to_string();
-        let args = ["relay", "serve", "--listen", &listen, "--ping-after", &ping];
+        let args = [
+            "relay",
+            "serve",
+            "-v",
+            "--listen",
+            &listen,
+            "--ping-after",
+            &ping,
+        ];
         let mut running = Running::start(&mut paseo(home.path(), &args));
         let line = running.says("listening").await;
         let (_, rest) = line.split_once("address=").unwrap();

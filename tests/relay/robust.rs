@@ -272,7 +272,7 @@ async fn a_client_that_is_killed() {
 async fn a_relay_that_is_killed() {
     let home = tempfile::tempdir().unwrap();
     let serve = |listen: &str| {
-        let args = ["relay", "serve", "--listen", listen];
+        let args = ["relay", "serve", "-v", "--listen", listen];
         Running::start(&mut paseo(home.path(), &args))
     };
     let mut relay = serve("127.0.0.1:0");

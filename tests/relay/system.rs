@@ -24,6 +24,7 @@ async fn takes_its_socket_from_systemd_and_says_when_it_is_ready_and_when_it_sto
     let args = [
         "relay",
         "serve",
+        "-v",
         "--listen",
         "127.0.0.1:1",
         "--log-format",
@@ -115,7 +116,7 @@ async fn takes_the_descriptors_that_it_may_have() {
     let line = asked.says("fewer file descriptors").await;
     assert!(line.contains("WARN"), "{line}");
     // Nobody asked for the default: that is no reason to warn.
-    let mut running = serve(&[]);
+    let mut running = serve(&["-v"]);
     let line = running.says("descriptors").await;
     assert!(line.contains("INFO"), "{line}");
     let line = running.says("listening").await;

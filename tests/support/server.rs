@@ -32,7 +32,7 @@ impl Server {
 
     /// Starts a relay with this command, and returns where it listens.
     pub(crate) fn relay(command: &mut Command) -> (Self, String) {
-        let (relay, line) = Self::start(command, "listening");
+        let (relay, line) = Self::start(command.arg("-v"), "listening");
         let address = line.split("address=").nth(1).unwrap();
         let address = address.split_whitespace().next().unwrap();
         (relay, address.to_owned())

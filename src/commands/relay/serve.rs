@@ -14,7 +14,7 @@ use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
 use crate::env;
 use crate::error::{CommandError, Exit};
-use crate::output::trace::LogFormat;
+use crate::output::trace::{LogFormat, Unasked};
 use crate::output::{self, Output};
 use crate::protocol::relay::Endpoint;
 use crate::relay::Server;
@@ -51,7 +51,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     output::trace::start(
         context.env.text(env::PASEO_LOG),
         context.global.verbose,
-        true,
+        Unasked::Warnings,
         settings
             .log_format
             .map_or_else(LogFormat::default, LogFormat::from),
