@@ -106,7 +106,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>, env: &Env) -> ExitCode {
         output::trace::start(
             env.text(env::PASEO_LOG),
             cli.global.verbose,
-            command.is_server(),
+            command.tells_unasked(),
             output::trace::LogFormat::Text,
         );
     }
@@ -159,6 +159,10 @@ fn print(
     }
     for line in &outcome.failures {
         output::write_stderr(&format!("{line}\n"));
+    }
+    if let Some(error) = &outcome.error {
+        let official = context.env.text(env::PASEO_COMPAT) == Some("official");
+        output::write_stderr(&error::render(error, &context.output, official));
     }
     Ok((outcome.exit, outcome.status))
 }

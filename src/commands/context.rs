@@ -32,6 +32,9 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Limit from there to a daemon that has introduced itself.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(6);
 
+/// What a person learns who was asked and did not want it.
+pub(super) const SKIPS: &str = "--yes skips this question";
+
 /// A connection that takes longer is worth a line on a terminal.
 const WORTH_TELLING: Duration = Duration::from_secs(3);
 
@@ -124,9 +127,23 @@ impl Context {
         is_batch(&self.env, &self.global)
     }
 
-    /// Returns whether a change is meant: said with `--yes`, or now. Where nobody is there it is not.
-    pub(super) fn agrees(&self, question: &str) -> bool {
-        self.global.yes || (!self.is_batch() && output::ask_yes(question).unwrap_or(false))
+    /// Refuses a change with `refused` unless it is meant: said with `--yes`, or now. Who is asked and does not want it
+    /// has cancelled it.
+    pub(super) fn agrees(
+        &self,
+        question: &str,
+        refused: impl FnOnce() -> CommandError,
+    ) -> Result<(), CommandError> {
+        if self.global.yes {
+            return Ok(());
+        }
+        if self.is_batch() {
+            return Err(refused());
+        }
+        match output::ask_yes(question) {
+            Ok(true) => Ok(()),
+            _ => Err(refused().cancelled().hint(SKIPS)),
+        }
     }
 
     /// Returns whether somebody sees what is waited for, and can end it.

@@ -4,6 +4,20 @@
 use crate::client::CallError;
 use crate::error::{CommandError, Exit, Hop};
 
+/// The code when there is no such agent.
+pub(super) const NO_AGENT: &str = "AGENT_NOT_FOUND";
+
+/// Codes that the official CLI gives instead, in these commands (`docs/compat.md`).
+const OFFICIAL: &[&str] = &[
+    "INSPECT_FAILED",
+    "SEND_FAILED",
+    "STOP_AGENT_FAILED",
+    "DELETE_AGENT_FAILED",
+    "MODE_OPERATION_FAILED",
+    "ALLOW_PERMISSION_FAILED",
+    "DENY_PERMISSION_FAILED",
+];
+
 /// The error code of a command, and how its message begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Doing {
@@ -57,16 +71,16 @@ pub(super) fn of(code: &'static str) -> impl Fn(CommandError) -> CommandError {
 
 fn judged(code: &'static str, message: String, why: &str) -> CommandError {
     let exit = exit(why);
+    let no_agent = exit == Exit::NotFound && why.starts_with("Agent not found");
     let code = match exit {
         Exit::Ambiguous => "AMBIGUOUS",
+        _ if no_agent && !OFFICIAL.contains(&code) => NO_AGENT,
         _ => code,
     };
     let made = CommandError::new(code, exit, message).at(Hop::Daemon);
     match exit {
         Exit::Ambiguous => made.hint("type more of the id"),
-        Exit::NotFound if why.starts_with("Agent not found") => {
-            made.hint("see the agents with: paseo ls -ag")
-        }
+        _ if no_agent => made.hint("see the agents with: paseo ls -ag"),
         _ => made,
     }
 }
@@ -108,6 +122,12 @@ mod tests {
             ("AMBIGUOUS", Exit::Ambiguous)
         );
         assert_eq!(DOING.refused("no").exit, Exit::Failed);
+        let logs = Doing {
+            code: "LOGS_FAILED",
+            what: "Failed to get logs",
+        };
+        assert_eq!(logs.refused("Agent not found: zz").code, NO_AGENT);
+        assert_eq!(logs.refused("Workspace not found: zz").code, "LOGS_FAILED");
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Context {
             return Err(read_only(remote));
         }
         let may_change = matches!(self.effect, Effect::Changes | Effect::Either);
-        if guard.protected && may_change && !self.global.yes {
+        if guard.protected && may_change {
             self.confirm(remote)?;
         }
         Ok(())
@@ -41,19 +41,13 @@ impl Context {
     }
 
     fn confirm(&self, remote: &Remote) -> Result<(), CommandError> {
-        let message = format!(
-            "`{}` is protected: changes there want to be confirmed",
-            remote.name
-        );
-        let refused = CommandError::usage("CONFIRMATION_NEEDED", message).at(Hop::Config);
-        if self.is_batch() {
-            return Err(refused.hint("if it is meant, add --yes"));
-        }
-        let question = format!("`{}` is protected. Change something there?", remote.name);
-        match output::ask_yes(&question) {
-            Ok(true) => Ok(()),
-            _ => Err(refused.hint("nothing has been done")),
-        }
+        let name = &remote.name;
+        let question = format!("`{name}` is protected. Change something there?");
+        self.agrees(&question, || {
+            let message = format!("`{name}` is protected: changes there want to be confirmed");
+            let refused = CommandError::usage("CONFIRMATION_NEEDED", message).at(Hop::Config);
+            refused.hint("if it is meant, add --yes")
+        })
     }
 }
 

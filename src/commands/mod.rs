@@ -71,6 +71,7 @@ pub use selection::check_variables;
 
 use crate::error::{CommandError, Exit};
 use crate::output::Output;
+use crate::output::trace::Unasked;
 use several::{Form, Spread};
 
 /// What a command ends with.
@@ -87,6 +88,8 @@ pub struct Outcome {
     pub status: Option<u8>,
     /// Lines for stderr, behind the data: what failed, of several.
     pub failures: Vec<String>,
+    /// What failed, where there are data that say it too.
+    pub error: Option<CommandError>,
 }
 
 impl From<Output> for Outcome {
@@ -232,12 +235,11 @@ pub enum Command {
 }
 
 impl Command {
-    /// Returns whether it runs until it is stopped, and tells meanwhile what happens.
-    pub fn is_server(&self) -> bool {
+    /// Returns what it tells of what happens when nobody asks for it.
+    pub fn tells_unasked(&self) -> Unasked {
         match self {
-            Self::Daemon(command) => command.is_server(),
-            Self::Forward(_) => true,
-            _ => false,
+            Self::Daemon(command) if command.is_server() => Unasked::Steps,
+            _ => Unasked::Nothing,
         }
     }
 
@@ -334,6 +336,10 @@ fn run_on(context: &Context, command: &Command) -> CommandResult {
         context.forget_lists();
     }
     result
+        .map(|outcome| Outcome {
+            error: outcome.error.map(|error| suggestion::aimed(context, error)),
+            ..outcome
+        })
         .map_err(|error| suggestion::aimed(context, error))
         .map_err(|error| suggestion::naming_remotes(context, error))
 }

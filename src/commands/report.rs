@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Outcome;
 use crate::error::{CommandError, Exit};
-use crate::output::{Cell, Column, Output, Row, Table};
+use crate::output::{Cell, Column, Format, Output, Row, Settings, Table};
 
 /// A line of the report.
 #[derive(Debug, Serialize)]
@@ -71,13 +71,17 @@ impl Report {
         self.0.retain(|earlier| earlier.check != check);
     }
 
-    /// Returns the report as what a command ends with: it failed when a check did.
-    pub(super) fn outcome(&self) -> Outcome {
+    /// Returns the report as what a command ends with: it failed when a check did. For people, checks that were skipped
+    /// for one reason share a line; data name each.
+    pub(super) fn outcome(&self, settings: &Settings) -> Outcome {
         let failed = self.0.iter().any(|check| check.result == Verdict::Fail);
         Outcome {
             output: Output::List(Table {
                 columns: vec![Column("CHECK", 0), Column("RESULT", 0), Column("DETAIL", 0)],
-                rows: self.0.iter().map(Check::row).collect(),
+                rows: match settings.format == Format::Table && !settings.quiet {
+                    true => self.0.chunk_by(Check::is_skipped_like).map(line).collect(),
+                    false => self.0.iter().map(Check::row).collect(),
+                },
             }),
             exit: if failed { Exit::Failed } else { Exit::Ok },
             ..Outcome::default()
@@ -85,7 +89,22 @@ impl Report {
     }
 }
 
+/// Makes one line of checks that end alike.
+fn line(checks: &[Check]) -> Row {
+    let mut row = checks[0].row();
+    if let [_, _, ..] = checks {
+        let names: Vec<&str> = checks.iter().map(|check| check.check).collect();
+        row.cells[0] = names.join(", ").into();
+    }
+    row
+}
+
 impl Check {
+    fn is_skipped_like(&self, next: &Self) -> bool {
+        let skipped = |check: &Self| check.result == Verdict::Skip && check.fix.is_none();
+        skipped(self) && skipped(next) && self.detail == next.detail
+    }
+
     fn row(&self) -> Row {
         let (word, color) = match self.result {
             Verdict::Pass => ("pass", AnsiColor::Green),

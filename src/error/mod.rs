@@ -120,6 +120,8 @@ pub struct CommandError {
     pub retryable: bool,
     /// Whether JSON is `code`, `message` and `action` on one line: the official form of a few errors.
     pub flat: bool,
+    /// Whether it is what somebody chose when asked: told as that, not as an error.
+    pub cancelled: bool,
 }
 
 impl CommandError {
@@ -134,6 +136,7 @@ impl CommandError {
             hint: None,
             retryable: false,
             flat: false,
+            cancelled: false,
         }
     }
 
@@ -174,6 +177,16 @@ impl CommandError {
     #[must_use]
     pub fn flat(mut self) -> Self {
         self.flat = true;
+        self
+    }
+
+    /// Makes it the answer of somebody who was asked, and does not want it. Code and exit status stay for scripts.
+    #[must_use]
+    pub fn cancelled(mut self) -> Self {
+        self.message = "cancelled".to_owned();
+        self.source = None;
+        self.hint = None;
+        self.cancelled = true;
         self
     }
 
@@ -225,6 +238,11 @@ pub fn render(error: &CommandError, settings: &Settings, official: bool) -> Stri
         }
         Format::Json => output::pretty_json(&as_data(), terminal) + "\n",
         Format::Yaml => output::yaml(&as_data(), terminal) + "\n",
+        Format::Table if error.cancelled => {
+            let hint = error.hint.as_ref().map(|hint| format!(" ({hint})"));
+            let text = format!("{}{}", error.message, hint.unwrap_or_default());
+            format!("{}\n", output::safe_text(&text, terminal))
+        }
         Format::Table => {
             let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
             let mut text = output::styled("Error:", red, settings.color);

@@ -31,7 +31,7 @@ pub use hidden::{Hidden, ask_hidden};
 pub use label::Label;
 pub use operand::{shell_operand, shell_word};
 pub use progress::Progress;
-pub use prompt::{ask_choice, ask_yes, forget_typed};
+pub use prompt::{ask_choice, ask_unless_no, ask_yes, forget_typed};
 pub use region::Region;
 use sanitize::safe_json;
 pub use sanitize::{safe_line, safe_text};

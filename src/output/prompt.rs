@@ -19,16 +19,25 @@ pub fn forget_typed() {
 
 /// Asks a question whose answer is no unless somebody says yes. What was typed before it is no answer.
 pub fn ask_yes(question: &str) -> io::Result<bool> {
+    let answer = ask(question, "[y/N]")?;
+    Ok(matches!(answer.as_deref(), Some("y" | "yes")))
+}
+
+/// Asks a question whose answer is yes unless somebody says anything else. The end of the input is no.
+pub fn ask_unless_no(question: &str) -> io::Result<bool> {
+    let answer = ask(question, "[Y/n]")?;
+    Ok(matches!(answer.as_deref(), Some("" | "y" | "yes")))
+}
+
+/// Returns the answer in small letters, `None` at the end of the input.
+fn ask(question: &str, choices: &str) -> io::Result<Option<String>> {
     forget_typed();
     let mut stderr = io::stderr().lock();
-    write!(stderr, "{} [y/N] ", safe_text(question, true))?;
+    write!(stderr, "{} {choices} ", safe_text(question, true))?;
     stderr.flush()?;
     let mut answer = String::new();
-    io::Read::take(io::stdin().lock(), MAX_ANSWER).read_line(&mut answer)?;
-    Ok(matches!(
-        answer.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
+    let read = io::Read::take(io::stdin().lock(), MAX_ANSWER).read_line(&mut answer)?;
+    Ok((read > 0).then(|| answer.trim().to_ascii_lowercase()))
 }
 
 /// Asks which of several things to take, by its number. Returns its index, or `None` for any other answer.

@@ -101,7 +101,7 @@ fn a_wait_shows_what_the_agent_does_and_leaves_no_trace() {
 
 #[test]
 fn many_agents_go_only_after_somebody_said_yes() {
-    let (sandbox, _daemon) = world();
+    let (sandbox, daemon) = world();
     for _ in 0..2 {
         run(&sandbox, "asks", "wait");
     }
@@ -111,14 +111,29 @@ fn many_agents_go_only_after_somebody_said_yes() {
         agents.as_array().unwrap().iter().filter(is).count()
     };
     for (args, question) in [
-        (["stop", "--all"], "Interrupt 2 agents? [y/N] "),
-        (["delete", "--all"], "Delete for good 2 agents? [y/N] "),
+        (["stop", "--all"], "Interrupt 2 agents"),
+        (["delete", "--all"], "Permanently delete 2 agents"),
     ] {
         let mut asked = terminal(&sandbox, &args);
-        asked.wait_for(question);
+        let question = format!("{question} on tcp://{}? [y/N] ", daemon.address);
+        let before = asked.wait_for(&question);
+        // Each agent is named, by its id and its title.
+        for agent in sandbox.run(&["ls", "--json"]).json().as_array().unwrap() {
+            let line = format!(
+                "  {}  {}",
+                agent["shortId"].as_str().unwrap(),
+                agent["name"].as_str().unwrap()
+            );
+            assert!(before.contains(&line), "{line}: {before}");
+        }
         asked.type_in("\r");
         let (status, shown) = asked.end();
         assert_eq!(status, 1, "{shown}");
+        assert!(
+            shown.contains("cancelled (--yes skips this question)"),
+            "{shown}"
+        );
+        assert!(!shown.contains("Error"), "{shown}");
         assert_eq!(count(&sandbox, "running"), 2);
     }
     let mut asked = terminal(&sandbox, &["stop", "--all"]);

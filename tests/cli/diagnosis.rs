@@ -150,6 +150,14 @@ fn doctor_names_what_is_well_and_what_is_not() {
         assert_eq!(checks[name]["result"], "skip", "{name}: {checks}");
     }
 
+    // For people, what was skipped is one line.
+    let text = sandbox.run(&["doctor", "work"]).stdout;
+    let skipped: Vec<&str> = text.lines().filter(|line| line.contains("skip")).collect();
+    assert_eq!(skipped.len(), 1, "{text}");
+    let line = "tls, relay, presence, key, session, version, clock  skip";
+    assert!(skipped[0].starts_with(line), "{text}");
+    assert_eq!(text.matches("an earlier check failed").count(), 1, "{text}");
+
     let off = daemon(|_| pong(90_000));
     sandbox.write(
         FILE,
@@ -207,6 +215,80 @@ fn doctor_names_what_was_left_behind_and_who_can_read() {
     let checks = doctor(&sandbox, &["lab"], 1);
     assert_eq!(checks["leftovers"]["result"], "pass", "{checks}");
     assert_eq!(checks["secret"]["result"], "pass", "{checks}");
+}
+
+/// However an `add` fails, it leaves nothing to clean up.
+#[test]
+fn a_failed_add_leaves_nothing_that_doctor_warns_of() {
+    const PROGRAM: &str =
+        "[stores.command]\nget = ['sh', 'get']\nput = ['sh', 'put']\ndelete = ['sh', 'delete']\n";
+    let offer = crate::remotes::offer();
+    let add = |more: &[&'static str]| [&["remote", "add", "new", "-", "--again"], more].concat();
+    let near = daemon(|_| pong(0));
+    for (what, put, get, args) in [
+        (
+            "no keyring",
+            "",
+            "",
+            add(&["--store", "keyring", "--no-check"]),
+        ),
+        (
+            "no passphrase",
+            "",
+            "",
+            add(&["--store", "vault", "--no-check"]),
+        ),
+        (
+            "no program's put",
+            "exit 1",
+            "exit 1",
+            add(&["--store", "command", "--no-check"]),
+        ),
+        (
+            "it keeps, and fails",
+            "cat >kept; exit 1",
+            "exit 3",
+            add(&["--store", "command"]),
+        ),
+        (
+            "it returns nothing",
+            "cat >kept",
+            "",
+            add(&["--store", "command", "--no-check"]),
+        ),
+        (
+            "it returns another",
+            "cat >kept",
+            "echo x",
+            add(&["--store", "command", "--no-check"]),
+        ),
+        (
+            "it hangs",
+            "sleep 30",
+            "",
+            add(&["--store", "command", "--no-check"]),
+        ),
+        ("no relay", "", "", add(&["--store", "file"])),
+        ("no such store", "", "", add(&["--store", "flie"])),
+        ("a bad tag", "", "", add(&["--store", "file", "--tag", "/"])),
+        (
+            "the name is taken",
+            "",
+            "",
+            vec!["remote", "add", "lab", "-", "--no-check"],
+        ),
+    ] {
+        let sandbox = with_lab(&near);
+        let file = sandbox.read(FILE).replace("version = 1\n", "");
+        sandbox.write(FILE, &format!("{PROGRAM}timeout = '1s'\n{file}"));
+        for (name, script) in [("put", put), ("get", get), ("delete", "exit 1")] {
+            sandbox.write(name, script);
+        }
+        let failed = sandbox.run_with(&args, &offer);
+        assert_ne!(failed.status, 0, "{what}: {failed:?}");
+        let checks = doctor(&sandbox, &["lab"], 0);
+        assert_eq!(checks["leftovers"]["result"], "pass", "{what}: {checks}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod agents;
 mod agents_terminal;
 mod built_in;
+mod cancelled;
 mod children;
 mod closed;
 mod completion;
@@ -29,6 +30,7 @@ mod leaves;
 mod man;
 #[cfg(target_os = "linux")]
 mod memory;
+mod not_found;
 mod odd_files;
 mod offline;
 #[cfg(target_os = "linux")]
@@ -43,8 +45,10 @@ mod preview;
 mod process_memory;
 
 mod published;
+mod quiet;
 mod recorded;
 mod recorded_live;
+mod relay_errors;
 mod remotes;
 mod remotes_crash;
 mod remotes_crash_more;

@@ -214,7 +214,7 @@ fn an_unknown_agent_has_no_log() {
         &["logs", "nosuchagent"],
         &["--json"],
     );
-    ran.failed(3, "LOGS_FAILED");
+    ran.failed(3, "AGENT_NOT_FOUND");
 }
 
 /// 0.1.65 never answers when it fails: it logs why.

@@ -59,7 +59,7 @@ fn settings_are_set_and_unset_all_or_none() {
         .failed(10, "`endpoint` is missing");
     sandbox
         .run(&["remote", "unset", "work", "fingerprint"])
-        .failed(2, "no such setting");
+        .failed(2, "paseo remote edit");
     assert_eq!(sandbox.read(FILE), before);
 
     ran(
@@ -134,11 +134,16 @@ fn what_is_invalid_or_changed_meanwhile_is_not_taken_over_and_not_lost() {
     let before = sandbox.read(FILE);
     let refused = |sandbox: &Sandbox, status: u32, said: &[&str]| {
         let mut editing = edit(sandbox);
-        editing.wait_for("Edit again?");
+        let before = editing.wait_for("Edit again? [Y/n] ");
         editing.type_in("n\r");
         let (ended, shown) = editing.end();
         assert_eq!(ended, status, "{shown}");
-        assert!(said.iter().all(|said| shown.contains(said)), "{shown}");
+        let shown = before + &shown;
+        for said in said {
+            assert_eq!(shown.matches(said).count(), 1, "{said}: {shown}");
+        }
+        assert!(shown.contains("cancelled (your version is in "), "{shown}");
+        assert!(!shown.contains("Error"), "{shown}");
     };
     refused(&sandbox, 10, &["key with no value", "your version is in "]);
     assert_eq!(sandbox.read(FILE), before);
@@ -151,6 +156,108 @@ fn what_is_invalid_or_changed_meanwhile_is_not_taken_over_and_not_lost() {
     let (status, shown) = edit(&with_editor("exit 3")).end();
     assert_eq!(status, 1, "{shown}");
     assert!(shown.contains("the editor failed"), "{shown}");
+}
+
+/// Return alone opens the editor again, with what was typed.
+#[test]
+fn an_invalid_file_is_edited_again() {
+    let sandbox = with_editor(
+        "echo >> rounds; if grep -q nonsense \"$1\"; then sed -i '/nonsense/d; s/^added.*/cwd = \"again\"/' \"$1\"
+         else echo nonsense >> \"$1\"; fi",
+    );
+    let mut editing = edit(&sandbox);
+    editing.wait_for("Edit again? [Y/n] ");
+    editing.type_in("\r");
+    let (status, shown) = editing.end();
+    assert_eq!((status, sandbox.read("rounds").len()), (0, 2), "{shown}");
+    assert!(sandbox.read(FILE).contains("cwd = \"again\""));
+}
+
+/// Settings whose value is not a text, and for all others a text.
+const VALUES: &[(&str, &str)] = &[
+    ("tags", "a,b"),
+    ("readonly", "true"),
+    ("protected", "true"),
+    ("relay.tls", "true"),
+    ("relay.endpoint", "h:1"),
+    ("expires", "2099-12-01"),
+    ("connect_timeout", "3s"),
+    ("persist", "10m"),
+    ("direct", "tcp://h:1"),
+    ("unix", "/run/p.sock"),
+    ("ssh", "me@tower"),
+    (
+        "proxy",
+        "{ url = \"http://h:1\", user = \"me\", password = { env = \"P\" } }",
+    ),
+    ("ca_file", "/ca.pem"),
+    ("family", "ipv4"),
+    (
+        "headers",
+        "{ X-Team = \"a\", X-Access = { env = \"ACCESS\" } }",
+    ),
+    ("dirs", "[{ local = \"~/src\", remote = \"/home/me/src\" }]"),
+    ("description", "office tower"),
+    ("cwd", "/home/me"),
+];
+
+/// Every key that `docs/remotes.md` describes can be set, or the error names the command that changes it.
+#[test]
+fn every_documented_key_is_set_or_edited() {
+    let text = include_str!("../../docs/remotes.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    let mut keys = Vec::new();
+    for row in rows {
+        let first = row.split(" | ").next().unwrap();
+        // `proxy = { … }` is the same key in another form.
+        let words = first
+            .split("`, `")
+            .map(|key| key.split([' ', '`']).next().unwrap());
+        keys.extend(words.filter(|key| {
+            let plain = |c: char| c.is_ascii_lowercase() || "._".contains(c);
+            key.chars().all(plain) && !["keyring", "vault", "command", "file", "all"].contains(key)
+        }));
+    }
+    assert!(keys.len() > 25 && keys.contains(&"dirs"), "{keys:?}");
+    let mut set = 0;
+    for key in keys {
+        let sandbox = with_work();
+        let value = VALUES.iter().find(|(name, _)| *name == key);
+        let setting = format!("{key}={}", value.map_or("x", |(_, value)| value));
+        let did = sandbox.run(&["remote", "set", "work", &setting]);
+        match (value, key) {
+            // A remote has a relay or an address.
+            (_, "url") => did.failed(10, "not both"),
+            (Some(_), _) => {
+                assert_eq!(did.status, 0, "{setting}: {did:?}");
+                set += 1;
+                let check = sandbox.run(&["config", "check"]);
+                assert!(check.stdout.contains("valid"), "{setting}: {check:?}");
+                let unset = sandbox.run(&["remote", "unset", "work", key]);
+                assert!(unset.status == 0 || key == "relay.endpoint", "{unset:?}");
+            }
+            (None, _) => {
+                did.failed(2, "paseo remote edit");
+                let unset = sandbox.run(&["remote", "unset", "work", key]);
+                unset.failed(2, "paseo remote edit");
+            }
+        }
+    }
+    // Some stand in more than one table.
+    assert!(set >= VALUES.len(), "{set}");
+    let sandbox = with_work();
+    for (setting, said) in [
+        ("dirs=planted", "written as in remotes.toml"),
+        ("headers=[planted", "written as in remotes.toml"),
+        ("proxy={planted", "written as in remotes.toml"),
+        ("planted=1", "there is no such setting"),
+        ("fingerprint=planted", "cannot be set by itself"),
+    ] {
+        let refused = sandbox.run(&["remote", "set", "work", setting]);
+        refused.failed(2, said);
+        assert!(!refused.stderr.contains("[secret]"), "{refused:?}");
+        assert!(!refused.stderr.contains("planted"), "{refused:?}");
+    }
 }
 
 #[test]

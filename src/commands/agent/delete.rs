@@ -25,7 +25,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let tally = context.with_daemon(async |daemon| {
         let agents = args.which.fetch(context, daemon, DOING).await?;
         args.which
-            .confirm(context, "Delete for good", &agents)
+            .confirm(context, "Permanently delete", &agents)
             .await?;
         let running = agents.iter().filter(|agent| agent.status == "running");
         let cancel = |agent: &AgentSnapshot| CancelAgent {

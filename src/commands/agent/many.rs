@@ -7,12 +7,14 @@ use serde_json::json;
 use super::ls::short_id;
 use super::{directory, resolve};
 use crate::client::{CallError, DaemonClient};
+use crate::commands::context::SKIPS;
 use crate::commands::failure::Doing;
 use crate::commands::{Context, Outcome, Reference};
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Column, Output, Row, Table};
 use crate::protocol::agents::{AgentSnapshot, FetchAgents};
 use crate::protocol::session::Request;
+use crate::remote::{Choice, Host};
 
 /// How many requests are on their way at once.
 const AT_ONCE: usize = 32;
@@ -75,28 +77,43 @@ impl Which {
 
     /// Asks whether several agents are meant; only where somebody is there to answer, so that scripts go on
     /// as they always did.
+    ///
+    /// Names them and their daemon before, so that who typed the wrong name sees it.
     pub(super) async fn confirm(
         &self,
         context: &Context,
         verb: &str,
         agents: &[AgentSnapshot],
     ) -> Result<(), CommandError> {
-        let asks = (self.all || self.cwd.is_some()) && !context.global.yes;
-        if !asks || agents.is_empty() || context.is_batch() || !std::io::stderr().is_terminal() {
+        let several = self.all || self.cwd.is_some();
+        let seen = std::io::stderr().is_terminal() && context.part.is_alone();
+        if !several || agents.is_empty() || !seen {
             return Ok(());
         }
-        let question = match agents {
-            [agent] => format!("{verb} agent {}?", short_id(&agent.id)),
-            agents => format!("{verb} {} agents?", agents.len()),
+        let count = match agents.len() {
+            1 => "1 agent".to_owned(),
+            count => format!("{count} agents"),
         };
+        let what = format!("{verb} {count} on {}", daemon_words(context));
+        let asks = !context.global.yes && !context.is_batch();
+        if !asks {
+            output::note(&format!("{what}:"));
+        }
+        for line in listed(agents) {
+            output::note(&line);
+        }
+        if !asks {
+            return Ok(());
+        }
+        let question = format!("{what}?");
         // The connection is kept alive meanwhile.
         let answer = tokio::task::spawn_blocking(move || output::ask_yes(&question)).await;
         match answer {
             Ok(Ok(true)) => Ok(()),
-            _ => Err(
-                CommandError::new("NOT_CONFIRMED", Exit::Failed, "nothing was changed")
-                    .hint("--yes asks no question"),
-            ),
+            _ => {
+                let refused = CommandError::new("NOT_CONFIRMED", Exit::Failed, "");
+                Err(refused.cancelled().hint(SKIPS))
+            }
         }
     }
 
@@ -105,6 +122,39 @@ impl Which {
         let root = root.trim_end_matches('/');
         cwd.strip_prefix(root)
             .is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
+}
+
+/// How many agents are named before a question.
+const LISTED: usize = 20;
+
+/// Returns a line for each agent: its id and its title.
+fn listed(agents: &[AgentSnapshot]) -> Vec<String> {
+    let line = |agent: &AgentSnapshot| format!("  {}", named(agent));
+    let mut lines: Vec<String> = agents.iter().take(LISTED).map(line).collect();
+    if let Some(more) = agents.len().checked_sub(LISTED).filter(|more| *more > 0) {
+        lines.push(format!("  and {more} more"));
+    }
+    lines
+}
+
+fn named(agent: &AgentSnapshot) -> String {
+    let id = short_id(&agent.id);
+    match &agent.title {
+        Some(title) => format!("{id}  {title}"),
+        None => id,
+    }
+}
+
+/// Returns what a person calls the daemon of a command.
+fn daemon_words(context: &Context) -> String {
+    match context.selection().map(|selection| selection.choice) {
+        Ok(Choice::Remote(remote)) => format!("`{}`", remote.name),
+        Ok(Choice::Local) => "this machine".to_owned(),
+        Ok(Choice::Host(Host::Daemon { address, .. })) => address.to_string(),
+        Ok(Choice::Host(Host::Offer(_)) | Choice::Offer(_)) | Err(_) => {
+            "the selected daemon".to_owned()
+        }
     }
 }
 
@@ -149,8 +199,7 @@ impl Tally {
             None => self.done.push(agent.id.clone()),
             Some(why) => {
                 self.failed += 1;
-                let id = short_id(&agent.id);
-                output::note(&format!("cannot {verb} {id}: {why}"));
+                output::note(&format!("cannot {verb} {}: {why}", named(agent)));
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use super::directory;
 use crate::client::DaemonClient;
-use crate::commands::failure::Doing;
+use crate::commands::failure::{Doing, NO_AGENT};
 use crate::error::{CommandError, Exit};
 use crate::protocol::agents::{AgentFilter, AgentSnapshot, FetchAgents};
 use crate::protocol::lifecycle::{AgentChanged, FetchAgent, FetchedAgent};
@@ -72,12 +72,12 @@ pub(super) async fn find(
     let agents = directory::all(daemon, everything).await?;
     match pick(&agents, id) {
         Picked::One(agent) => Ok(agent.clone()),
-        Picked::None => Err(CommandError::new(
-            "AGENT_NOT_FOUND",
-            Exit::NotFound,
-            format!("Agent not found: {id}"),
-        )
-        .hint("see the agents with: paseo ls -ag")),
+        Picked::None => {
+            Err(
+                CommandError::new(NO_AGENT, Exit::NotFound, format!("Agent not found: {id}"))
+                    .hint("see the agents with: paseo ls -ag"),
+            )
+        }
         Picked::Several(agents) => Err(ambiguous(id, &agents)),
     }
 }

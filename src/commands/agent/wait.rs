@@ -8,12 +8,13 @@ use tokio::time::Instant;
 use super::outcome::{self, Told};
 use super::{resolve, timeline, transcript, watching};
 use crate::client::DaemonClient;
-use crate::commands::failure::Doing;
+use crate::commands::failure::{self, Doing};
 use crate::commands::lifeline::Lifeline;
-use crate::commands::{CommandResult, Context, Form, Reference};
+use crate::commands::{CommandResult, Context, Form, Outcome, Reference};
 use crate::complete;
 use crate::duration;
-use crate::error::CommandError;
+use crate::error::{CommandError, Exit};
+use crate::output::Format;
 use crate::protocol::lifecycle::{WaitForFinish, WaitStatus, Waited};
 use crate::protocol::timeline::TimelineItem;
 
@@ -87,12 +88,26 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     if let Some(activity) = activity {
         message += &format!("\nLast {SHOWN} activity items:\n{activity}");
     }
-    Ok(Told {
+    let exit = outcome::exit(&waited);
+    let told = Told {
         agent_id,
         status,
         message,
+    };
+    let told = told.with(exit);
+    // There is no agent to tell of: that is an error. Scripts of the official CLI find the row all the same.
+    if !matches!(exit, Exit::NotFound | Exit::Ambiguous) {
+        return Ok(told);
     }
-    .with(outcome::exit(&waited)))
+    let error = failure::says(DOING.code, waited.error);
+    let for_people = context.output.terminal && context.output.format == Format::Table;
+    match for_people || !context.part.is_alone() {
+        true => Err(error),
+        false => Ok(Outcome {
+            error: Some(error),
+            ..told
+        }),
+    }
 }
 
 /// Returns the full id of an agent, when somebody sees what it does meanwhile.

@@ -127,7 +127,11 @@ fn apply(context: &Context, args: &Args, change: Change, sign: &str) -> CommandR
             CommandError::new("PROMPT_FAILED", Exit::Failed, message).because(error)
         })?;
         if !asked {
-            return Ok(done("nothing was changed".to_owned(), &path, false));
+            return Ok(done(
+                "cancelled (--yes skips this question)".to_owned(),
+                &path,
+                false,
+            ));
         }
     }
     match &change.after {

@@ -138,11 +138,11 @@ async fn end(mut events: client::Events) {
 
 /// Refuses, unless it was said on the command line or is said now.
 fn confirm(context: &Context, question: &str) -> Result<(), CommandError> {
-    if context.agrees(question) {
-        return Ok(());
-    }
-    let message = "this daemon is not the one of this machine";
-    Err(CommandError::usage("CONFIRMATION_NEEDED", message).hint("say --yes to do it all the same"))
+    context.agrees(question, || {
+        let message = "this daemon is not the one of this machine";
+        let refused = CommandError::usage("CONFIRMATION_NEEDED", message);
+        refused.hint("say --yes to do it all the same")
+    })
 }
 
 fn road(context: &Context) -> Result<Road, CommandError> {

@@ -33,5 +33,5 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         bundle::write(context, &report, path)?;
         output::note(&format!("the report is in {}", path.display()));
     }
-    Ok(report.outcome())
+    Ok(report.outcome(&context.output))
 }

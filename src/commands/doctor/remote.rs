@@ -26,6 +26,8 @@ const HOPS: [(&str, &[Hop], &str); 7] = [
         "session",
     ),
 ];
+/// Why a check was not done.
+const FAILED_BEFORE: &str = "an earlier check failed";
 /// Clocks that differ by more than this are worth a word, in milliseconds.
 const CLOCK_MS: i64 = 30_000;
 /// The oldest daemon that is tested against.
@@ -166,10 +168,10 @@ fn failed_at(error: &CommandError, took: &dyn Fn(&str) -> Option<String>, report
 
 fn skip_from(at: usize, report: &mut Report) {
     for (check, _, _) in &HOPS[at..] {
-        report.add(check, Verdict::Skip, "what comes before it failed");
+        report.add(check, Verdict::Skip, FAILED_BEFORE);
     }
-    report.add("version", Verdict::Skip, "the daemon was not reached");
-    report.add("clock", Verdict::Skip, "the daemon was not reached");
+    report.add("version", Verdict::Skip, FAILED_BEFORE);
+    report.add("clock", Verdict::Skip, FAILED_BEFORE);
 }
 
 fn daemon(found: &Found, report: &mut Report) {

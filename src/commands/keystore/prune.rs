@@ -54,10 +54,9 @@ fn confirm(context: &Context, unused: &[SecretRef]) -> Result<(), CommandError> 
     let secrets = unused.iter().map(SecretRef::to_string);
     let secrets = secrets.collect::<Vec<_>>().join(", ");
     let question = format!("Nothing in remotes.toml uses {secrets}. Delete for good?");
-    if context.agrees(&question) {
-        return Ok(());
-    }
-    let message = format!("nothing was deleted; no remote uses {secrets}");
-    Err(CommandError::usage("CONFIRMATION_NEEDED", message)
-        .hint("say --yes, if no other remotes.toml uses them either"))
+    context.agrees(&question, || {
+        let message = format!("nothing was deleted; no remote uses {secrets}");
+        CommandError::usage("CONFIRMATION_NEEDED", message)
+            .hint("say --yes, if no other remotes.toml uses them either")
+    })
 }

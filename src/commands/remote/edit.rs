@@ -46,11 +46,11 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
             Err(error) => error,
         };
         output::note(&error.to_string());
-        if !output::ask_yes("Edit again?").map_err(failed)? {
-            // What was typed must not be lost.
+        if !output::ask_unless_no("Edit again?").map_err(failed)? {
+            // What was typed must not be lost. What is wrong with it has been told.
             let (_, path) = copy.keep().map_err(|kept| failed(kept.error))?;
             let hint = format!("your version is in {}", path.display());
-            return Err(CommandError::from(error).hint(hint));
+            return Err(CommandError::from(error).cancelled().hint(hint));
         }
     }
 }

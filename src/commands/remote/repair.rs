@@ -120,7 +120,8 @@ pub(super) fn accept(
         Some(new) => format!("the offer is of another key: {new}, not {old}"),
         None => format!("`{name}` would lose its key {old}, and be believed without one"),
     };
-    if !context.is_batch() {
+    let asked = !context.is_batch();
+    if asked {
         output::note(&changed);
         output::note(&format!("old key of `{name}` in words: {}", old.words()));
         if let Some(new) = new {
@@ -131,9 +132,11 @@ pub(super) fn accept(
             return Ok(());
         }
     }
-    Err(CommandError::new("KEY_CHANGED", Exit::Trust, changed)
-        .at(Hop::Key)
-        .hint(
+    let refused = CommandError::new("KEY_CHANGED", Exit::Trust, changed).at(Hop::Key);
+    Err(match asked {
+        true => refused.cancelled(),
+        false => refused.hint(
             "when `paseo daemon pair` on the daemon's machine shows the new fingerprint, add --yes",
-        ))
+        ),
+    })
 }

@@ -163,11 +163,11 @@ pub(super) fn choose_store(
         Err(KeepError::Store(error)) => error,
         Err(error) => return Err(error.into()),
     };
-    if asked.is_none()
-        && !context.is_batch()
-        && let Some(store) = offer_another(&error)?
-    {
-        return Ok(context.keeper().choose(Some(store))?);
+    if asked.is_none() && !context.is_batch() {
+        return match offer_another(&error)? {
+            Some(store) => Ok(context.keeper().choose(Some(store))?),
+            None => Err(CommandError::from(error).cancelled()),
+        };
     }
     let error = CommandError::from(error);
     Err(match asked {

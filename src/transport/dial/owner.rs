@@ -103,7 +103,7 @@ mod tests {
         let attempt = Attempt {
             budget: None,
             dial: &dial,
-            address: OtherEnd {
+            address: crate::transport::OtherEnd {
                 address: dial.address.to_string(),
                 relay: false,
             },

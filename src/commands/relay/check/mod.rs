@@ -75,7 +75,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
         let _ = check.everything(args).await;
         Ok::<_, CommandError>(())
     })?;
-    Ok(check.report.outcome())
+    Ok(check.report.outcome(&context.output))
 }
 
 impl Check {
