@@ -89,7 +89,7 @@ pub struct Outcome {
     /// Lines for stderr, behind the data: what failed, of several.
     pub failures: Vec<String>,
     /// What failed, where there are data that say it too.
-    pub error: Option<CommandError>,
+    pub error: Option<Box<CommandError>>,
 }
 
 impl From<Output> for Outcome {
@@ -337,7 +337,9 @@ fn run_on(context: &Context, command: &Command) -> CommandResult {
     }
     result
         .map(|outcome| Outcome {
-            error: outcome.error.map(|error| suggestion::aimed(context, error)),
+            error: outcome
+                .error
+                .map(|error| Box::new(suggestion::aimed(context, *error))),
             ..outcome
         })
         .map_err(|error| suggestion::aimed(context, error))

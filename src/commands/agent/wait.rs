@@ -104,7 +104,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     match for_people || !context.part.is_alone() {
         true => Err(error),
         false => Ok(Outcome {
-            error: Some(error),
+            error: Some(Box::new(error)),
             ..told
         }),
     }
