@@ -308,13 +308,14 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Returns the secrets of changes that did not come to their end: no remote uses them. What a probe may have left
-    /// is no secret, and goes with the next change.
+    /// Returns the secrets of changes that did not come to their end: no remote uses them. What a probe wrote is among them
+    /// only where it can be seen that it is still there: it is no secret, and goes with the next change.
     pub fn unfinished(&self, file: &RemotesFile) -> Vec<SecretRef> {
+        let is_there = |secret: &SecretRef| self.stores.ids(secret.store).contains(&secret.id);
         let noted = self.noted().into_iter();
-        let secrets = noted.filter(|(_, noted)| *noted == Noted::Secret);
-        let secrets = secrets.map(|(secret, _)| secret);
-        secrets.filter(|secret| !file.uses(secret)).collect()
+        let left = noted.filter(|(secret, noted)| *noted == Noted::Secret || is_there(secret));
+        let left = left.map(|(secret, _)| secret);
+        left.filter(|secret| !file.uses(secret)).collect()
     }
 
     /// Returns the other secrets that no remote of this file uses, of the stores that can be listed. Those of another
