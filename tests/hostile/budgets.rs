@@ -59,9 +59,19 @@ fn never_ends(stream: &mut TcpStream, first: u8, masked: bool) {
     thread::sleep(Duration::from_secs(1));
 }
 
-/// Opens a session, as a client does that knows the password. Returns how long it took.
+/// Opens a session, as a client does that knows the password. Returns how long it took. A socket that made room before its
+/// request was read is opened again, and the time goes on.
 fn gets_in(address: &str, password: Option<&str>) -> Duration {
     let start = Instant::now();
+    loop {
+        match try_in(address, password) {
+            Ok(()) => return start.elapsed(),
+            Err(error) => assert!(start.elapsed() < SOON, "{error}"),
+        }
+    }
+}
+
+fn try_in(address: &str, password: Option<&str>) -> Result<(), String> {
     let stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(60)))
@@ -71,13 +81,13 @@ fn gets_in(address: &str, password: Option<&str>) -> Duration {
     if let Some(password) = password {
         request = request.with_sub_protocol(format!("paseo.bearer.{password}"));
     }
-    let (mut socket, _) = client(request, stream).unwrap();
+    let (mut socket, _) = client(request, stream).map_err(|error| error.to_string())?;
     let hello =
         json!({ "type": "hello", "clientId": "right", "clientType": "cli", "protocolVersion": 1 });
     socket.send(Message::text(hello.to_string())).unwrap();
     let info = socket.read().unwrap();
     assert!(info.to_text().unwrap().contains("server_info"), "{info}");
-    start.elapsed()
+    Ok(())
 }
 
 #[test]
