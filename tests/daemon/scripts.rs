@@ -165,6 +165,6 @@ fn the_commands_drive_scripts_over_the_relay() {
     let stopped = world.remote(0, &["script", "stop", "long", "--workspace", &id]);
     assert_eq!(stopped["lifecycle"], "stopped", "{stopped}");
     let all = world.remote(0, &["script", "ls", "--workspace", &id]);
-    assert_eq!(all[2]["scriptName"], "web");
+    assert_eq!(all[3]["scriptName"], "web");
     world.remote(1, &["script", "start", "nope", "--workspace", &id]);
 }
