@@ -186,3 +186,40 @@ fn expressions_are_read_as_spdx_has_them() {
         assert_eq!(is_allowed(expression, &allowed), is, "{expression}");
     }
 }
+
+/// CI builds the fuzz targets with a lock of their own, in its last step.
+#[test]
+fn the_lock_of_the_fuzz_targets_knows_every_crate() {
+    let table = |path: &str| -> toml::Table {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        std::fs::read_to_string(path).unwrap().parse().unwrap()
+    };
+    let manifest = table("Cargo.toml");
+    let targets = manifest["target"].as_table().unwrap().values();
+    let everywhere = toml::Value::Table(manifest.clone());
+    let tables = targets.chain([&everywhere]);
+    let mut wanted = BTreeSet::new();
+    for dependencies in tables.filter_map(|table| table.get("dependencies")) {
+        for (name, how) in dependencies.as_table().unwrap() {
+            if how.get("optional").is_none() {
+                let renamed = how.get("package").and_then(toml::Value::as_str);
+                wanted.insert(renamed.unwrap_or(name).to_owned());
+            }
+        }
+    }
+    let lock = table("tests/fuzz/Cargo.lock");
+    let packages = lock["package"].as_array().unwrap();
+    let ours = packages
+        .iter()
+        .find(|p| p["name"].as_str() == Some("paseo"));
+    let known = ours.unwrap()["dependencies"].as_array().unwrap().iter();
+    let known: BTreeSet<String> = known
+        .map(|name| name.as_str().unwrap().split(' ').next().unwrap().to_owned())
+        .collect();
+    let missing: Vec<_> = wanted.difference(&known).collect();
+    assert!(wanted.len() > 40, "{}", wanted.len());
+    assert!(
+        missing.is_empty(),
+        "cargo metadata --manifest-path tests/fuzz/Cargo.toml adds {missing:?}"
+    );
+}
