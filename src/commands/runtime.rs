@@ -2,6 +2,8 @@
 
 use std::pin::{Pin, pin};
 
+use tokio::runtime::Runtime;
+
 use crate::error::{CommandError, Exit};
 
 /// How many files a command has open at once, at least: with fewer the runtime panics, or a connection fails for a
@@ -23,6 +25,17 @@ pub(super) fn may_open(files: u64) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// Returns a runtime on this thread. Fails where the process may not open so many files.
+pub(super) fn current_thread(files: u64) -> Result<Runtime, CommandError> {
+    may_open(files)?;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            CommandError::internal("the asynchronous runtime cannot start").because(error)
+        })
+}
+
 /// Runs the asynchronous part of a command. Everything before it is blocking code: the keyring must
 /// never be called from inside a runtime.
 pub(super) fn run_async<T>(
@@ -41,13 +54,7 @@ pub(super) fn ended<T>(result: Option<Result<T, CommandError>>) -> Result<T, Com
 /// The part of [`run_async`] that is the same for every command. The runtime's loop would otherwise be
 /// compiled once for each of them.
 fn drive(work: &mut Pin<&mut dyn Future<Output = ()>>) -> Result<(), CommandError> {
-    may_open(FILES)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            CommandError::internal("the asynchronous runtime cannot start").because(error)
-        })?;
+    let runtime = current_thread(FILES)?;
     runtime.block_on(work);
     // A name lookup that hangs would hold up an ordinary shutdown.
     runtime.shutdown_background();

@@ -273,7 +273,7 @@ mod tests {
     use crate::relay::Limits;
 
     #[tokio::test]
-    async fn whoever_is_turned_away_is_told_why() {
+    async fn a_refused_address_is_told_the_reason() {
         let at_any = || Config {
             listen: ([127, 0, 0, 1], 0).into(),
             ..Config::default()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::commands::listen_names::ListenNames;
 use crate::commands::relay::RelayAddress;
 use crate::commands::relay_token::TokenSource;
+use crate::commands::runtime;
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
 use crate::daemon::{AgentSpec, Config, Daemon, Reread, Settings};
@@ -67,13 +68,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         }
     }
     let config = config(context, args, home, &overrides, relay)?;
-    crate::commands::runtime::may_open(FILES)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            CommandError::internal("the asynchronous runtime cannot start").because(error)
-        })?;
+    let runtime = runtime::current_thread(FILES)?;
     runtime.block_on(async {
         // Caught from here on, so that a stop during the start removes what the start has made.
         let stop = stop_signal()?;
