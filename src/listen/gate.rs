@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-use super::guesses::Guesses;
+use super::guesses::{Guesses, PasswordDigest};
 use super::lobby::{Peer, Place};
 use super::names::Names;
 use super::password::{Password, verify};
@@ -67,8 +67,8 @@ pub(super) struct Gate {
 /// that a program may show again and again.
 #[derive(Debug, Default)]
 struct Judged {
-    right: Option<[u8; 32]>,
-    wrong: VecDeque<[u8; 32]>,
+    right: Option<PasswordDigest>,
+    wrong: VecDeque<PasswordDigest>,
 }
 
 /// A connection, and who is at its other end.
@@ -189,7 +189,7 @@ impl Gate {
         if let Some(right) = known() {
             return Ok(right);
         }
-        let turn = self.guesses.turn(peer).await.ok_or(Refused::Full)?;
+        let turn = self.guesses.turn(peer, digest).await.ok_or(Refused::Full)?;
         // Another client may have shown the same one meanwhile.
         if let Some(right) = known() {
             return Ok(right);
@@ -209,7 +209,7 @@ impl Gate {
         self.judged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn digest(&self, hash: &Secret<String>, shown: &Secret<String>) -> [u8; 32] {
+    fn digest(&self, hash: &Secret<String>, shown: &Secret<String>) -> PasswordDigest {
         let mut digest = Sha256::new();
         digest.update(self.key.as_ref());
         for part in [hash, shown] {
@@ -221,14 +221,14 @@ impl Gate {
 }
 
 impl Judged {
-    fn find(&self, digest: &[u8; 32]) -> Option<bool> {
+    fn find(&self, digest: &PasswordDigest) -> Option<bool> {
         if self.right.is_some_and(|right| right.ct_eq(digest).into()) {
             return Some(true);
         }
         self.wrong.contains(digest).then_some(false)
     }
 
-    fn note(&mut self, digest: [u8; 32], right: bool) {
+    fn note(&mut self, digest: PasswordDigest, right: bool) {
         if right {
             self.right = Some(digest);
             return;

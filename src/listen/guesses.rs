@@ -22,7 +22,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(8);
 /// A right password is answered as late as a wrong one would be, so that nobody who guesses may leave before that. It takes
 /// no longer than this, because others may guess from the same address.
 const LONGEST_WITHHELD: Duration = Duration::from_millis(500);
-/// Passwords of one peer that wait for a hash; a newer one takes the place of its oldest.
+/// Passwords of one peer that wait for a hash. A newer one takes the place of one that is the same, or else of the oldest.
 const MAX_WAITING_OF_ONE: usize = 16;
 /// After this time without another guess those of a peer are forgotten.
 const MEMORY: Duration = Duration::from_secs(300);
@@ -30,6 +30,9 @@ const MEMORY: Duration = Duration::from_secs(300);
 const MAX_PEERS: usize = 4096;
 /// Pause between two lines of the log about them.
 const LOG_PAUSE: Duration = Duration::from_secs(1);
+
+/// What tells passwords apart, and says nothing of them.
+pub(super) type PasswordDigest = [u8; 32];
 
 /// What is known of those who guess. Clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +60,7 @@ struct Record {
 #[derive(Debug)]
 struct Waiter {
     peer: Peer,
+    password: PasswordDigest,
     turn: oneshot::Sender<Turn>,
 }
 
@@ -65,8 +69,9 @@ struct Waiter {
 pub(super) struct Turn(Guesses);
 
 impl Guesses {
-    /// Waits for the right to make a hash; `None` when too many newer passwords of the same peer wait for it, too.
-    pub(super) async fn turn(&self, peer: Peer) -> Option<Turn> {
+    /// Waits for the right to make a hash; `None` when too many newer passwords of the same peer wait for it, too. That is
+    /// told late, so that whoever asks again at once does not keep all others of the peer from their turns.
+    pub(super) async fn turn(&self, peer: Peer, password: PasswordDigest) -> Option<Turn> {
         let turn = {
             let mut inner = self.inner();
             if inner.hashing < at_once() {
@@ -75,10 +80,20 @@ impl Guesses {
                 return Some(Turn(self.clone()));
             }
             let (sender, turn) = oneshot::channel();
-            inner.wait(Waiter { peer, turn: sender });
+            inner.wait(Waiter {
+                peer,
+                password,
+                turn: sender,
+            });
             turn
         };
-        turn.await.ok()
+        match turn.await {
+            Ok(turn) => Some(turn),
+            Err(_) => {
+                sleep(LONGEST_WITHHELD).await;
+                None
+            }
+        }
     }
 
     /// Returns once a right password may be answered.
@@ -146,10 +161,11 @@ impl Inner {
     fn wait(&mut self, waiter: Waiter) {
         self.waiting.retain(|waiter| !waiter.turn.is_closed());
         let of_it = |other: &&Waiter| other.peer == waiter.peer;
-        if self.waiting.iter().filter(of_it).count() >= MAX_WAITING_OF_ONE
-            && let Some(oldest) = self.waiting.iter().position(|it| of_it(&it))
-        {
-            self.waiting.remove(oldest);
+        if self.waiting.iter().filter(of_it).count() >= MAX_WAITING_OF_ONE {
+            let is_same = |other: &Waiter| of_it(&other) && other.password == waiter.password;
+            let same = self.waiting.iter().position(is_same);
+            let oldest = same.or_else(|| self.waiting.iter().position(|it| of_it(&it)));
+            self.waiting.remove(oldest.expect("the peer has some"));
         }
         self.waiting.push(waiter);
     }
@@ -208,6 +224,8 @@ mod tests {
         Peer::at([10, 0, 0, last].into())
     }
 
+    const PASSWORD: PasswordDigest = [7; 32];
+
     #[test]
     fn a_person_may_err_and_who_goes_on_waits_longer() {
         let delays: Vec<_> = (1..=12).map(|count| delay(count).as_millis()).collect();
@@ -237,14 +255,14 @@ mod tests {
         let guesses = Guesses::default();
         guesses.note(peer(1));
         let mut held = Vec::new();
-        while let Some(turn) = guesses.turn(peer(1)).now_or_never() {
+        while let Some(turn) = guesses.turn(peer(1), PASSWORD).now_or_never() {
             held.push(turn.unwrap());
         }
         let order = Arc::new(Mutex::new(Vec::new()));
         let wait = |name: &'static str, last: u8| {
             let (guesses, order) = (guesses.clone(), Arc::clone(&order));
             let mut waiting = Box::pin(async move {
-                let _turn = guesses.turn(peer(last)).await.unwrap();
+                let _turn = guesses.turn(peer(last), PASSWORD).await.unwrap();
                 order.lock().unwrap().push(name);
             });
             assert!((&mut waiting).now_or_never().is_none());
@@ -282,7 +300,7 @@ mod tests {
 
     /// Takes all turns, as a peer that nobody else is.
     fn busy(guesses: &Guesses) -> Vec<Turn> {
-        let next = || guesses.turn(peer(99)).now_or_never();
+        let next = || guesses.turn(peer(99), PASSWORD).now_or_never();
         std::iter::from_fn(next).map(Option::unwrap).collect()
     }
 
@@ -291,11 +309,11 @@ mod tests {
     async fn a_peer_that_leaves_before_its_answers_does_not_keep_its_turn() {
         let guesses = Guesses::default();
         let held = busy(&guesses);
-        let owner = guesses.turn(peer(1));
+        let owner = guesses.turn(peer(1), PASSWORD);
         tokio::pin!(owner);
         assert!((&mut owner).now_or_never().is_none());
         let guess = || {
-            let mut guess = Box::pin(guesses.turn(peer(2)));
+            let mut guess = Box::pin(guesses.turn(peer(2), PASSWORD));
             assert!((&mut guess).now_or_never().is_none());
             guess
         };
@@ -312,18 +330,21 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_peer_has_few_passwords_that_wait() {
         let guesses = Guesses::default();
         let _held = busy(&guesses);
         let wait = |last| {
-            let mut waiting = Box::pin(guesses.turn(peer(last)));
+            let mut waiting = Box::pin(guesses.turn(peer(last), PASSWORD));
             assert!((&mut waiting).now_or_never().is_none());
             waiting
         };
         let mut other = wait(1);
         let mut waiting: Vec<_> = (0..MAX_WAITING_OF_ONE + 3).map(|_| wait(2)).collect();
-        let told: Vec<_> = waiting.iter_mut().map(|it| it.now_or_never()).collect();
+        let mut told = || -> Vec<_> { waiting.iter_mut().map(|it| it.now_or_never()).collect() };
+        assert!(told().iter().all(Option::is_none), "told too early");
+        sleep(LONGEST_WITHHELD).await;
+        let told = told();
         let gone = told.iter().filter(|it| matches!(it, Some(None))).count();
         assert!(matches!(
             &told[..4],
@@ -331,5 +352,31 @@ mod tests {
         ));
         assert_eq!((gone, (&mut other).now_or_never().is_none()), (3, true));
         assert_eq!(guesses.inner().waiting.len(), MAX_WAITING_OF_ONE + 1);
+    }
+
+    /// Whoever asks with one password again and again takes no place from another password.
+    #[tokio::test]
+    async fn a_password_that_waits_already_makes_room_for_itself() {
+        let guesses = Guesses::default();
+        let held = busy(&guesses);
+        let wait = |password| {
+            let mut waiting = Box::pin(guesses.turn(peer(1), password));
+            assert!((&mut waiting).now_or_never().is_none());
+            waiting
+        };
+        let right = wait([1; 32]);
+        let wrong: Vec<_> = (0..10 * MAX_WAITING_OF_ONE)
+            .map(|_| wait(PASSWORD))
+            .collect();
+        let waiting = guesses
+            .inner()
+            .waiting
+            .iter()
+            .map(|it| it.password)
+            .collect::<Vec<_>>();
+        assert_eq!(waiting[0], [1; 32]);
+        assert_eq!(waiting.len(), MAX_WAITING_OF_ONE);
+        drop((wrong, held));
+        assert!(right.await.is_some());
     }
 }

@@ -71,7 +71,7 @@ mod tests {
     async fn a_hash_admits_its_password_only() {
         let guesses = Guesses::default();
         let right = async |hash: &str, offered: &str| {
-            let turn = guesses.turn(Peer::Unknown).await.unwrap();
+            let turn = guesses.turn(Peer::Unknown, [0; 32]).await.unwrap();
             verify(hash.into(), offered.into(), turn).await
         };
         let hash = bcrypt::hash("open sesame", 4).unwrap();
