@@ -24,10 +24,6 @@ impl Site {
     }
 
     /// Returns its first address, which has the same site.
-    #[cfg_attr(
-        not(any(test, feature = "cluster")),
-        expect(dead_code, reason = "nodes tell it each other")
-    )]
     pub(crate) fn address(self) -> IpAddr {
         self.0
     }

@@ -26,17 +26,8 @@ impl From<ServerError> for CommandError {
             ServerError::List { source, .. } => {
                 Self::new("LIST_UNREADABLE", Exit::Config, text).because(source)
             }
-            ServerError::Cluster(error) => {
-                let built = cfg!(feature = "cluster");
-                let (code, hint) = match built {
-                    true => ("INVALID_SETTING", "separate several servers by commas"),
-                    false => (
-                        "CLUSTER_MISSING",
-                        "build it with: cargo install --path . --features cluster",
-                    ),
-                };
-                Self::usage(code, error.to_string()).hint(hint)
-            }
+            ServerError::Cluster(error) => Self::usage("INVALID_SETTING", error.to_string())
+                .hint("separate several servers by commas"),
             ServerError::Tls(error) => {
                 let made = Self::new("TLS_FILES_INVALID", Exit::Config, text)
                     .at(Hop::Tls)

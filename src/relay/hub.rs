@@ -144,19 +144,16 @@ impl Hub {
     }
 
     /// Returns whether the session has a socket.
-    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "nodes ask"))]
     pub(super) fn has_session(&self, server: &ServerId) -> bool {
         self.lock().groups.contains_key(server)
     }
 
     /// Returns every session.
-    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "nodes ask"))]
     pub(super) fn servers(&self) -> Vec<ServerId> {
         self.lock().groups.keys().cloned().collect()
     }
 
     /// Closes every socket of a session.
-    #[cfg_attr(not(feature = "cluster"), expect(dead_code, reason = "nodes ask"))]
     pub(super) fn close_session(&self, server: &ServerId, why: Close) {
         let sockets: Vec<_> = {
             let state = self.lock();

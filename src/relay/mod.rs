@@ -7,7 +7,6 @@
 //! What is on the wire is in [`crate::protocol::relay`], the rules in `docs/protocol.md`.
 
 mod accept;
-#[cfg_attr(not(feature = "cluster"), path = "no_cluster.rs")]
 mod cluster;
 mod config;
 mod connection;

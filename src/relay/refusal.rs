@@ -36,10 +36,6 @@ pub(super) enum Refusal {
     Claimed,
     /// The node that owns the session does not answer.
     #[error("cluster")]
-    #[cfg_attr(
-        not(any(feature = "cluster", test)),
-        expect(dead_code, reason = "there is no other node")
-    )]
     Cluster,
     /// The session has all sockets that it may have.
     #[error("Too many sockets for this server")]

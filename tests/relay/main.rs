@@ -7,7 +7,6 @@
 mod access;
 mod binary;
 mod check;
-#[cfg(feature = "cluster")]
 mod cluster;
 mod conformance;
 mod fair;
@@ -22,6 +21,5 @@ mod robust;
 mod support;
 #[cfg(unix)]
 mod system;
-#[cfg(any(target_os = "linux", feature = "cluster"))]
 #[path = "../support/tool.rs"]
 mod tool;
