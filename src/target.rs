@@ -26,6 +26,8 @@ pub enum Target {
         daemon_key: PublicKey,
         /// What a private relay wants to see.
         token: Option<RelayToken>,
+        /// The daemon's password. It is shown inside the channel only.
+        password: Option<Secret<String>>,
     },
     /// Straight over TCP.
     Tcp {
@@ -53,14 +55,14 @@ pub enum Target {
 }
 
 impl Target {
-    /// Returns whether a password is shown to the daemon.
-    pub fn has_password(&self) -> bool {
-        match self {
-            Self::Tcp { password, .. }
-            | Self::Unix { password, .. }
-            | Self::Ssh { password, .. } => password.is_some(),
-            Self::Relay { .. } => false,
-        }
+    /// Returns the password that is shown to the daemon. A blank one is none.
+    pub fn password(&self) -> Option<&Secret<String>> {
+        let (Self::Relay { password, .. }
+        | Self::Tcp { password, .. }
+        | Self::Unix { password, .. }
+        | Self::Ssh { password, .. }) = self;
+        let password = password.as_ref();
+        password.filter(|password| !password.expose().trim().is_empty())
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) fn dial_for(target: &Target, settings: &Settings, session_shows_secre
             tls,
             server_id,
             token,
+            // For the daemon, inside the channel: the relay sees nothing of it.
+            password: _,
             ..
         } => (
             Address::Tcp {

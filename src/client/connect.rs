@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
+use zeroize::Zeroize;
 
 use super::envelope::encode;
 use super::error::ConnectError;
@@ -60,11 +61,14 @@ async fn session(
     settings: &Settings,
     early: Option<&Early>,
 ) -> Result<(DaemonClient, Option<EarlyReply>), ConnectError> {
-    let mut first = vec![settings.hello()];
+    let mut first = vec![settings.hello(target)];
     first.extend(early.map(|early| early.text.clone()));
-    let opened = open(target, settings, &first).await?;
+    let opened = open(target, settings, &first).await;
+    // It has left, sealed, or is written once more: no copy with the password stays.
+    first[0].zeroize();
+    let opened = opened?;
     if !opened.flown {
-        return Ok((introduce(opened, settings).await?, None));
+        return Ok((introduce(opened, target, settings).await?, None));
     }
     let start = Instant::now();
     let Opened {
@@ -81,19 +85,23 @@ async fn session(
         // It has lost the flight: once more, one step after the other.
         Err(_) if !peer.is_proven() => {
             let opened = open(target, settings, &[]).await?;
-            return Ok((introduce(opened, settings).await?, None));
+            return Ok((introduce(opened, target, settings).await?, None));
         }
         // It has not, and only takes its time.
         Err(_) => timeout_at(peer.deadline, ready).await,
         ready => ready,
     };
     let ready = ready.map_err(|_| peer.late())?;
-    let daemon = ready.map_err(|error| peer.ended(error))?;
+    let daemon = ready.map_err(|why| peer.refused(why))?;
     Ok((noted(daemon, settings, start), reply))
 }
 
 /// Says hello, and waits for the daemon's answer.
-async fn introduce(opened: Opened<'_>, settings: &Settings) -> Result<DaemonClient, ConnectError> {
+async fn introduce(
+    opened: Opened<'_>,
+    target: &Target,
+    settings: &Settings,
+) -> Result<DaemonClient, ConnectError> {
     let Opened {
         transport,
         traffic,
@@ -102,11 +110,12 @@ async fn introduce(opened: Opened<'_>, settings: &Settings) -> Result<DaemonClie
     } = opened;
     let opening = Opening::new(transport, traffic);
     // When sending fails, the close frame that tells why is still to be read.
-    let _ = timeout_at(peer.deadline, opening.send(Frame::Text(settings.hello()))).await;
+    let hello = Frame::Text(settings.hello(target));
+    let _ = timeout_at(peer.deadline, opening.send(hello)).await;
     let start = Instant::now();
     let ready = timeout_at(peer.deadline, opening.ready()).await;
     let ready = ready.map_err(|_| peer.late())?;
-    let daemon = ready.map_err(|error| peer.ended(error))?;
+    let daemon = ready.map_err(|why| peer.refused(why))?;
     Ok(noted(daemon, settings, start))
 }
 

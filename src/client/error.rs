@@ -4,8 +4,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::e2ee;
+use crate::protocol::admission::is_token;
 use crate::protocol::relay::Endpoint;
+use crate::secret::Secret;
 use crate::transport::{DialError, TransportError};
+
+/// What is wrong with the password of a daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordFault {
+    /// The daemon requires one, and none is known for it.
+    #[error("the daemon requires a password")]
+    Required,
+    /// The daemon says that it is wrong.
+    #[error("the password is incorrect")]
+    Incorrect,
+    /// The daemon did not see it: before 0.10 it reads only what can stand in a header, and this one cannot.
+    #[error("the daemon cannot take this password")]
+    NotToken,
+    /// The daemon did not see it, though it stood in a header, too.
+    #[error("the password did not reach the daemon")]
+    Lost,
+}
+
+impl PasswordFault {
+    /// The daemon says that it saw no password. This one was sent.
+    pub(super) fn of_required(sent: Option<&Secret<String>>) -> Self {
+        match sent.map(|password| is_token(password.expose())) {
+            None => Self::Required,
+            Some(false) => Self::NotToken,
+            Some(true) => Self::Lost,
+        }
+    }
+}
 
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
@@ -58,11 +88,14 @@ pub enum ConnectError {
         /// Where.
         address: String,
     },
-    /// The daemon wants a password, or another one.
-    #[error("the daemon refused the password")]
-    Password {
-        /// Whether one was sent.
-        sent: bool,
+    /// The daemon requires a password, or another one.
+    #[error("{0}")]
+    Password(PasswordFault),
+    /// The daemon refuses the hello for a reason that this version does not know.
+    #[error("the daemon refused the connection: {reason}")]
+    Rejected {
+        /// Its word for it: untrusted text.
+        reason: String,
     },
     /// The daemon speaks another protocol version.
     #[error("the daemon speaks another version of the protocol")]

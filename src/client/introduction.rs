@@ -1,8 +1,12 @@
 //! The frames with which a session begins: the client's hello, and the daemon's answer to it.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
+use crate::protocol::admission::Rejection;
 use crate::protocol::session::{Envelope, Message};
+use crate::transport::TransportError;
 
 /// What a daemon says of itself, as far as it is needed to know it.
 #[derive(Deserialize)]
@@ -31,16 +35,16 @@ pub fn is_introduction(text: &str) -> bool {
 
 /// Returns whether a frame is a client's hello.
 pub(super) fn is_hello(text: &str) -> bool {
-    is(text, "hello")
+    serde_json::from_str::<Envelope<'_>>(text).is_ok_and(|envelope| envelope.kind == "hello")
 }
 
-/// Returns whether a frame says why a daemon refuses the hello.
-pub(super) fn is_rejection(text: &str) -> bool {
-    is(text, "hello.rejected")
-}
-
-fn is(text: &str, kind: &str) -> bool {
-    serde_json::from_str::<Envelope<'_>>(text).is_ok_and(|envelope| envelope.kind == kind)
+/// Why a session did not begin.
+#[derive(Debug)]
+pub(super) enum NoSession {
+    /// The daemon has said why.
+    Rejected(Rejection),
+    /// The connection ended.
+    Ended(Arc<TransportError>),
 }
 
 #[cfg(test)]

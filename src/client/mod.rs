@@ -21,7 +21,7 @@ mod settings;
 mod wake;
 
 pub use connect::{Early, connect, connect_early};
-pub use error::ConnectError;
+pub use error::{ConnectError, PasswordFault};
 pub use events::{Event, Events};
 pub use introduction::is_introduction;
 pub use raw::{RawSession, connect_channel, connect_raw};

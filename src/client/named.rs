@@ -10,7 +10,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::introduction::{is_hello, is_rejection, named_id};
+use super::introduction::{is_hello, named_id};
+use crate::protocol::admission::Rejection;
 use crate::secret::Secret;
 use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 
@@ -120,7 +121,7 @@ impl Receiver {
                     return Err(TransportError::OtherPeer);
                 }
                 self.known.send_replace(true);
-            } else if is_rejection(text) {
+            } else if Rejection::parse(text).is_some() {
                 // The reason of a refusal, before the connection ends.
                 return Ok(Some(frame));
             }

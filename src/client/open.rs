@@ -10,12 +10,14 @@ use tokio::time::Instant;
 
 use super::absent::arrival;
 use super::address::dial_for;
-use super::error::ConnectError;
+use super::error::{ConnectError, PasswordFault};
+use super::introduction::NoSession;
 use super::named::named;
 use super::settings::Settings;
 use crate::e2ee;
+use crate::protocol::admission::Rejection;
 use crate::protocol::relay::Endpoint;
-use crate::protocol::session::{CLOSE_FULL, CLOSE_PASSWORD, CLOSE_PROTOCOL_VERSION, FULL};
+use crate::protocol::session::{CLOSE_FULL, FULL};
 use crate::target::Target;
 use crate::transport::{Closed, Traffic, Transport, TransportError, dial};
 
@@ -48,7 +50,7 @@ pub(super) async fn open<'a>(
     settings: &'a Settings,
     first: &[String],
 ) -> Result<Opened<'a>, ConnectError> {
-    let shows_secret = settings.local_credential.is_some();
+    let shows_secret = settings.shows_secret(target);
     open_socket(target, settings, first, shows_secret).await
 }
 
@@ -146,10 +148,33 @@ impl Peer<'_> {
         }
     }
 
-    /// The connection ended before it has.
-    pub(super) fn ended(&self, error: Arc<TransportError>) -> ConnectError {
+    /// There will be no session.
+    pub(super) fn refused(&self, why: NoSession) -> ConnectError {
+        match why {
+            NoSession::Rejected(rejection) => self.rejected(rejection),
+            NoSession::Ended(error) => self.ended(error),
+        }
+    }
+
+    fn rejected(&self, rejection: Rejection) -> ConnectError {
+        let fault = match rejection {
+            Rejection::IncompatibleProtocol => return ConnectError::ProtocolVersion,
+            Rejection::Other(reason) => return ConnectError::Rejected { reason },
+            Rejection::PasswordRequired => PasswordFault::of_required(self.target.password()),
+            // What it refused may be the credential of an earlier run.
+            Rejection::IncorrectPassword => match self.target.password() {
+                Some(_) => PasswordFault::Incorrect,
+                None => PasswordFault::Required,
+            },
+        };
+        ConnectError::Password(fault)
+    }
+
+    /// The connection ended before it has introduced itself.
+    fn ended(&self, error: Arc<TransportError>) -> ConnectError {
         if !self.is_proven() {
             let source = Some(Arc::clone(&error));
+            // A close frame here may be of anybody's making, so its reason tells nothing.
             return match error.as_ref() {
                 TransportError::NotAuthentic => ConnectError::WrongKey { source },
                 TransportError::Protocol {
@@ -164,19 +189,15 @@ impl Peer<'_> {
                 address: self.target.to_string(),
             },
             TransportError::Closed(Closed {
-                code: Some(CLOSE_PASSWORD),
-                ..
-            }) => ConnectError::Password {
-                sent: self.target.has_password(),
-            },
-            TransportError::Closed(Closed {
-                code: Some(CLOSE_PROTOCOL_VERSION),
-                ..
-            }) => ConnectError::ProtocolVersion,
-            TransportError::Closed(Closed {
                 code: Some(CLOSE_FULL),
                 reason,
             }) if reason == FULL => ConnectError::Full,
+            TransportError::Closed(closed) => {
+                match Rejection::of_close(closed.code, &closed.reason) {
+                    Some(rejection) => self.rejected(rejection),
+                    None => ConnectError::Ended(error),
+                }
+            }
             _ => ConnectError::Ended(error),
         }
     }

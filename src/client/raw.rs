@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio::time::timeout_at;
 
 use super::error::ConnectError;
-use super::introduction::is_introduction;
+use super::introduction::{NoSession, is_introduction};
 use super::open::{open, open_for_others};
 use super::settings::Settings;
+use crate::protocol::admission::Rejection;
 use crate::target::Target;
-use crate::transport::{Frame, Transport, TransportError};
+use crate::transport::{Frame, Transport};
 
 /// An open session: the daemon has introduced itself.
 #[derive(Debug)]
@@ -24,26 +25,34 @@ pub struct RawSession {
 pub async fn connect_raw(target: &Target, settings: &Settings) -> Result<RawSession, ConnectError> {
     let opened = open(target, settings, &[]).await?;
     let (mut transport, peer) = (opened.transport, opened.peer);
-    match timeout_at(peer.deadline, introduced(&mut transport, settings)).await {
+    match timeout_at(peer.deadline, introduced(&mut transport, target, settings)).await {
         Ok(Ok(introduction)) => Ok(RawSession {
             transport,
             introduction,
         }),
-        Ok(Err(error)) => Err(peer.ended(Arc::new(error))),
+        Ok(Err(why)) => Err(peer.refused(why)),
         Err(_) => Err(peer.late()),
     }
 }
 
 async fn introduced(
     transport: &mut Transport,
+    target: &Target,
     settings: &Settings,
-) -> Result<String, TransportError> {
+) -> Result<String, NoSession> {
     // When sending fails, the close frame that tells why is still to be read.
-    let _ = transport.sender.send(Frame::Text(settings.hello())).await;
+    let hello = Frame::Text(settings.hello(target));
+    let _ = transport.sender.send(hello).await;
     loop {
-        match transport.receiver.recv().await? {
-            Frame::Text(text) if is_introduction(&text) => return Ok(text),
-            _ => {}
+        let frame = transport.receiver.recv().await;
+        let Frame::Text(text) = frame.map_err(|error| NoSession::Ended(Arc::new(error)))? else {
+            continue;
+        };
+        if is_introduction(&text) {
+            return Ok(text);
+        }
+        if let Some(rejection) = Rejection::parse(&text) {
+            return Err(NoSession::Rejected(rejection));
         }
     }
 }

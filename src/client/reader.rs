@@ -11,6 +11,7 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use super::events::{Event, EventSender};
 use super::pulse::Pulse;
 use super::session::CallError;
+use crate::protocol::admission::Rejection;
 use crate::protocol::session::{
     CLOSE_FULL, Correlation, Envelope, FULL, FULL_CODE, Message, RpcError, ServerInfo,
 };
@@ -38,7 +39,8 @@ pub(super) fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 pub(super) struct Reader {
     pub(super) sender: Sender,
     pub(super) shared: Arc<Mutex<Shared>>,
-    pub(super) server: Option<oneshot::Sender<ServerInfo>>,
+    /// Who waits for the daemon's introduction.
+    pub(super) server: Option<oneshot::Sender<Result<ServerInfo, Rejection>>>,
     pub(super) pulse: Arc<Pulse>,
     /// The daemon has said that it takes no more clients. The close frame that says it, too, ends at the relay.
     pub(super) full: bool,
@@ -106,12 +108,13 @@ impl Reader {
 
     /// Takes a text frame. What is not of the protocol is ignored, as official clients do.
     async fn take_text(&mut self, text: &str) {
-        let Ok(Envelope {
-            message: Some(message),
-            ..
-        }) = serde_json::from_str(text)
-        else {
-            return;
+        let message = match serde_json::from_str(text) {
+            Ok(Envelope {
+                message: Some(message),
+                ..
+            }) => message,
+            Ok(_) => return self.rejected(text),
+            Err(_) => return,
         };
         let Ok(Message {
             kind,
@@ -142,7 +145,7 @@ impl Reader {
             if let Ok(info) = serde_json::from_str(payload.get())
                 && let Some(server) = self.server.take()
             {
-                let _ = server.send(info);
+                let _ = server.send(Ok(info));
                 self.pulse.open();
             }
             return;
@@ -156,6 +159,15 @@ impl Reader {
             payload: payload.to_owned(),
         })
         .await;
+    }
+
+    /// Takes a frame that is no session message: the daemon may refuse the hello.
+    fn rejected(&mut self, text: &str) {
+        if let Some(rejection) = Rejection::parse(text)
+            && let Some(server) = self.server.take()
+        {
+            let _ = server.send(Err(rejection));
+        }
     }
 
     async fn event(&self, event: Event) {

@@ -12,8 +12,10 @@ use tokio::task::AbortHandle;
 
 use super::envelope::{Session, encode, encode_as, unreadable};
 use super::events::{self, Events};
+use super::introduction::NoSession;
 use super::pulse::Pulse;
 use super::reader::{RawReply, Reader, Sender, Shared, expect, lock};
+use crate::protocol::admission::Rejection;
 use crate::protocol::session::{Notice, Request, RpcError, ServerInfo};
 use crate::protocol::size::json_length;
 use crate::transport::{Closed, Frame, Traffic, Transport, TransportError};
@@ -174,7 +176,7 @@ pub(super) struct Opening {
     sender: Sender,
     shared: Arc<Mutex<Shared>>,
     reading: Reading,
-    server: oneshot::Receiver<ServerInfo>,
+    server: oneshot::Receiver<Result<ServerInfo, Rejection>>,
 }
 
 impl Opening {
@@ -211,19 +213,21 @@ impl Opening {
     }
 
     /// Waits for `server_info`; the error says why there will be none.
-    pub(super) async fn ready(self) -> Result<DaemonClient, Arc<TransportError>> {
+    pub(super) async fn ready(self) -> Result<DaemonClient, NoSession> {
         match self.server.await {
-            Ok(server) => Ok(DaemonClient {
+            Ok(Ok(server)) => Ok(DaemonClient {
                 sender: self.sender,
                 shared: self.shared,
                 _reading: self.reading,
                 server,
                 read_only: false,
             }),
-            Err(_) => Err(lock(&self.shared)
-                .ended
-                .clone()
-                .unwrap_or_else(|| Arc::new(TransportError::Closed(Closed::default())))),
+            Ok(Err(rejection)) => Err(NoSession::Rejected(rejection)),
+            Err(_) => {
+                let ended = lock(&self.shared).ended.clone();
+                let unknown = || Arc::new(TransportError::Closed(Closed::default()));
+                Err(NoSession::Ended(ended.unwrap_or_else(unknown)))
+            }
         }
     }
 }

@@ -5,19 +5,26 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::protocol::admission::{Auth, HELLO_REJECTION};
 use crate::protocol::relay::Endpoint;
-use crate::protocol::session::{APP_VERSION, Auth, Hello, PROTOCOL_VERSION};
+use crate::protocol::session::{APP_VERSION, Hello, PROTOCOL_VERSION};
 use crate::secret::Secret;
+use crate::target::Target;
 use crate::transport::peer::Unknown;
 use crate::transport::{Network, Stopwatch};
 
 /// Capabilities of our hello: what this client understands, and
-/// `selective_agent_timeline`, without which every agent's stream would be pushed through the relay.
-const CAPABILITIES: [&str; 3] = [
+/// `selective_agent_timeline`, without which every agent's stream would be pushed through the relay. Behind a relay,
+/// [`HELLO_REJECTION`] is the only way to learn that a password is wanted: the relay replaces the daemon's close frame.
+const CAPABILITIES: [&str; 4] = [
     "reasoning_merge_enum",
     "selective_agent_timeline",
     "provider_subagents",
+    HELLO_REJECTION,
 ];
+
+/// Room for a hello with its secret.
+const HELLO_BYTES: usize = 8 * 1024;
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -51,8 +58,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Writes the hello, the first frame of a session.
-    pub(super) fn hello(&self) -> String {
+    /// Writes the hello, the first frame of a session with this daemon.
+    pub(super) fn hello(&self, target: &Target) -> String {
         let hello = Hello {
             client_id: self.client_id.clone(),
             client_type: "cli".to_owned(),
@@ -62,13 +69,28 @@ impl Settings {
                 .into_iter()
                 .collect::<BTreeMap<_, _>>(),
             app_version: Some(APP_VERSION.to_owned()),
-            auth: self
-                .local_credential
-                .as_ref()
-                .map(|token| Auth::LocalCredential {
-                    token: Zeroizing::new(token.expose().clone()),
-                }),
+            auth: self.auth(target),
         };
-        serde_json::to_string(&hello).expect("a hello is a struct with string keys")
+        // With room for all of it: a text that grows leaves its old bytes behind, and they have the password.
+        let mut text = Vec::with_capacity(HELLO_BYTES);
+        serde_json::to_writer(&mut text, &hello).expect("a hello is a struct with string keys");
+        String::from_utf8(text).expect("JSON is UTF-8")
+    }
+
+    /// Returns whether the hello to this daemon shows a secret.
+    pub(super) fn shows_secret(&self, target: &Target) -> bool {
+        self.local_credential.is_some() || target.password().is_some()
+    }
+
+    /// Returns what shows the daemon that we may come in: what lies in its home, where we are its user, else its
+    /// password. Any password can be shown here, and daemons before 0.10 ignore it.
+    fn auth(&self, target: &Target) -> Option<Auth> {
+        let copy = |secret: &Secret<String>| Zeroizing::new(secret.expose().clone());
+        let local = self.local_credential.as_ref();
+        let local = local.map(|token| Auth::LocalCredential { token: copy(token) });
+        local.or_else(|| {
+            let password = copy(target.password()?);
+            Some(Auth::Password { password })
+        })
     }
 }

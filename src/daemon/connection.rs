@@ -14,9 +14,10 @@ use super::outbox::{Outgoing, outbox};
 use super::server_info;
 use crate::e2ee::{Freshness, Standing};
 use crate::listen::{Credential, Guest, Refused as NotAdmitted};
+use crate::protocol::admission::{Auth, HELLO_REJECTION, Rejection};
 use crate::protocol::session::{
-    Auth, CLOSE_FULL, CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, CLOSE_PROTOCOL_VERSION, Envelope,
-    FULL, FULL_CODE, Hello, PROTOCOL_VERSION,
+    CLOSE_FULL, CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, CLOSE_PROTOCOL_VERSION, Envelope, FULL,
+    FULL_CODE, Hello, PROTOCOL_VERSION,
 };
 use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 
@@ -129,17 +130,15 @@ fn too_large() -> Closed {
 /// Tells a client why it is not let in. One that knows the message gets it before the close frame, which a relay or a
 /// browser may not pass on.
 async fn reject(sender: &mut dyn FrameSender, refused: NotAdmitted, hello: &Hello, showed: bool) {
-    let knows = showed || hello.capabilities.get("hello_rejection") == Some(&true);
-    let reason = match refused {
-        NotAdmitted::PasswordRequired => "password_required",
-        NotAdmitted::PasswordIncorrect => "incorrect_password",
+    let knows = showed || hello.capabilities.get(HELLO_REJECTION) == Some(&true);
+    let rejection = match refused {
+        NotAdmitted::PasswordRequired => Rejection::PasswordRequired,
+        NotAdmitted::PasswordIncorrect => Rejection::IncorrectPassword,
         NotAdmitted::Full => return refuse_full(sender).await,
     };
     if knows {
-        let rejected =
-            json!({ "type": "hello.rejected", "reason": reason, "accepts": ["password"] });
         // Who has gone already is told nothing.
-        let _ = timeout(GOODBYE, sender.send(Frame::Text(rejected.to_string()))).await;
+        let _ = timeout(GOODBYE, sender.send(Frame::Text(rejection.frame()))).await;
     }
     sender.close(refused.closed()).await;
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::client::{CallError, ConnectError};
+use crate::client::{CallError, ConnectError, PasswordFault};
 use crate::e2ee;
 use crate::forward::ForwardError;
 use crate::transport::{CertificateFault, DialError, ProxyError, Step, TransportError};
@@ -167,9 +167,6 @@ impl From<DialError> for CommandError {
                     .retryable()
                     .hint("allow more time with --connect-timeout 30s")
             }
-            DialError::PasswordCharacters => {
-                CommandError::new("PASSWORD_INVALID", Exit::Auth, error.to_string()).at(Hop::Auth)
-            }
         };
         match std::error::Error::source(&error) {
             Some(_) => made.because(error),
@@ -210,9 +207,9 @@ impl From<ConnectError> for CommandError {
                     .at(Hop::Key)
                     .retryable()
                     .hint(
-                        "try again: the daemon may have restarted, or the relay dropped the connection; if it happens again, \
-                         compare the fingerprints that `paseo remote show` and, on the daemon's machine, \
-                         `paseo daemon pair` print: a daemon with another key also ends the connection",
+                        "try again: the daemon may have restarted, or the relay dropped the connection; if it happens \
+                         again, compare the fingerprints that `paseo remote show` and, on the daemon's machine, \
+                         `paseo daemon pair` print: a daemon with another key also ends the connection here",
                     );
                 match source {
                     Some(source) => error.because(source),
@@ -254,21 +251,12 @@ impl From<ConnectError> for CommandError {
                     .at(Hop::Key)
                     .hint("correct or remove `direct`, `unix` or `ssh` of the remote")
             }
-            ConnectError::Password { sent } => CommandError::new(
-                if sent {
-                    "PASSWORD_INCORRECT"
-                } else {
-                    "PASSWORD_REQUIRED"
-                },
-                Exit::Auth,
-                if sent {
-                    "the daemon says: incorrect password"
-                } else {
-                    "the daemon wants a password"
-                },
-            )
-            .at(Hop::Auth)
-            .hint("set PASEO_PASSWORD, or use --host 'tcp://host:port?password=…'"),
+            ConnectError::Password(fault) => password(fault),
+            ConnectError::Rejected { .. } => {
+                CommandError::new("HELLO_REJECTED", Exit::Auth, message)
+                    .at(Hop::Auth)
+                    .hint("update paseo: the daemon may be newer than this version")
+            }
             ConnectError::ProtocolVersion => {
                 CommandError::new("PROTOCOL_VERSION", Exit::Incompatible, message)
                     .at(Hop::Protocol)
@@ -296,6 +284,30 @@ impl From<ConnectError> for CommandError {
             }
         }
     }
+}
+
+fn password(fault: PasswordFault) -> CommandError {
+    let (code, hint) = match fault {
+        PasswordFault::Required => (
+            "PASSWORD_REQUIRED",
+            "set PASEO_PASSWORD, or use --host 'tcp://host:port?password=…'",
+        ),
+        PasswordFault::Incorrect => (
+            "PASSWORD_INCORRECT",
+            "correct PASEO_PASSWORD, or the password in --host",
+        ),
+        PasswordFault::NotToken => (
+            "PASSWORD_INVALID",
+            "update the daemon: before 0.10 it takes only passwords of letters, digits and !#$%&'*+-.^_`|~",
+        ),
+        PasswordFault::Lost => (
+            "PASSWORD_REQUIRED",
+            "check the proxy in front of the daemon: it must pass Sec-WebSocket-Protocol and Authorization on",
+        ),
+    };
+    CommandError::new(code, Exit::Auth, fault.to_string())
+        .at(Hop::Auth)
+        .hint(hint)
 }
 
 impl From<ForwardError> for CommandError {

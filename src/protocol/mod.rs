@@ -16,6 +16,7 @@ macro_rules! requests {
     (@ changes) => { true };
 }
 
+pub mod admission;
 pub mod agents;
 pub mod base64;
 pub mod chat;

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
+
+use super::admission::Auth;
 
 /// The only protocol version there is.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -50,28 +51,6 @@ pub struct Hello {
     /// What shows the daemon that this client may come in. Daemons before 0.10 do not read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
-}
-
-/// What a client shows in its hello.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase")]
-pub enum Auth {
-    /// The daemon's password.
-    Password {
-        /// In clear.
-        password: Zeroizing<String>,
-    },
-    /// What lies in the daemon's home, for programs of the same user.
-    LocalCredential {
-        /// It changes with each start of the daemon.
-        token: Zeroizing<String>,
-    },
-}
-
-impl std::fmt::Debug for Auth {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Auth([secret])")
-    }
 }
 
 /// What a daemon says of itself after the hello, and again whenever it changes.

@@ -79,6 +79,7 @@ pub fn offer_target(offer: &Offer) -> Target {
         server_id: offer.server_id.clone(),
         daemon_key: offer.daemon_key,
         token: offer.relay_token.clone(),
+        password: None,
     }
 }
 

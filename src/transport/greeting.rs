@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::http::{header, request};
 use zeroize::Zeroizing;
 
-use super::DialError;
+use crate::protocol::admission::{BEARER_SUBPROTOCOL, is_token};
 use crate::protocol::relay::{
     PRESENCE_ASK, PRESENCE_HEADER, PRESENCE_OFFLINE, PRESENCE_ONLINE, TOKEN_HEADER,
 };
@@ -16,7 +16,8 @@ use crate::secret::{RelayToken, Secret};
 pub enum Greeting {
     /// The other end is a daemon.
     Daemon {
-        /// Its password, offered as subprotocol `paseo.bearer.<password>`.
+        /// Its password. One that is a token is also shown here, for daemons before 0.10 that read no other place:
+        /// as subprotocol `paseo.bearer.<password>` and as `Authorization`.
         password: Option<Secret<String>>,
     },
     /// The other end is a relay.
@@ -29,18 +30,28 @@ pub enum Greeting {
 }
 
 impl Greeting {
-    /// Adds the headers that say it.
-    pub(super) fn add_to(&self, request: request::Builder) -> Result<request::Builder, DialError> {
+    /// Adds the headers that say it. The user may have an `Authorization` of their own for what stands before the daemon.
+    pub(super) fn add_to(
+        &self,
+        request: request::Builder,
+        has_authorization: bool,
+    ) -> request::Builder {
         match self {
-            Self::Daemon { password: None } => Ok(request),
+            Self::Daemon { password: None } => request,
             Self::Daemon {
                 password: Some(password),
             } => {
-                if !password.expose().bytes().all(is_token) || password.expose().is_empty() {
-                    return Err(DialError::PasswordCharacters);
+                if !is_token(password.expose()) {
+                    return request;
                 }
-                let bearer = Zeroizing::new(format!("paseo.bearer.{}", password.expose()));
-                Ok(request.header(header::SEC_WEBSOCKET_PROTOCOL, bearer.as_str()))
+                let subprotocol =
+                    Zeroizing::new(format!("{BEARER_SUBPROTOCOL}{}", password.expose()));
+                let request = request.header(header::SEC_WEBSOCKET_PROTOCOL, subprotocol.as_str());
+                if has_authorization {
+                    return request;
+                }
+                let bearer = Zeroizing::new(format!("Bearer {}", password.expose()));
+                request.header(header::AUTHORIZATION, bearer.as_str())
             }
             Self::Relay {
                 token,
@@ -53,7 +64,7 @@ impl Greeting {
                 if let Some(token) = token {
                     request = request.header(TOKEN_HEADER, token.expose());
                 }
-                Ok(request)
+                request
             }
         }
     }
@@ -79,8 +90,4 @@ pub(super) fn presence(response: &Response) -> Option<bool> {
         PRESENCE_OFFLINE => Some(false),
         _ => None,
     }
-}
-
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

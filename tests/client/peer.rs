@@ -21,6 +21,9 @@ use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
 pub(crate) struct Upgrade {
     pub(crate) path: String,
     pub(crate) subprotocol: Option<String>,
+    pub(crate) authorization: Option<String>,
+    /// The whole head, as it is shown to whoever writes logs.
+    pub(crate) head: String,
     pub(crate) asks_presence: bool,
 }
 
@@ -37,11 +40,42 @@ impl Drop for Peer {
     }
 }
 
+impl Upgrade {
+    /// The password in the head, where a daemon from 0.10 on looks first for it.
+    pub(crate) fn shown(&self) -> Option<String> {
+        let header = self.authorization.as_deref();
+        let header = header.and_then(|it| it.strip_prefix("Bearer "));
+        let subprotocol = self.subprotocol.as_deref();
+        let subprotocol = subprotocol.and_then(|it| it.strip_prefix("paseo.bearer."));
+        header.or(subprotocol).map(str::to_owned)
+    }
+}
+
 impl Peer {
+    /// Accepts WebSockets and runs `script` on each, with what came before.
+    pub(crate) async fn telling<F>(
+        script: impl Fn(Transport, Upgrade) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self::open(&[], move |transport, upgrade, _| script(transport, upgrade)).await
+    }
+
     /// Accepts WebSockets and runs `script` on each; `headers` are added to the upgrade response.
     pub(crate) async fn with_headers<F>(
         headers: &'static [(&'static str, &'static str)],
         script: impl Fn(Transport, usize) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self::open(headers, move |transport, _, count| script(transport, count)).await
+    }
+
+    async fn open<F>(
+        headers: &'static [(&'static str, &'static str)],
+        script: impl Fn(Transport, Upgrade, usize) -> F + Send + Sync + 'static,
     ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -52,6 +86,7 @@ impl Peer {
         let task = tokio::spawn(async move {
             for count in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
+                let mut seen = None;
                 #[expect(clippy::result_large_err, reason = "the type is the library's")]
                 let callback = |request: &Request, mut response: Response| {
                     let header = |name: &str| {
@@ -63,6 +98,8 @@ impl Peer {
                     let upgrade = Upgrade {
                         path: request.uri().to_string(),
                         subprotocol: header("sec-websocket-protocol"),
+                        authorization: header("authorization"),
+                        head: format!("{} {:?}", request.uri(), request.headers()),
                         asks_presence: header("paseo-relay-presence").as_deref() == Some("ask"),
                     };
                     if let Some(protocol) = &upgrade.subprotocol {
@@ -73,12 +110,13 @@ impl Peer {
                     for (name, value) in headers {
                         response.headers_mut().insert(*name, value.parse().unwrap());
                     }
-                    let _ = upgraded.send(upgrade);
+                    let _ = upgraded.send(upgrade.clone());
+                    seen = Some(upgrade);
                     Ok(response)
                 };
                 let socket = tokio_tungstenite::accept_hdr_async(stream, callback).await;
-                if let Ok(socket) = socket {
-                    tokio::spawn(script(websocket::from_stream(socket), count));
+                if let (Ok(socket), Some(upgrade)) = (socket, seen) {
+                    tokio::spawn(script(websocket::from_stream(socket), upgrade, count));
                 }
             }
         });
@@ -110,12 +148,18 @@ impl Peer {
 
     /// The peer as a relay, with a daemon behind it that has this key.
     pub(crate) fn relay(&self, key: &SecretKey) -> Target {
+        self.relay_with(key, None)
+    }
+
+    /// The same, with the daemon's password.
+    pub(crate) fn relay_with(&self, key: &SecretKey, password: Option<&str>) -> Target {
         Target::Relay {
             relay: self.endpoint.clone(),
             tls: false,
             server_id: Secret::from("srv_planted1"),
             daemon_key: key.public_key(),
             token: None,
+            password: password.map(Secret::from),
         }
     }
 }

@@ -259,47 +259,6 @@ async fn a_full_daemon_says_that_it_is_full() {
 }
 
 #[tokio::test]
-async fn password_refusals_come_after_the_upgrade() {
-    let mut peer = Peer::new(|mut transport, _| async move {
-        let _ = transport.receiver.recv().await;
-        transport
-            .sender
-            .close(Closed::new(4401, "Incorrect password"))
-            .await;
-    })
-    .await;
-    let (_, without) = refused(&peer.direct(None)).await;
-    assert_eq!(
-        (without.exit, without.code.as_ref()),
-        (Exit::Auth, "PASSWORD_REQUIRED")
-    );
-    assert_eq!(peer.upgrades.recv().await.unwrap().subprotocol, None);
-    peer.upgrades.recv().await.unwrap();
-    let (_, with) = refused(&peer.direct(Some("hunter2"))).await;
-    assert_eq!(
-        (with.exit, with.code.as_ref()),
-        (Exit::Auth, "PASSWORD_INCORRECT")
-    );
-    assert_eq!(
-        peer.upgrades.recv().await.unwrap().subprotocol.as_deref(),
-        Some("paseo.bearer.hunter2")
-    );
-}
-
-#[tokio::test]
-async fn a_password_that_is_no_token_is_not_sent() {
-    let peer = Peer::new(hold).await;
-    for password in ["hunter2 ", "hunter2\r\nx: y", "hünter2", ""] {
-        let (error, command) = refused(&peer.direct(Some(password))).await;
-        assert!(matches!(
-            error,
-            ConnectError::Dial(DialError::PasswordCharacters)
-        ));
-        assert_eq!(command.exit, Exit::Auth);
-    }
-}
-
-#[tokio::test]
 async fn another_protocol_version() {
     let peer = Peer::new(|mut transport, _| async move {
         receive(&mut transport).await;

@@ -87,7 +87,7 @@ pub(super) async fn again(
                 Err(error) => error.source,
             },
             // It is there again, and will ask this of every command.
-            Err(ConnectError::Password { .. }) => return Ok(()),
+            Err(ConnectError::Password(_)) => return Ok(()),
             Err(error) => Some(error.into()),
         };
         if Instant::now() >= deadline {

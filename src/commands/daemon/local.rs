@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::client::{self, ConnectError, DaemonClient};
+use crate::client::{self, ConnectError, DaemonClient, PasswordFault};
 use crate::commands::Context;
 use crate::commands::context::Road;
 use crate::env;
@@ -30,8 +30,8 @@ pub(super) enum Answer {
     Ours(Road, DaemonClient),
     /// Another one, which is none of our business.
     Foreign(Road, DaemonClient),
-    /// One that wants a password, or another one than was `sent`.
-    Locked { sent: bool },
+    /// One that requires a password, or another one than was sent.
+    Locked(PasswordFault),
     /// Nobody.
     Nobody,
     /// Nobody was asked: the address cannot be used.
@@ -107,7 +107,7 @@ impl Local {
                     false => Answer::Foreign(road, daemon),
                 })
             }
-            Err(ConnectError::Password { sent }) => Ok(Answer::Locked { sent }),
+            Err(ConnectError::Password(fault)) => Ok(Answer::Locked(fault)),
             Err(
                 error @ ConnectError::Dial(
                     DialError::OtherUser { .. } | DialError::OwnerUnreadable { .. },

@@ -116,9 +116,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
                 far::again(&road, daemon, limits.patience + COMING_BACK).await?;
                 Ok(Some(local.home.pid()?.map(|pid| pid.pid)))
             }
-            Answer::Ours(..) | Answer::Locked { .. } | Answer::Nobody | Answer::NoAddress => {
-                Ok(None)
-            }
+            Answer::Ours(..) | Answer::Locked(_) | Answer::Nobody | Answer::NoAddress => Ok(None),
         }
     })?;
     let Some(pid) = restarted else {

@@ -133,7 +133,7 @@ async fn stop(context: &Context, local: &Local, limits: &Limits) -> Result<Stopp
     let (asked, stranger) = match answer {
         Answer::Ours(road, daemon) => (shut_down(&road, daemon).await, false),
         Answer::Foreign(..) => (false, true),
-        Answer::Locked { .. } | Answer::Nobody | Answer::NoAddress => (false, false),
+        Answer::Locked(_) | Answer::Nobody | Answer::NoAddress => (false, false),
     };
     if stranger {
         let at = local.listen();

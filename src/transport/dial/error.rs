@@ -212,9 +212,4 @@ pub enum DialError {
         /// The limit.
         limit: Duration,
     },
-    /// The password cannot be sent: it may hold only token characters (RFC 9110 section 5.6.2).
-    #[error(
-        "the password holds characters that cannot be sent (allowed: letters, digits and !#$%&'*+-.^_`|~)"
-    )]
-    PasswordCharacters,
 }

@@ -24,7 +24,7 @@ impl Attempt<'_> {
         stream: Stream,
         host: &Endpoint,
     ) -> Result<Dialed, DialError> {
-        let request = self.request(host)?;
+        let request = self.request(host);
         let traffic = Traffic::default();
         let stream = Tapped::new(stream, traffic.clone());
         let intake = self.budget.map(|budget| Intake::new(budget, true));
@@ -45,7 +45,7 @@ impl Attempt<'_> {
         })
     }
 
-    fn request(&self, host: &Endpoint) -> Result<Request, DialError> {
+    fn request(&self, host: &Endpoint) -> Request {
         let host = match &self.dial.address {
             Address::Tcp { .. } | Address::Ssh(_) => host.without_zone().to_string(),
             Address::Unix(_) => host.host().to_owned(),
@@ -57,14 +57,17 @@ impl Attempt<'_> {
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, generate_key());
-        request = self.dial.greeting.add_to(request)?;
-        for added in &self.dial.network.headers {
+        let headers = &self.dial.network.headers;
+        let mut names = headers.iter().map(|added| added.parts().0);
+        let has_authorization = names.any(|name| *name == header::AUTHORIZATION);
+        request = self.dial.greeting.add_to(request, has_authorization);
+        for added in headers {
             let (name, value) = added.parts();
             request = request.header(name, value);
         }
-        Ok(request
+        request
             .body(())
-            .expect("host, path and header values are made of allowed characters"))
+            .expect("host, path and header values are made of allowed characters")
     }
 
     fn upgrade_failed(&self, error: WsError, host: &Endpoint) -> DialError {

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::show::{Near, Status};
 use super::{programs, shown_relay, told};
-use crate::client::DaemonClient;
+use crate::client::{DaemonClient, PasswordFault};
 use crate::commands::Context;
 use crate::commands::daemon::local::{Answer, Local};
 use crate::commands::daemon::process;
@@ -32,7 +32,7 @@ pub(super) fn status(context: &Context, local: &Local) -> Result<Status, Command
         Ok(match patiently(context, local).await? {
             Answer::Ours(road, daemon) => Told::By(road.finish(daemon, details).await?, true),
             Answer::Foreign(road, daemon) => Told::By(road.finish(daemon, details).await?, false),
-            Answer::Locked { sent } => Told::Locked { sent },
+            Answer::Locked(fault) => Told::Locked(fault),
             Answer::Nobody => Told::Nobody,
             Answer::NoAddress => Told::NoAddress,
         })
@@ -60,13 +60,13 @@ pub(super) fn status(context: &Context, local: &Local) -> Result<Status, Command
             }
             details = told;
         }
-        Told::Locked { sent: false } => {
+        Told::Locked(PasswordFault::Required | PasswordFault::Lost) => {
             status.connected_daemon = "auth_required";
             notes.push(format!(
                 "the daemon at {at} requires a password: set PASEO_PASSWORD"
             ));
         }
-        Told::Locked { sent: true } => {
+        Told::Locked(PasswordFault::Incorrect | PasswordFault::NotToken) => {
             status.connected_daemon = "auth_failed";
             notes.push(format!(
                 "at {at} the password was rejected: check PASEO_PASSWORD"
@@ -109,9 +109,7 @@ async fn patiently(context: &Context, local: &Local) -> Result<Answer, CommandEr
 enum Told {
     /// By a daemon, and whether it is that of the home.
     By(Box<Details>, bool),
-    Locked {
-        sent: bool,
-    },
+    Locked(PasswordFault),
     Nobody,
     NoAddress,
 }
