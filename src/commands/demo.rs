@@ -155,6 +155,7 @@ async fn open(home: PathBuf) -> Result<(relay::Server, Daemon), CommandError> {
             use_tls: false,
             public_endpoint: endpoint,
             public_use_tls: false,
+            require_password: false,
             token: None,
         }),
         ca_file: None,

@@ -16,8 +16,8 @@ use crate::e2ee::{Freshness, Standing};
 use crate::listen::{Credential, Guest, Refused as NotAdmitted};
 use crate::protocol::admission::{Auth, HELLO_REJECTION, Rejection};
 use crate::protocol::session::{
-    CLOSE_FULL, CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, CLOSE_PROTOCOL_VERSION, Envelope, FULL,
-    FULL_CODE, Hello, PROTOCOL_VERSION,
+    CLOSE_FULL, CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, Envelope, FULL, FULL_CODE, Hello,
+    PROTOCOL_VERSION,
 };
 use crate::transport::{Closed, Frame, FrameReceiver, FrameSender, Transport, TransportError};
 
@@ -35,38 +35,41 @@ const MAX_SLOW_REQUESTS: usize = 256;
 /// Longest client id, in bytes.
 const MAX_CLIENT_ID_BYTES: usize = 256;
 
-/// Serves a connection until either side ends it. A guest is a direct one, which may have to show something first.
+/// Serves a connection until either side ends it. The guest may have to show something first.
 pub(super) async fn serve(
     core: Arc<Core>,
     transport: Transport,
-    guest: Option<Guest>,
+    mut guest: Guest,
+    arrival: Arrival,
     standing: Standing,
 ) {
     let Transport {
         mut sender,
         mut receiver,
     } = transport;
-    let greeted = timeout(HELLO_TIMEOUT, greet(&mut *sender, &mut *receiver)).await;
+    let greeted = timeout(HELLO_TIMEOUT, greet(&mut *receiver)).await;
     let Greeted { hello, shown } = match greeted {
         Ok(Ok(greeted)) => greeted,
         Ok(Err(Refused::With(closed))) => return sender.close(closed).await,
+        Ok(Err(Refused::Version { knows })) => {
+            return reject(&mut *sender, &Rejection::IncompatibleProtocol, knows).await;
+        }
         Ok(Err(Refused::Gone)) => return,
         Err(_) => {
             let closed = Closed::new(CLOSE_HELLO_TIMEOUT, "Hello timeout");
             return sender.close(closed).await;
         }
     };
-    let mut guest = guest;
-    if let Some(guest) = &mut guest
-        && let Err(refused) = guest.admit(shown.as_ref()).await
-    {
-        return reject(&mut *sender, refused, &hello, shown.is_some()).await;
+    if let Err(refused) = guest.admit(shown.as_ref()).await {
+        let rejection = match refused {
+            NotAdmitted::PasswordRequired => Rejection::PasswordRequired,
+            NotAdmitted::PasswordIncorrect => Rejection::IncorrectPassword,
+            NotAdmitted::Full => return refuse_full(&mut *sender).await,
+        };
+        let knows = knows_rejections(&hello, shown.is_some());
+        return reject(&mut *sender, &rejection, knows).await;
     }
     receiver.admit();
-    let arrival = match guest {
-        Some(_) => Arrival::Direct,
-        None => Arrival::Relay,
-    };
     let (outbox, mut outgoing) = outbox(core.budget(arrival));
     let Some(socket) = core.hub.join(&hello, outbox, arrival) else {
         return refuse_full(&mut *sender).await;
@@ -111,6 +114,10 @@ struct Greeted {
 
 enum Refused {
     With(Closed),
+    /// It speaks another version of the protocol, and knows the message that says so, or not.
+    Version {
+        knows: bool,
+    },
     Gone,
 }
 
@@ -127,44 +134,35 @@ fn too_large() -> Closed {
     Closed::new(1009, "Message is too large")
 }
 
+/// Returns whether a client knows the message that refuses its hello.
+fn knows_rejections(hello: &Hello, showed: bool) -> bool {
+    showed || hello.capabilities.get(HELLO_REJECTION) == Some(&true)
+}
+
 /// Tells a client why it is not let in. One that knows the message gets it before the close frame, which a relay or a
 /// browser may not pass on.
-async fn reject(sender: &mut dyn FrameSender, refused: NotAdmitted, hello: &Hello, showed: bool) {
-    let knows = showed || hello.capabilities.get(HELLO_REJECTION) == Some(&true);
-    let rejection = match refused {
-        NotAdmitted::PasswordRequired => Rejection::PasswordRequired,
-        NotAdmitted::PasswordIncorrect => Rejection::IncorrectPassword,
-        NotAdmitted::Full => return refuse_full(sender).await,
-    };
+async fn reject(sender: &mut dyn FrameSender, rejection: &Rejection, knows: bool) {
     if knows {
         // Who has gone already is told nothing.
         let _ = timeout(GOODBYE, sender.send(Frame::Text(rejection.frame()))).await;
     }
-    sender.close(refused.closed()).await;
+    let (code, reason) = rejection.close();
+    sender.close(Closed::new(code, reason)).await;
 }
 
-/// Reads up to the hello.
-async fn greet(
-    sender: &mut dyn FrameSender,
-    receiver: &mut dyn FrameReceiver,
-) -> Result<Greeted, Refused> {
-    let refuse = |code, reason| Err(Refused::With(Closed::new(code, reason)));
-    loop {
-        let frame = receiver.recv().await?;
-        let Some(text) = json_text(&frame) else {
-            return refuse(CLOSE_INVALID_HELLO, "Session message before hello");
-        };
-        let kind = serde_json::from_str::<Envelope<'_>>(text)
-            .map_or_else(|_| String::new(), |envelope| envelope.kind.into_owned());
-        match kind.as_str() {
-            "ping" => {
-                let pong = Frame::Text(r#"{"type":"pong"}"#.to_owned());
-                sender.send(pong).await.map_err(|_| Refused::Gone)?;
-            }
-            "session" => return refuse(CLOSE_INVALID_HELLO, "Session message before hello"),
-            "hello" => return check(text),
-            _ => return refuse(CLOSE_INVALID_HELLO, "Invalid hello"),
-        }
+/// Reads the hello: the first frame, and nothing is answered before it.
+async fn greet(receiver: &mut dyn FrameReceiver) -> Result<Greeted, Refused> {
+    let refuse = |reason| Err(Refused::With(Closed::new(CLOSE_INVALID_HELLO, reason)));
+    let frame = receiver.recv().await?;
+    let Some(text) = json_text(&frame) else {
+        return refuse("Session message before hello");
+    };
+    let kind = serde_json::from_str::<Envelope<'_>>(text)
+        .map_or_else(|_| String::new(), |envelope| envelope.kind.into_owned());
+    match kind.as_str() {
+        "session" => refuse("Session message before hello"),
+        "hello" => check(text),
+        _ => refuse("Invalid hello"),
     }
 }
 
@@ -176,10 +174,12 @@ fn check(text: &str) -> Result<Greeted, Refused> {
     let Ok(shown) = serde_json::from_value::<Option<Auth>>(value["auth"].take()) else {
         return refuse(CLOSE_INVALID_HELLO, "Invalid hello");
     };
-    let known = ["mobile", "browser", "cli", "mcp"];
+    let known = ["mobile", "browser", "cli", "mcp", "hub"];
     let client_type = value["clientType"].as_str().unwrap_or_default();
     let client_id = value["clientId"].as_str().unwrap_or_default().trim();
-    let Some(version) = value["protocolVersion"].as_f64() else {
+    // An integer however it is written: 1.0 is one.
+    let version = value["protocolVersion"].as_f64();
+    let Some(version) = version.filter(|version| version.fract() == 0.0) else {
         return refuse(CLOSE_INVALID_HELLO, "Invalid hello");
     };
     let usable = !client_id.is_empty() && client_id.len() <= MAX_CLIENT_ID_BYTES;
@@ -188,9 +188,6 @@ fn check(text: &str) -> Result<Greeted, Refused> {
     }
     if client_id.starts_with("plugin:") {
         return refuse(CLOSE_INVALID_HELLO, "Invalid plugin clientId");
-    }
-    if version != f64::from(PROTOCOL_VERSION) {
-        return refuse(CLOSE_PROTOCOL_VERSION, "Incompatible protocol version");
     }
     let capabilities = value["capabilities"].as_object().into_iter().flatten();
     let hello = Hello {
@@ -204,6 +201,11 @@ fn check(text: &str) -> Result<Greeted, Refused> {
         app_version: value["appVersion"].as_str().map(str::to_owned),
         auth: None,
     };
+    // A newer client adapts to the version in our answer.
+    if version < f64::from(PROTOCOL_VERSION) {
+        let knows = knows_rejections(&hello, shown.is_some());
+        return Err(Refused::Version { knows });
+    }
     let shown = shown.map(|auth| match auth {
         Auth::Password { password } => Credential::Password(password.as_str().into()),
         Auth::LocalCredential { token } => Credential::Local(token.as_str().into()),

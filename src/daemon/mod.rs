@@ -47,12 +47,12 @@ use self::hub::Arrival;
 use crate::e2ee::{PublicKey, Responder, Standing};
 use crate::files::FileError;
 use crate::host::{Handler, Host, Relay};
-use crate::listen::{self, Guest, Listen, Listener, Names, Password};
+use crate::listen::{self, Guest, Listen, Listener, Names, Password, RelayGate};
 use crate::pairing::{
     ClaimError, Home, HomeError, LocalCredential, PidFile, PidGuard, RelayConfig, this_machine,
 };
 use crate::protocol::relay::ServerId;
-use crate::protocol::session::APP_VERSION;
+use crate::protocol::session::{APP_VERSION, PROTOCOL_VERSION};
 use crate::protocol::terminals::RESTORE_MODES;
 use crate::secret::Secret;
 use crate::transport::Transport;
@@ -246,13 +246,14 @@ impl Daemon {
         let listening = async {
             match self.listener {
                 Some(listener) => {
-                    let service = Arc::new(Sessions(Arc::clone(core)));
+                    let service = Arc::new(Direct(Arc::clone(core)));
                     listener.run(service, core.access.subscribe()).await;
                 }
                 None => std::future::pending().await,
             }
         };
-        let hosting = host_for_ever(core, self.responder, self.ca_file);
+        let gate = RelayGate::new(core.access.subscribe(), self._local.token().clone());
+        let hosting = host_for_ever(core, gate, self.responder, self.ca_file);
         let mut stop = core.stop.subscribe();
         tokio::select! {
             () = listening => {}
@@ -271,7 +272,12 @@ impl Daemon {
 }
 
 /// Stays connected to the relay that is set, and to none while it is off.
-async fn host_for_ever(core: &Arc<Core>, responder: Responder, ca_file: Option<PathBuf>) {
+async fn host_for_ever(
+    core: &Arc<Core>,
+    gate: RelayGate,
+    responder: Responder,
+    ca_file: Option<PathBuf>,
+) {
     let mut settings = core.settings.subscribe();
     let at = |relay: &RelayConfig| Relay {
         endpoint: relay.endpoint.clone(),
@@ -288,8 +294,11 @@ async fn host_for_ever(core: &Arc<Core>, responder: Responder, ca_file: Option<P
         let hosting = async {
             match relay.as_ref().filter(|relay| relay.enabled) {
                 Some(relay) => {
-                    let sessions = Arc::new(Sessions(Arc::clone(core)));
-                    host.at(at(relay)).run(sessions).await;
+                    let relayed = Relayed {
+                        core: Arc::clone(core),
+                        gate: gate.clone(),
+                    };
+                    host.at(at(relay)).run(Arc::new(relayed)).await;
                 }
                 None => std::future::pending().await,
             }
@@ -307,11 +316,11 @@ async fn host_for_ever(core: &Arc<Core>, responder: Responder, ca_file: Option<P
     }
 }
 
-/// Hands connections to sessions, whichever way they came.
+/// Hands direct connections to sessions.
 #[derive(Debug)]
-struct Sessions(Arc<Core>);
+struct Direct(Arc<Core>);
 
-impl listen::Service for Sessions {
+impl listen::Service for Direct {
     fn status(&self) -> Option<Value> {
         Some(json!({
             "status": "server_info",
@@ -332,20 +341,27 @@ impl listen::Service for Sessions {
 
     fn serve(&self, transport: Transport, guest: Guest) -> BoxFuture<'static, ()> {
         let core = Arc::clone(&self.0);
-        let standing = Standing::direct();
-        Box::pin(connection::serve(core, transport, Some(guest), standing))
+        let (arrival, standing) = (Arrival::Direct, Standing::direct());
+        Box::pin(connection::serve(core, transport, guest, arrival, standing))
     }
 }
 
-impl Handler for Sessions {
+/// … and those that came through a relay.
+#[derive(Debug)]
+struct Relayed {
+    core: Arc<Core>,
+    gate: RelayGate,
+}
+
+impl Handler for Relayed {
     fn budget(&self) -> Budget {
-        self.0.budget(Arrival::Relay).clone()
+        self.core.budget(Arrival::Relay).clone()
     }
 
     fn serve(&self, transport: Transport, standing: Standing) -> BoxFuture<'static, ()> {
-        // Whoever speaks to the daemon's key has its offer.
-        let core = Arc::clone(&self.0);
-        Box::pin(connection::serve(core, transport, None, standing))
+        let (core, guest) = (Arc::clone(&self.core), self.gate.guest());
+        let arrival = Arrival::Relay;
+        Box::pin(connection::serve(core, transport, guest, arrival, standing))
     }
 }
 
@@ -386,6 +402,7 @@ fn server_info(core: &Core) -> Value {
         .collect();
     json!({
         "status": "server_info",
+        "protocolVersion": PROTOCOL_VERSION,
         "serverId": core.identity.server_id.as_str(),
         "hostname": this_machine(),
         "version": APP_VERSION,

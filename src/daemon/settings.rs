@@ -54,6 +54,10 @@ impl Settings {
         Access {
             password: self.password.clone(),
             names: self.names.clone(),
+            relay_requires_password: self
+                .relay
+                .as_ref()
+                .is_some_and(|relay| relay.require_password),
         }
     }
 

@@ -27,6 +27,9 @@ pub struct Access {
     pub password: Option<Password>,
     /// Names of the listener, and of web pages.
     pub names: Names,
+    /// Whether a client that comes through a relay must show the password, too. One that shows a wrong one is refused in
+    /// any case.
+    pub relay_requires_password: bool,
 }
 
 /// What a client shows in its hello.
@@ -79,11 +82,19 @@ pub(super) struct Visitor {
     pub(super) place: Arc<Place>,
 }
 
-/// A client that has connected, and is perhaps not let in yet. Its connection ends when this is dropped.
+/// How a client has come.
+#[derive(Debug)]
+enum Route {
+    Direct(Visitor),
+    /// It has the offer: the channel is open.
+    Relay,
+}
+
+/// A client that has connected, and is perhaps not let in yet. The connection of a direct one ends when this is dropped.
 #[derive(Debug)]
 pub struct Guest {
     gate: Arc<Gate>,
-    visitor: Visitor,
+    route: Route,
     /// It has shown what is needed.
     is_known: bool,
 }
@@ -122,7 +133,7 @@ impl Gate {
         owner.is_us_or_root() || (self.trusts_unknown && owner == Owner::Unknown(Unknown::NotTold))
     }
 
-    /// Judges a peer by what it has shown in the head of its request.
+    /// Judges a peer by what it has shown in the head of its request: password or local credential.
     pub(super) async fn admits(
         &self,
         visitor: &Visitor,
@@ -134,21 +145,30 @@ impl Gate {
             (_, None) => Err(Refused::PasswordRequired),
             (_, Some(shown)) if self.is_local(&shown) => Ok(()),
             (None, Some(_)) => Err(Refused::PasswordRequired),
-            (Some(password), Some(shown)) => self.check(&password, &shown, visitor).await,
+            (Some(password), Some(shown)) => self.check(&password, &shown, visitor.peer).await,
         }
     }
 
-    async fn judges(&self, visitor: &Visitor, shown: Option<&Credential>) -> Result<(), Refused> {
-        let password = self.access.borrow().password.clone();
+    /// Judges a client by what it has shown in its hello.
+    async fn judges(&self, route: &Route, shown: Option<&Credential>) -> Result<(), Refused> {
+        let (password, relay_requires) = {
+            let access = self.access.borrow();
+            (access.password.clone(), access.relay_requires_password)
+        };
+        let (needs_none, may_show_none, peer) = match route {
+            Route::Direct(visitor) => (self.trusts(visitor.owner), false, visitor.peer),
+            Route::Relay => (true, !relay_requires, Peer::Relay),
+        };
         match (password, shown) {
             // Anything will do there, a credential of an earlier run too.
-            (None, _) if self.trusts(visitor.owner) => Ok(()),
+            (None, _) if needs_none => Ok(()),
+            (_, None) if may_show_none => Ok(()),
             (_, None) => Err(Refused::PasswordRequired),
             (_, Some(Credential::Local(token))) if self.is_local(token) => Ok(()),
             (Some(password), Some(Credential::Password(shown))) => {
-                self.check(&password, shown, visitor).await
+                self.check(&password, shown, peer).await
             }
-            (_, Some(_)) => Err(self.wrong(visitor).await),
+            (_, Some(_)) => Err(self.wrong(peer).await),
         }
     }
 
@@ -162,18 +182,18 @@ impl Gate {
         &self,
         password: &Password,
         shown: &Secret<String>,
-        visitor: &Visitor,
+        peer: Peer,
     ) -> Result<(), Refused> {
         let right = match password {
             Password::Plain(password) => password.is(shown.expose()),
-            Password::Bcrypt(hash) => self.hashes_to(hash, shown, visitor.peer).await?,
+            Password::Bcrypt(hash) => self.hashes_to(hash, shown, peer).await?,
         };
         match right {
             true => {
-                self.guesses.right(visitor.peer).await;
+                self.guesses.right(peer).await;
                 Ok(())
             }
-            false => Err(self.wrong(visitor).await),
+            false => Err(self.wrong(peer).await),
         }
     }
 
@@ -200,8 +220,8 @@ impl Gate {
     }
 
     /// Returns once a wrong password may be answered.
-    async fn wrong(&self, visitor: &Visitor) -> Refused {
-        self.guesses.wrong(visitor.peer).await;
+    async fn wrong(&self, peer: Peer) -> Refused {
+        self.guesses.wrong(peer).await;
         Refused::PasswordIncorrect
     }
 
@@ -244,7 +264,7 @@ impl Guest {
     pub(super) fn new(gate: Arc<Gate>, visitor: Visitor, is_known: bool) -> Self {
         Self {
             gate,
-            visitor,
+            route: Route::Direct(visitor),
             is_known,
         }
     }
@@ -252,12 +272,33 @@ impl Guest {
     /// Lets the client in, if it may come in by what it has shown until now, or shows here.
     pub async fn admit(&mut self, shown: Option<&Credential>) -> Result<(), Refused> {
         if !self.is_known {
-            self.gate.judges(&self.visitor, shown).await?;
+            self.gate.judges(&self.route, shown).await?;
             self.is_known = true;
         }
-        match self.visitor.place.admit() {
-            true => Ok(()),
-            false => Err(Refused::Full),
+        match &self.route {
+            Route::Direct(visitor) if !visitor.place.admit() => Err(Refused::Full),
+            Route::Direct(_) | Route::Relay => Ok(()),
+        }
+    }
+}
+
+/// Judges the clients that come through a relay. They have the offer; with a password set, one that shows another is
+/// refused, and so is one that shows none where [`Access::relay_requires_password`] says so.
+#[derive(Debug, Clone)]
+pub struct RelayGate(Arc<Gate>);
+
+impl RelayGate {
+    /// Judges by what is asked now, and by the local credential of this run.
+    pub fn new(access: watch::Receiver<Access>, local: Secret<String>) -> Self {
+        Self(Arc::new(Gate::new(access, Some(local), false)))
+    }
+
+    /// A client whose channel is open.
+    pub fn guest(&self) -> Guest {
+        Guest {
+            gate: Arc::clone(&self.0),
+            route: Route::Relay,
+            is_known: false,
         }
     }
 }

@@ -240,7 +240,8 @@ fn upgrade(door: Door, visitor: Visitor, mut request: Request<Incoming>) -> Answ
         chosen.set_sensitive(true);
         answer = answer.header(SEC_WEBSOCKET_PROTOCOL, chosen);
     }
-    let shown = password::bearer(subprotocol.as_ref());
+    let shown = password::authorization(headers);
+    let shown = shown.or_else(|| password::bearer(subprotocol.as_ref()));
     let upgraded = hyper::upgrade::on(&mut request);
     let (service, taken_away) = (Arc::clone(&door.service), visitor.place.taken_away());
     service.spawn(Box::pin(async move {

@@ -32,6 +32,8 @@ pub(super) enum Peer {
     Site(Site),
     /// A socket file whose peer the system does not tell.
     Unknown,
+    /// Everybody who comes through a relay: it tells nobody who they are.
+    Relay,
 }
 
 impl Peer {
@@ -47,6 +49,7 @@ impl fmt::Display for Peer {
             Self::User(uid) => write!(f, "user {uid}"),
             Self::Site(site) => site.fmt(f),
             Self::Unknown => f.write_str("a socket"),
+            Self::Relay => f.write_str("the relay"),
         }
     }
 }

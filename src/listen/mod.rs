@@ -25,7 +25,7 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 
 pub use address::{ListenError, socket_addr};
-pub use gate::{Access, Credential, Guest, Refused};
+pub use gate::{Access, Credential, Guest, Refused, RelayGate};
 pub use names::Names;
 pub use password::Password;
 

@@ -3,10 +3,8 @@
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 
 use super::guesses::Turn;
+use crate::protocol::admission::BEARER_SUBPROTOCOL;
 use crate::secret::Secret;
-
-/// Beginning of the subprotocol that carries a password.
-const BEARER: &str = "paseo.bearer.";
 
 /// What a password is compared with.
 #[derive(Debug, Clone)]
@@ -30,23 +28,32 @@ impl PartialEq for Password {
 
 impl Eq for Password {}
 
-/// The first subprotocol that a client offers, which is chosen whatever it is.
+/// Returns the subprotocol to choose: the first one with a password, else the first one, whatever it is.
 pub(super) fn subprotocol(headers: &HeaderMap) -> Option<Secret<String>> {
-    let offered = headers.get("sec-websocket-protocol")?.to_str().ok()?;
-    let first = offered.split(',').next()?.trim();
-    (!first.is_empty()).then(|| first.into())
+    let lists = headers.get_all("sec-websocket-protocol").into_iter();
+    let lists = lists.filter_map(|list| list.to_str().ok());
+    let offered = lists.flat_map(|list| list.split(',').map(str::trim));
+    let mut offered = offered.filter(|name| !name.is_empty()).peekable();
+    let first = offered.peek().copied();
+    let with_password = offered.find(|name| name.starts_with(BEARER_SUBPROTOCOL));
+    with_password.or(first).map(Secret::from)
 }
 
 /// The password in a subprotocol.
 pub(super) fn bearer(subprotocol: Option<&Secret<String>>) -> Option<Secret<String>> {
-    let password = subprotocol?.expose().strip_prefix(BEARER)?;
+    let password = subprotocol?.expose().strip_prefix(BEARER_SUBPROTOCOL)?;
     Some(password.into())
 }
 
-/// The password in an `Authorization` header.
+/// The password in an `Authorization` header. Another scheme is for a proxy in between.
 pub(super) fn authorization(headers: &HeaderMap) -> Option<Secret<String>> {
-    let value = headers.get("authorization")?.to_str().ok()?;
-    Some(value.strip_prefix("Bearer ")?.into())
+    let (scheme, password) = headers
+        .get("authorization")?
+        .to_str()
+        .ok()?
+        .split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    is_bearer.then(|| password.trim_start().into())
 }
 
 /// Returns whether a bcrypt hash is that of a password. It takes a good part of a second, on a thread of its own, which
@@ -66,6 +73,33 @@ mod tests {
     use super::*;
     use crate::listen::guesses::Guesses;
     use crate::listen::lobby::Peer;
+
+    #[test]
+    fn the_head_of_a_request_may_show_a_password_in_two_places() {
+        let read = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, value.parse().unwrap());
+            }
+            let chosen = subprotocol(&headers);
+            let shown = authorization(&headers).or_else(|| bearer(chosen.as_ref()));
+            let text = |secret: Option<Secret<String>>| secret.map(|it| it.expose().clone());
+            (text(chosen), text(shown))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let offered = "sec-websocket-protocol";
+        assert_eq!(read(&[]), (None, None));
+        assert_eq!(read(&[(offered, "chat")]), (some("chat"), None));
+        let two = read(&[
+            (offered, "chat, paseo.bearer.a.b"),
+            (offered, "paseo.bearer.c"),
+        ]);
+        assert_eq!(two, (some("paseo.bearer.a.b"), some("a.b")));
+        let both = [("authorization", "bearer  x"), (offered, "paseo.bearer.y")];
+        assert_eq!(read(&both), (some("paseo.bearer.y"), some("x")));
+        let basic = [("authorization", "Basic eA=="), (offered, "paseo.bearer.y")];
+        assert_eq!(read(&basic).1, some("y"));
+    }
 
     #[tokio::test]
     async fn a_hash_admits_its_password_only() {

@@ -41,6 +41,8 @@ pub struct RelayConfig {
     pub public_endpoint: Endpoint,
     /// Whether clients dial with TLS: what an offer says.
     pub public_use_tls: bool,
+    /// Whether clients must show the daemon's password there, too.
+    pub require_password: bool,
     /// What a private relay wants to see. Never in `config.json`: official daemons refuse unknown keys.
     pub token: Option<RelayToken>,
 }
@@ -162,6 +164,7 @@ struct Relay {
     use_tls: Option<bool>,
     public_endpoint: Option<String>,
     public_use_tls: Option<bool>,
+    require_password: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -248,6 +251,7 @@ fn relay(file: &Relay, env: &Overrides, enabled: bool) -> Result<RelayConfig, Co
             .parse()
             .map_err(|error| ConfigError::Endpoint("public", error))?,
         public_use_tls: public_use_tls.unwrap_or(use_tls),
+        require_password: file.require_password.unwrap_or_default(),
         token: None,
     })
 }
@@ -310,7 +314,13 @@ mod tests {
             (config.relay.use_tls, config.relay.public_use_tls),
             (false, true)
         );
-        assert!(!format!("{config:?}").contains("$2b$"));
+        assert!(!format!("{config:?}").contains("$2b$") && !config.relay.require_password);
+        let requires = r#"{"daemon":{"relay":{"requirePassword":true}}}"#;
+        assert!(
+            resolve(requires, &Overrides::default())
+                .relay
+                .require_password
+        );
 
         let overrides = Overrides {
             listen: Some("7000".into()),

@@ -5,6 +5,8 @@
 mod access;
 mod acp;
 mod acp_agent;
+#[cfg(unix)]
+mod admission;
 mod agents;
 mod direct;
 mod directory;

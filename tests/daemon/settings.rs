@@ -19,6 +19,7 @@ fn relay(at: &TcpListener) -> RelayConfig {
         use_tls: false,
         public_endpoint: endpoint,
         public_use_tls: false,
+        require_password: false,
         token: None,
     }
 }

@@ -171,6 +171,7 @@ impl Fixed {
                     use_tls: tls,
                     public_endpoint: endpoint.clone(),
                     public_use_tls: tls,
+                    require_password: known.relay.require_password,
                     token,
                 }
             }

@@ -118,6 +118,7 @@ async fn listen(
     let (_unchanged, access) = watch::channel(Access {
         password: password.map(Password::Plain),
         names: args.names.clone().into(),
+        ..Access::default()
     });
     tokio::select! {
         () = listener.open_where_users_are_not_told().run(service, access) => {}
