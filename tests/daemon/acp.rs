@@ -111,6 +111,7 @@ async fn its_questions_go_to_people_and_their_answers_come_back() {
         let asked = &waited["final"]["pendingPermissions"][0];
         assert_eq!(asked["provider"], "acp");
         assert_eq!(asked["detail"]["command"], "rm -r /");
+        assert_eq!(asked["description"], "rm -r /");
         assert_eq!(asked["actions"][0]["behavior"], "allow");
         assert_eq!(asked["actions"][2]["behavior"], "deny");
         let request = json!({
@@ -363,7 +364,15 @@ fn over_the_relay_it_is_an_agent_like_any_other() {
     let id = ran["agentId"].as_str().unwrap();
     let asked = world.remote(0, &["permit", "ls"]);
     assert_eq!(asked[0]["agentId"], *id);
+    assert_eq!(asked[0]["description"], "rm -r /");
+    // A denial without a request has one to name, and later none.
+    let deny = ["-r", "work", "permit", "deny", id];
+    let error = String::from_utf8(world.run(&deny).stderr).unwrap();
+    assert!(error.contains("no request given"), "{error}");
     world.remote(0, &["permit", "allow", id]);
+    world.remote(0, &["wait", id]);
+    let error = String::from_utf8(world.run(&deny).stderr).unwrap();
+    assert!(error.contains("has no pending request"), "{error}");
     world.remote(0, &["wait", id]);
     let logs = world.logs(id);
     assert!(logs.ends_with("Answer: once. ask large. Done.\n"), "{logs}");

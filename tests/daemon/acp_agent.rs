@@ -34,6 +34,7 @@ fn is_the_agent() {
         session: String::new(),
         mode: "ask".to_owned(),
         model: "small".to_owned(),
+        changes: 0,
         memory: PathBuf::new(),
         last_id: 0,
     };
@@ -49,6 +50,8 @@ struct Agent<R> {
     session: String,
     mode: String,
     model: String,
+    /// How often the client has set something.
+    changes: usize,
     /// What was said in the session: a line for each prompt.
     memory: PathBuf,
     last_id: u64,
@@ -80,14 +83,31 @@ impl<R: BufRead> Agent<R> {
     fn answer(&mut self, message: &Value) {
         let result = match message["method"].as_str() {
             Some("initialize") => self.initialize(message),
+            Some("session/new") if self.spoilt == "refuses" => {
+                eprintln!("loading …\ncannot find the program\n");
+                // The two streams are two roads.
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                let why = json!({ "details": "it exited with code 1" });
+                return self.refuse_with(message, -32603, "Internal error", why);
+            }
             Some("session/new") => {
                 let request: acp::NewSessionRequest = params(message);
                 self.open(request.cwd, format!("acp-{}", std::process::id()));
                 self.state::<acp::NewSessionResponse>(json!({ "sessionId": self.session }))
             }
+            Some("session/resume") => {
+                let _: acp::ResumeSessionRequest = params(message);
+                return self.refuse(message, -32603, "it cannot resume today");
+            }
             Some("session/load") => {
                 let request: acp::LoadSessionRequest = params(message);
                 self.open(request.cwd, request.session_id.to_string());
+                if self.spoilt == "keeps" {
+                    (self.mode, self.model) = ("yolo".to_owned(), "large".to_owned());
+                }
+                if self.spoilt == "logged-out" {
+                    return self.refuse(message, -32000, "Authentication required");
+                }
                 let Ok(memory) = std::fs::read_to_string(&self.memory) else {
                     return self.refuse(message, -32002, "no such session");
                 };
@@ -103,11 +123,17 @@ impl<R: BufRead> Agent<R> {
                     return self.refuse(message, -32603, "it is locked");
                 }
                 self.mode = request.mode_id.to_string();
+                self.changes += 1;
                 Some(json!({}))
             }
             Some("session/set_model") => {
                 self.model = message["params"]["modelId"].as_str().unwrap().to_owned();
+                self.changes += 1;
                 Some(json!({}))
+            }
+            Some("session/prompt") if self.spoilt == "locked-out" => {
+                let ways = json!({ "authMethods": [{ "id": "late", "name": "A way told late" }] });
+                return self.refuse_with(message, -32000, "Authentication required", ways);
             }
             Some("session/prompt") => self.prompt(message),
             Some("session/cancel") => return,
@@ -119,7 +145,11 @@ impl<R: BufRead> Agent<R> {
     }
 
     fn refuse(&self, message: &Value, code: i64, why: &str) {
-        let error = json!({ "code": code, "message": why });
+        self.refuse_with(message, code, why, Value::Null);
+    }
+
+    fn refuse_with(&self, message: &Value, code: i64, why: &str, data: Value) {
+        let error = official::<acp::Error>(json!({ "code": code, "message": why, "data": data }));
         write(json!({ "jsonrpc": "2.0", "id": message["id"], "error": error }));
     }
 
@@ -127,14 +157,36 @@ impl<R: BufRead> Agent<R> {
         let request: acp::InitializeRequest = params(message);
         assert_eq!(json!(request.protocol_version), 1);
         let loads = self.spoilt != "forgets";
+        let can = match self.spoilt.as_str() {
+            "resumes-not" => json!({ "resume": {} }),
+            _ => json!({}),
+        };
+        assert!(request.client_capabilities.auth.terminal);
         let mut response = official::<acp::InitializeResponse>(json!({
             "protocolVersion": 1,
-            "agentCapabilities": { "loadSession": loads, "promptCapabilities": { "image": true } },
-            "authMethods": [{ "id": "web", "name": "Log in on the web" }],
+            "agentCapabilities": {
+                "loadSession": loads,
+                "promptCapabilities": { "image": true },
+                "sessionCapabilities": can,
+            },
+            "authMethods": [
+                { "id": "web", "name": "Log in on the web" },
+                { "id": "tui", "name": "In a terminal", "description": "Asks for a key",
+                  "type": "terminal", "args": ["--login"], "env": { "ACP_LOGIN": "1" } },
+            ],
             "agentInfo": { "name": "scripted", "version": "1" },
         }));
         match self.spoilt.as_str() {
             "newer" => response["protocolVersion"] = json!(9),
+            "v2" => {
+                let why = json!({ "supportedVersions": [2] });
+                self.refuse_with(message, -32602, "Unsupported protocol version", why);
+                return None;
+            }
+            "greets" => {
+                println!("Please run: scripted setup");
+                std::process::exit(1);
+            }
             "login" => {
                 write(json!({ "jsonrpc": "2.0", "id": message["id"], "result": response }));
                 let new = self.read().unwrap();
@@ -219,12 +271,26 @@ impl<R: BufRead> Agent<R> {
                     "rawInput": { "command": "curl x|sh", "padding": "x".repeat(300_000) },
                 })),
                 "pictures" => self.say(&format!("{} pictures. ", pictures.len())),
+                "changes" => self.say(&format!("{} changes. ", self.changes)),
                 "settings" => self.say(&format!("{} {}. ", self.mode, self.model)),
                 "yolo" => {
                     self.mode = "yolo".to_owned();
                     let mode = "current_mode_update";
                     self.update(json!({ "sessionUpdate": mode, "currentModeId": "yolo" }));
                 }
+                "echo" => {
+                    let (start, end) = text.split_at(text.len() / 2);
+                    self.chunk("user_message_chunk", start);
+                    self.chunk("user_message_chunk", end);
+                }
+                "searches" => self.searches(),
+                "rewrites" => self.rewrites(),
+                "deletes" => self.deletes(),
+                "resource" => self.update(json!({
+                    "sessionUpdate": "agent_message_chunk",
+                    "content": { "type": "resource", "resource": {
+                        "uri": "file:///notes.md", "text": "what the notes say " } },
+                })),
                 "wait" => return self.wait(message),
                 "die" => {
                     self.say("Oh. ");
@@ -290,6 +356,44 @@ impl<R: BufRead> Agent<R> {
             "kind": "edit",
             "status": "completed",
             "content": [{ "type": "diff", "path": "/a.rs", "oldText": "a", "newText": "b" }],
+        }));
+    }
+
+    /// A tool that is named in `_meta` alone, and whose reason stands in its output alone.
+    fn searches(&self) {
+        self.update(json!({
+            "sessionUpdate": "tool_call",
+            "toolCallId": "t4",
+            "title": "rust",
+            "kind": "other",
+            "status": "failed",
+            "rawInput": { "query": "rust" },
+            "rawOutput": { "error": "no network" },
+            "_meta": { "maker": { "toolName": "WebSearch" } },
+        }));
+    }
+
+    fn rewrites(&self) {
+        let diff = |path: &str, old: Value| json!({ "type": "diff", "path": path, "oldText": old, "newText": "new" });
+        self.update(json!({
+            "sessionUpdate": "tool_call",
+            "toolCallId": "t5",
+            "title": "Rewrite",
+            "kind": "edit",
+            "status": "completed",
+            "content": [diff("/a.rs", json!("a")), diff("/b.rs", json!("b")), diff("/c.rs", Value::Null)],
+        }));
+    }
+
+    fn deletes(&self) {
+        self.update(json!({
+            "sessionUpdate": "tool_call",
+            "toolCallId": "t6",
+            "title": "Clean up",
+            "kind": "delete",
+            "status": "completed",
+            "locations": [{ "path": "/old.rs" }, { "path": "/older.rs" }],
+            "rawInput": {},
         }));
     }
 

@@ -7,6 +7,7 @@ mod acp;
 mod acp_agent;
 #[cfg(unix)]
 mod admission;
+mod acp_real;
 mod agents;
 mod direct;
 mod directory;

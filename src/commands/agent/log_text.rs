@@ -3,8 +3,8 @@
 
 use std::collections::VecDeque;
 
-use super::{tool_line, transcript};
-use crate::protocol::timeline::{TimelineItem, ToolStatus};
+use super::transcript;
+use crate::protocol::timeline::TimelineItem;
 
 /// How many tool calls are remembered, so that each is shown once.
 const REMEMBERED: usize = 64;
@@ -34,11 +34,7 @@ impl LogText {
                 self.open = Some(emptied(item));
             }
             TimelineItem::ToolCall(call) => {
-                let mut line = transcript::block(item).unwrap_or_default();
-                if call.status == ToolStatus::Failed {
-                    let why = tool_line::failure(call).unwrap_or_default();
-                    line += &format!(" (failed: {why})");
-                }
+                let line = transcript::block(item).unwrap_or_default();
                 if self.is_news(&call.call_id, &line) {
                     text += &(line + "\n");
                 }

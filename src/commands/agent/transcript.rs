@@ -74,10 +74,16 @@ pub(super) fn block(item: &TimelineItem) -> Option<String> {
         TimelineItem::UserMessage { text, .. } => Some(format!("[User] {}", text.trim())),
         TimelineItem::AssistantMessage { text, .. } => trimmed(text),
         TimelineItem::Reasoning { text } => trimmed(text).map(|text| format!("[Thought] {text}")),
-        TimelineItem::ToolCall(call) => Some(match tool_line::log(call) {
-            Some(log) => format!("{}\n{log}", tool_line::line(call)),
-            None => tool_line::line(call),
-        }),
+        TimelineItem::ToolCall(call) => {
+            let mut text = tool_line::line(call);
+            if let Some(why) = tool_line::failure(call) {
+                text += &format!(" (failed: {why})");
+            }
+            if let Some(log) = tool_line::log(call) {
+                text += &format!("\n{log}");
+            }
+            Some(text)
+        }
         TimelineItem::Todo { items } => {
             let mut lines = vec!["[Tasks]".to_owned()];
             lines.extend(items.iter().map(|item| {
@@ -118,6 +124,8 @@ mod tests {
             {"type": "todo", "items": [{"text": "t", "completed": true}, {"text": "u", "completed": false}]},
             {"type": "tool_call", "callId": "1", "name": "r", "status": "completed",
              "detail": {"type": "unknown", "input": null, "output": null}},
+            {"type": "tool_call", "callId": "2", "name": "r", "status": "failed", "error": "no\nfile",
+             "detail": {"type": "read", "filePath": "b"}},
             {"type": "compaction", "status": "completed"},
             {"type": "error", "message": "oh"},
             {"type": "hologram"},
@@ -125,7 +133,7 @@ mod tests {
         assert_eq!(
             render(&merged),
             "[User] go\n[Thought] Thinking.\nHello!\nNext\n[Read] a\n[Tasks]\n- [x] t\n- [ ] u\n\
-             [Compacted]\n[Error] oh"
+             [Read] b (failed: no file)\n[Compacted]\n[Error] oh"
         );
     }
 

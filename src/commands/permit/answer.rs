@@ -69,6 +69,12 @@ pub(super) fn short_request(id: &str) -> String {
     id.chars().take(8).collect()
 }
 
+/// Returns the error of an answer to an agent that waits for none.
+pub(super) fn nothing_pending(agent: &AgentSnapshot) -> CommandError {
+    let message = format!("agent {} has no pending request", short_id(&agent.id));
+    CommandError::new("NO_PENDING_PERMISSIONS", Exit::NotFound, message)
+}
+
 /// Picks the requests that are meant: the one with this id, or unless it is `exact` the one whose id begins so; or all.
 fn pick<'a>(
     agent: &'a AgentSnapshot,
@@ -77,12 +83,7 @@ fn pick<'a>(
 ) -> Result<Vec<&'a PermissionRequest>, CommandError> {
     let pending = &agent.pending_permissions;
     if pending.is_empty() {
-        let message = format!("agent {} asks for nothing", short_id(&agent.id));
-        return Err(CommandError::new(
-            "NO_PENDING_PERMISSIONS",
-            Exit::NotFound,
-            message,
-        ));
+        return Err(nothing_pending(agent));
     }
     let Some(id) = id else {
         return Ok(pending.iter().collect());

@@ -28,15 +28,26 @@ pub struct Args {
     pub interrupt: bool,
 }
 
+/// Returns why nothing is denied: nothing is named, or there is nothing to name.
+fn unnamed(context: &Context, args: &Args) -> CommandError {
+    let agent = resolve::named(args.asked.agent.on(context)).and_then(|request| {
+        context.with_daemon_and(&request, async |_, reply| resolve::found(reply, DOING))
+    });
+    match agent {
+        Err(error) => error,
+        Ok(agent) if agent.pending_permissions.is_empty() => answer::nothing_pending(&agent),
+        Ok(_) => CommandError::usage(
+            "MISSING_ARGUMENT",
+            "no request given: name one, or use --all",
+        )
+        .hint("see the requests with: paseo permit ls"),
+    }
+}
+
 /// Denies a request of an agent, or all.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
-    resolve::named(args.asked.agent.on(context))?;
     if args.asked.request.is_none() && !args.asked.all {
-        return Err(CommandError::usage(
-            "MISSING_ARGUMENT",
-            "which request? name it, or give --all",
-        )
-        .hint("paseo permit ls shows the requests"));
+        return Err(unnamed(context, args));
     }
     let answer = PermissionAnswer::Deny {
         selected_action_id: None,

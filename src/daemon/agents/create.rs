@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Agent, AgentError, PARENT_LABEL, Record};
 use crate::daemon::clock::now;
 use crate::daemon::core::Core;
-use crate::daemon::providers::{Description, Prompt};
+use crate::daemon::providers::{Description, Prompt, Settings};
 use crate::daemon::store::Kept;
 use crate::daemon::workspaces::WorkspaceError;
 use crate::protocol::agents::AgentSnapshot;
@@ -57,6 +57,11 @@ impl Core {
             .or(parent.and_then(|parent| parent.workspace_id));
         let (workspace_id, cwd) = self.place(request, wanted).await?;
         let at = now();
+        let named = Settings {
+            mode: config.mode_id.clone(),
+            model: config.model.clone(),
+            thinking: config.thinking_option_id.clone(),
+        };
         let thinking = config.thinking_option_id.clone().or_else(|| {
             let model = description
                 .models
@@ -64,7 +69,7 @@ impl Core {
                 .find(|m| Some(&m.id) == model.as_ref())?;
             model.default_thinking_option_id.clone()
         });
-        Ok(Agent::new(Record {
+        let mut record = Record {
             id: uuid::Uuid::new_v4().to_string(),
             provider: config.provider.clone(),
             cwd,
@@ -72,6 +77,7 @@ impl Core {
             model,
             thinking,
             mode,
+            chosen: description.own_defaults.then_some(named),
             modes: description.modes.clone(),
             title: config
                 .title
@@ -89,7 +95,9 @@ impl Core {
             session_id: None,
             auto_archive: request.auto_archive.unwrap_or(false),
             in_turn: false,
-        }))
+        };
+        record.complete(&description);
+        Ok(Agent::new(record))
     }
 
     /// Puts a new agent into the directory; `session` is the provider's, to go on with. Returns its id,

@@ -90,6 +90,7 @@ impl Core {
                 chosen_mode(&provider.describe(), Some(mode))?;
             }
             agent.record.mode = Some(mode.to_owned());
+            agent.record.chosen_mut().mode = Some(mode.to_owned());
             Ok(())
         })
         .await
@@ -102,6 +103,7 @@ impl Core {
         option: Option<String>,
     ) -> Result<(), AgentError> {
         self.change(id, |agent| {
+            agent.record.chosen_mut().thinking.clone_from(&option);
             agent.record.thinking = option;
             Ok(())
         })
@@ -234,9 +236,15 @@ impl Core {
         }
     }
 
-    /// Says of every agent that was in a turn when an earlier process ended that the turn is over.
+    /// Completes the records of an earlier version, and says of every agent that was in a turn when an earlier process
+    /// ended that the turn is over.
     pub(in crate::daemon) fn recover(&self) {
         let mut agents = self.agents();
+        for agent in agents.0.values_mut() {
+            if let Ok(provider) = self.provider(&agent.record.provider) {
+                agent.record.complete(&provider.describe());
+            }
+        }
         for agent in agents.0.values_mut().filter(|agent| agent.record.in_turn) {
             let turn = agent
                 .timeline(&self.store)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Agent, Turn};
-use crate::daemon::providers::{Settings, capabilities};
+use crate::daemon::providers::{Description, Settings, capabilities};
 use crate::protocol::agents::{AgentSnapshot, Mode, RuntimeInfo};
 
 /// What survives the process.
@@ -23,6 +23,10 @@ pub(in crate::daemon) struct Record {
     pub(in crate::daemon) thinking: Option<String>,
     #[serde(default)]
     pub(in crate::daemon) mode: Option<String>,
+    /// What people have chosen of model, thinking option and mode, which is sent to the provider; the fields above
+    /// also have what its session told. Absent in records of earlier versions.
+    #[serde(default)]
+    pub(in crate::daemon) chosen: Option<Settings>,
     /// Modes that the provider's session named.
     #[serde(default)]
     pub(in crate::daemon) modes: Vec<Mode>,
@@ -76,6 +80,7 @@ impl Record {
         field(&mut self.labels, before.labels, &after.labels);
         field(&mut self.mode, before.mode, &after.mode);
         field(&mut self.thinking, before.thinking, &after.thinking);
+        field(&mut self.chosen, before.chosen, &after.chosen);
         field(&mut self.attention, before.attention, &after.attention);
         field(
             &mut self.archived_at,
@@ -89,13 +94,45 @@ impl Record {
         field(now, before.last_user_message_at, then);
     }
 
-    /// What a person may change while it runs.
+    /// Returns what people want of it.
     pub(super) fn settings(&self) -> Settings {
-        Settings {
+        self.chosen.clone().unwrap_or_default()
+    }
+
+    /// Returns what people want of it, to be changed.
+    pub(super) fn chosen_mut(&mut self) -> &mut Settings {
+        self.chosen.get_or_insert_default()
+    }
+
+    /// Fills in what an earlier version did not tell apart. What is in force may have come from a session, so it
+    /// counts as chosen only where sessions have no defaults of their own.
+    pub(super) fn complete(&mut self, provider: &Description) {
+        let in_force = || Settings {
             mode: self.mode.clone(),
             model: self.model.clone(),
             thinking: self.thinking.clone(),
+        };
+        let chosen = match provider.own_defaults {
+            true => Settings::default(),
+            false => in_force(),
+        };
+        self.chosen.get_or_insert(chosen);
+    }
+
+    /// Takes what the provider's session tells to be in force. Where a person has made a choice, that follows and
+    /// holds after a restart; where nobody has, there is still none.
+    pub(super) fn told(&mut self, told: Settings) {
+        fn follow(now: &mut Option<String>, chosen: &mut Option<String>, told: Option<String>) {
+            let Some(told) = told else { return };
+            if chosen.is_some() {
+                *chosen = Some(told.clone());
+            }
+            *now = Some(told);
         }
+        let chosen = self.chosen.get_or_insert_default();
+        follow(&mut self.mode, &mut chosen.mode, told.mode);
+        follow(&mut self.model, &mut chosen.model, told.model);
+        follow(&mut self.thinking, &mut chosen.thinking, told.thinking);
     }
 }
 

@@ -10,7 +10,7 @@ use super::attention::shorten;
 use super::{Agent, AgentError, Live, Turn};
 use crate::daemon::clock::now;
 use crate::daemon::core::Core;
-use crate::daemon::providers::{Feed, Outcome, Prompt, Report, SessionSpec};
+use crate::daemon::providers::{Feed, Outcome, Prompt, Report, SessionSpec, Settings};
 use crate::daemon::store::Kept;
 use crate::protocol::timeline::{StreamEvent, TimelineItem};
 
@@ -268,13 +268,19 @@ impl Core {
             }
             Report::Modes(modes, current) => {
                 agent.record.modes = modes;
-                agent.record.mode = current.or(agent.record.mode.take());
+                agent.record.told(Settings {
+                    mode: current,
+                    ..Settings::default()
+                });
                 agent.in_force();
                 self.touch(agent);
             }
             Report::Model { model, thinking } => {
-                agent.record.model = model.or(agent.record.model.take());
-                agent.record.thinking = thinking.or(agent.record.thinking.take());
+                agent.record.told(Settings {
+                    mode: None,
+                    model,
+                    thinking,
+                });
                 agent.in_force();
                 self.touch(agent);
             }

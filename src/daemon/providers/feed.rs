@@ -1,5 +1,6 @@
 //! The way of a turn's reports from its provider to the daemon.
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::protocol::agents::{Mode, PermissionRequest};
@@ -30,7 +31,8 @@ pub(in crate::daemon) enum Report {
 }
 
 /// What a person may change while the agent runs.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(in crate::daemon) struct Settings {
     /// The mode.
     pub(in crate::daemon) mode: Option<String>,

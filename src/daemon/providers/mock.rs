@@ -56,6 +56,7 @@ impl Mock {
                 .into(),
             default_mode: Some("ask".to_owned()),
             open_modes: false,
+            own_defaults: false,
             error: None,
             missing: false,
             diagnostic: format!("{name} (mock)\n  Scripted, needs nothing"),

@@ -46,6 +46,8 @@ pub(super) struct Description {
     pub(super) default_mode: Option<String>,
     /// Any mode is taken, not only those above: the sessions name theirs later.
     pub(super) open_modes: bool,
+    /// Its sessions have defaults of their own: what nobody has chosen is not sent to them.
+    pub(super) own_defaults: bool,
     /// Why it cannot be used, as far as that is known.
     pub(super) error: Option<String>,
     /// Whether that is because its program is not there.

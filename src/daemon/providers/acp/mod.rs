@@ -5,10 +5,13 @@
 //! terminals: we offer neither. What it shows in its history when it loads a session is in our
 //! timeline already and is passed over, but for an import.
 
+mod ended;
 #[cfg(any(test, fuzzing))]
 mod fuzz;
 mod lenient;
+mod login;
 mod offers;
+mod open;
 mod peer;
 mod permission;
 mod rpc;
@@ -51,13 +54,15 @@ pub(super) struct Acp {
 /// What the sessions of an agent share.
 #[derive(Debug)]
 struct Shared {
+    name: String,
     argv: Vec<String>,
     processes: Arc<Processes>,
     description: Mutex<Arc<Description>>,
 }
 
 impl Shared {
-    /// Shows what a session offers.
+    /// Shows what a new session offers. What is in force in a session that went on is that session's alone, and
+    /// never the default of others.
     fn learn(&self, offers: &Offers) {
         let mut known = lock(&self.description);
         let mut description = Description::clone(&known);
@@ -78,11 +83,13 @@ impl Acp {
             description: format!("Runs {program}, which speaks ACP"),
             // Until a session has told its own.
             open_modes: true,
+            own_defaults: true,
             diagnostic: format!("{name} (ACP)\n  Program: {program}"),
             ..Description::default()
         };
         Self {
             shared: Arc::new(Shared {
+                name: name.to_owned(),
                 argv,
                 processes,
                 description: Mutex::new(Arc::new(description)),

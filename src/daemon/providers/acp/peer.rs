@@ -3,6 +3,7 @@
 //! Lines are read only as fast as they are used: an agent that floods waits at its own pipe. One that
 //! does not read what it is sent is given up once [`WAITING`] lines wait.
 
+use std::collections::VecDeque;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 
@@ -22,21 +23,25 @@ const MAX_LINE_BYTES: u64 = 8 * 1024 * 1024;
 const WAITING: usize = 64;
 /// Lines on standard output that are no messages and are passed over; some agents greet there.
 const MAX_GARBAGE: usize = 100;
+/// Of these, how many are kept to explain an early end.
+const KEPT_GARBAGE: usize = 5;
 /// Bytes of standard error that are kept, the last ones.
 const MAX_STDERR_BYTES: usize = 4 * 1024;
-/// Bytes of a bad line that are shown.
-const SHOWN_BYTES: usize = 120;
+/// Bytes of a line that are shown.
+const SHOWN_BYTES: usize = 400;
 
 /// Why there is no more to be had from an agent.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Lost {
     /// It ended.
-    #[error("the agent ended ({}){}", how(.status), explained(.stderr))]
+    #[error("the agent ended ({}){}", how(.status), explained(.stderr, .stdout))]
     Ended {
         /// Its exit status.
         status: Option<ExitStatus>,
         /// The end of its standard error.
         stderr: String,
+        /// The end of its standard output, as far as that was no message.
+        stdout: String,
     },
     /// It writes something else.
     #[error("the agent does not speak ACP: it wrote {0:?}")]
@@ -56,10 +61,12 @@ fn how(status: &Option<ExitStatus>) -> String {
     )
 }
 
-fn explained(stderr: &str) -> String {
-    match stderr.trim() {
-        "" => String::new(),
-        said => format!(": {said}"),
+/// What it said last: on standard error, else where only messages belong.
+fn explained(stderr: &str, stdout: &str) -> String {
+    match (stderr.trim(), stdout) {
+        ("", "") => String::new(),
+        ("", said) => format!("; it wrote: {said}"),
+        (said, _) => format!(": {said}"),
     }
 }
 
@@ -78,6 +85,8 @@ pub(super) struct Peer {
     stderr: Arc<Mutex<Vec<u8>>>,
     exited: bool,
     garbage: usize,
+    /// The last of it.
+    wrote: VecDeque<String>,
     last_id: u64,
     _tasks: JoinSet<()>,
 }
@@ -111,6 +120,7 @@ impl Peer {
             stderr,
             exited: false,
             garbage: 0,
+            wrote: VecDeque::new(),
             last_id: 0,
             _tasks: tasks,
         })
@@ -119,6 +129,15 @@ impl Peer {
     /// Whether it still talks.
     pub(super) fn is_alive(&self) -> bool {
         !self.incoming.is_closed()
+    }
+
+    /// Returns the last line of its standard error, if it has said something there.
+    pub(super) fn last_words(&self) -> Option<String> {
+        let stderr = String::from_utf8_lossy(&lock(&self.stderr)).into_owned();
+        let last = stderr.lines().rev().map(str::trim);
+        last.into_iter()
+            .find(|line| !line.is_empty())
+            .map(|line| shown(line.as_bytes()))
     }
 
     /// Sends a request and returns its id.
@@ -157,11 +176,20 @@ impl Peer {
                     if self.garbage > MAX_GARBAGE {
                         return Err(Lost::Garbage(line));
                     }
+                    if self.wrote.len() == KEPT_GARBAGE {
+                        self.wrote.pop_front();
+                    }
+                    self.wrote.push_back(line);
                 }
                 None => {
                     let status = self.running.end().await.ok();
                     let stderr = String::from_utf8_lossy(&lock(&self.stderr)).into_owned();
-                    return Err(Lost::Ended { status, stderr });
+                    let stdout = self.wrote.make_contiguous().join("\n");
+                    return Err(Lost::Ended {
+                        status,
+                        stderr,
+                        stdout,
+                    });
                 }
             }
         }

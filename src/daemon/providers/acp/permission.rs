@@ -43,7 +43,7 @@ pub(super) fn question(tool: &Tool, options: &[PermissionOption]) -> Option<Perm
         }
         .to_owned(),
         title: tool.title.clone(),
-        description: None,
+        description: untitled.subject().or_else(|| tool.title.clone()),
         // The protocol knows objects only.
         input: input.filter(Value::is_object),
         detail: Some(untitled.detail()),

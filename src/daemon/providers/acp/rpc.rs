@@ -4,8 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::lenient::{bounded, lenient};
+
 /// Longest id of a request of the agent, in bytes.
 const MAX_ID_BYTES: usize = 256;
+/// Bytes of a message, and of its reason, that are shown.
+const MAX_SHOWN_BYTES: usize = 2 * 1024;
 
 /// A message of the agent. Its content stays unread until its type is known, so that a line costs no
 /// more than its length.
@@ -37,19 +41,88 @@ pub(super) enum Incoming {
 }
 
 /// The agent refused a request.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, thiserror::Error)]
-#[error("{message} ({code})")]
+#[derive(Debug, Clone, Deserialize, thiserror::Error)]
+#[error("{}", self.sentence())]
 pub(super) struct RpcError {
     /// JSON-RPC's or ACP's code.
     #[serde(default)]
     pub(super) code: i64,
     /// A sentence.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) message: String,
+    /// Mostly the reason, in a shape of the agent's own.
+    #[serde(default, deserialize_with = "bounded")]
+    pub(super) data: Option<Value>,
+    /// The last line of its standard error, when the refusal arrived.
+    #[serde(skip)]
+    pub(super) stderr: Option<String>,
+}
+
+impl RpcError {
+    /// Whether somebody must log in first.
+    pub(super) fn asks_for_login(&self) -> bool {
+        self.code == AUTH_REQUIRED
+    }
+
+    /// Returns everything that it tells, on as few lines as the agent used.
+    fn sentence(&self) -> String {
+        let mut sentence = format!("{} ({})", shown(&self.message), self.code);
+        let reason = self.data.as_ref().and_then(reason);
+        if let Some(reason) = reason.filter(|reason| !self.message.contains(reason)) {
+            sentence += &format!(": {}", shown(&reason));
+        }
+        if let Some(line) = &self.stderr {
+            sentence += &format!("; its last line on stderr: {line}");
+        }
+        sentence
+    }
+}
+
+/// Finds the reason in the data of a refusal: the first field that is known to hold one, else all of it.
+fn reason(data: &Value) -> Option<String> {
+    const FIELDS: [&str; 7] = [
+        "message",
+        "details",
+        "detail",
+        "error",
+        "reason",
+        "cause",
+        "description",
+    ];
+    let text = match data {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let mut known = FIELDS.iter().filter_map(|field| fields.get(*field));
+            match known.find_map(reason) {
+                Some(text) => text,
+                None => {
+                    let mut rest = fields.clone();
+                    // The ways to log in are told on their own.
+                    rest.remove("authMethods");
+                    match rest.is_empty() {
+                        true => return None,
+                        false => Value::Object(rest).to_string(),
+                    }
+                }
+            }
+        }
+        other => other.to_string(),
+    };
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Cuts what an agent says to a length that people read.
+pub(super) fn shown(text: &str) -> String {
+    let cut = text.floor_char_boundary(MAX_SHOWN_BYTES);
+    match cut < text.len() {
+        true => format!("{}…", &text[..cut]),
+        false => text.to_owned(),
+    }
 }
 
 /// ACP's code for "log in first".
-pub(super) const AUTH_REQUIRED: i64 = -32000;
+const AUTH_REQUIRED: i64 = -32000;
 /// JSON-RPC's code for a method that is not there.
 pub(super) const NO_METHOD: i64 = -32601;
 /// JSON-RPC's code for arguments that make no sense.
@@ -160,6 +233,41 @@ mod tests {
         }
         let long = format!(r#"{{"id":"{}","method":"m"}}"#, "x".repeat(MAX_ID_BYTES));
         assert_eq!(kind(&long), "malformed");
+    }
+
+    #[test]
+    fn the_reason_of_a_refusal_is_told() {
+        let told = |data: Value| {
+            let line = json!({ "id": 1, "error": { "code": -32603, "message": "Internal error", "data": data } });
+            match decode(line.to_string().as_bytes()) {
+                Ok(Incoming::Response {
+                    result: Err(error), ..
+                }) => error.to_string(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let start = "Internal error (-32603)";
+        for (data, reason) in [
+            (json!("exited with code 1"), ": exited with code 1"),
+            (
+                json!({ "details": "Connection error." }),
+                ": Connection error.",
+            ),
+            (
+                json!({ "error": { "message": "no key" }, "n": 1 }),
+                ": no key",
+            ),
+            (json!({ "supported": [1] }), ": {\"supported\":[1]}"),
+            (json!([1, 2]), ": [1,2]"),
+            (json!({ "message": "Internal error" }), ""),
+            (json!({ "authMethods": [] }), ""),
+            (json!("  "), ""),
+            (Value::Null, ""),
+        ] {
+            assert_eq!(told(data), format!("{start}{reason}"));
+        }
+        let long = told(json!("é".repeat(3_000)));
+        assert!(long.len() < 2_200 && long.ends_with('…'), "{long}");
     }
 
     proptest! {

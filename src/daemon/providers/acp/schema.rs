@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::lenient::{Whole, bounded, lenient, list};
+use super::login::AuthMethod;
 
 /// The version of ACP.
 pub(super) const VERSION: u64 = 1;
@@ -50,12 +51,6 @@ pub(super) struct SessionCapabilities {
     /// There when it can go on with a session without telling its history.
     #[serde(default, deserialize_with = "bounded")]
     pub(super) resume: Option<Value>,
-}
-
-/// A way to log in.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct AuthMethod {
-    pub(super) name: String,
 }
 
 /// What an agent calls itself.
@@ -206,6 +201,19 @@ pub(super) struct Content {
     pub(super) text: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     pub(super) uri: Option<String>,
+    /// Of an embedded resource.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) resource: Option<Resource>,
+}
+
+/// A file, or something like it, that came along.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Resource {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) uri: Option<String>,
+    /// Absent when it is no text.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) text: Option<String>,
 }
 
 /// A tool call, or what changed in one: absent fields stay as they were.
@@ -229,6 +237,9 @@ pub(super) struct Tool {
     pub(super) raw_input: Option<Whole>,
     #[serde(default, deserialize_with = "bounded")]
     pub(super) raw_output: Option<Value>,
+    /// Some agents name the tool here alone.
+    #[serde(default, rename = "_meta", deserialize_with = "bounded")]
+    pub(super) meta: Option<Value>,
 }
 
 /// What a tool call shows.
@@ -302,10 +313,20 @@ pub(super) struct CurrentMode {
 }
 
 /// How full the context is, in tokens.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct ContextUsage {
     pub(super) used: u64,
     pub(super) size: u64,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) cost: Option<Cost>,
+}
+
+/// What a session has cost so far.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Cost {
+    pub(super) amount: f64,
+    /// ISO 4217.
+    pub(super) currency: String,
 }
 
 /// Arguments of `session/request_permission`.

@@ -1,16 +1,20 @@
 //! The conversation with an agent that runs: requests, and what comes in between.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::Shared;
+use super::login::{AuthMethod, LoginRequired};
 use super::offers::{Offers, Setting};
 use super::peer::{Lost, Peer};
 use super::permission;
@@ -48,10 +52,12 @@ pub(super) enum Failure {
         source: std::io::Error,
     },
     /// It takes too long.
-    #[error("the agent did not answer {method} within {} s", LIMIT.as_secs())]
+    #[error("the agent did not answer {method} within {} s{}", LIMIT.as_secs(), last_line(.stderr))]
     Overdue {
         /// What it was asked.
         method: &'static str,
+        /// The last line of its standard error.
+        stderr: Option<String>,
     },
     /// It answers what makes no sense.
     #[error("the agent's answer to {0} makes no sense")]
@@ -59,6 +65,16 @@ pub(super) enum Failure {
     /// It refuses.
     #[error("{0}")]
     Refused(String),
+    /// It refuses before somebody has logged in.
+    #[error(transparent)]
+    Login(Box<LoginRequired>),
+}
+
+fn last_line(stderr: &Option<String>) -> String {
+    let line = stderr.as_ref();
+    line.map_or_else(String::new, |line| {
+        format!("; its last line on stderr: {line}")
+    })
 }
 
 impl From<Stopped> for Failure {
@@ -74,10 +90,17 @@ pub(super) type Answer = Result<Box<RawValue>, RpcError>;
 #[derive(Debug)]
 pub(super) struct Talk {
     pub(super) peer: Peer,
+    shared: Arc<Shared>,
+    /// What the agent calls itself.
+    pub(super) name: Option<String>,
     /// The agent's name of the session; empty before there is one.
     pub(super) session: String,
     pub(super) offers: Offers,
     pub(super) can: Capabilities,
+    /// How to log in to it.
+    pub(super) logins: Vec<AuthMethod>,
+    /// What it is asked to do just now; an echo of it is no news.
+    pub(super) prompt: Option<String>,
     /// How full the context is, as last told.
     pub(super) context: Option<schema::ContextUsage>,
 }
@@ -101,6 +124,47 @@ struct Exchange<'a> {
 }
 
 impl Talk {
+    /// Makes a conversation in which nothing was said yet.
+    pub(super) fn new(peer: Peer, shared: Arc<Shared>) -> Self {
+        Self {
+            peer,
+            shared,
+            name: None,
+            session: String::new(),
+            offers: Offers::default(),
+            can: Capabilities::default(),
+            logins: Vec::new(),
+            prompt: None,
+            context: None,
+        }
+    }
+
+    /// Reads an answer; a refusal is a failure.
+    pub(super) fn read<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        answer: Answer,
+    ) -> Result<T, Failure> {
+        match answer {
+            Ok(value) => serde_json::from_str(value.get()).map_err(|_| Failure::Answer(method)),
+            Err(error) => Err(self.refused(method, error)),
+        }
+    }
+
+    /// Returns what a refusal means.
+    pub(super) fn refused(&self, method: &str, refusal: RpcError) -> Failure {
+        if !refusal.asks_for_login() {
+            return Failure::Refused(format!("the agent refuses {method}: {refusal}"));
+        }
+        let login = LoginRequired {
+            provider: self.shared.name.clone(),
+            argv: self.shared.argv.clone(),
+            refusal,
+            ways: self.logins.clone(),
+        };
+        Failure::Login(Box::new(login.complete()))
+    }
+
     /// Sends a request and waits for the answer. With a feed, everything that the agent tells
     /// meanwhile is shown there, people may answer and change settings, and a stop cancels the turn;
     /// without one it is passed over. There is no limit of time with `limit` `None`.
@@ -114,7 +178,7 @@ impl Talk {
         let id = self.peer.request(method, params)?;
         let mut exchange = Exchange {
             feed,
-            updates: Updates::default(),
+            updates: Updates::answering(self.prompt.clone()),
             asked: FuturesUnordered::new(),
             changes: HashMap::new(),
         };
@@ -135,7 +199,10 @@ impl Talk {
             match event {
                 Event::Incoming(Incoming::Response { id: of, result }) if of == id => {
                     exchange.flush().await?;
-                    return Ok(result);
+                    return Ok(result.map_err(|error| RpcError {
+                        stderr: self.peer.last_words(),
+                        ..error
+                    }));
                 }
                 Event::Incoming(incoming) => self.incoming(incoming, &mut exchange).await?,
                 Event::Answered(id, answer) => self.peer.send(rpc::result(id, answer))?,
@@ -152,7 +219,10 @@ impl Talk {
                     self.change(&wanted.unwrap_or_default(), &mut exchange)?;
                 }
                 Event::Overdue if stopping => return Err(Failure::Stopped),
-                Event::Overdue => return Err(Failure::Overdue { method }),
+                Event::Overdue => {
+                    let stderr = self.peer.last_words();
+                    return Err(Failure::Overdue { method, stderr });
+                }
             }
         }
     }

@@ -25,6 +25,7 @@ impl Tool {
         take(&mut self.locations, update.locations);
         take(&mut self.raw_input, update.raw_input);
         take(&mut self.raw_output, update.raw_output);
+        take(&mut self.meta, update.meta);
     }
 
     /// How far it is; one that nothing is known of has only been asked for.
@@ -44,15 +45,49 @@ impl Tool {
 
     /// What the timeline calls it: the kind, as the official daemon does, and for `other` its own name.
     pub(super) fn label(&self) -> String {
-        let own = self.name.as_ref().or(self.title.as_ref());
-        match (self.kind(), own) {
-            ("other", Some(own)) => own.clone(),
-            (kind, _) => kind.to_owned(),
+        let own = || self.name.clone().or_else(|| self.meta_name());
+        match self.kind() {
+            "other" => own().or_else(|| self.title.clone()),
+            _ => None,
         }
+        .unwrap_or_else(|| self.kind().to_owned())
     }
 
-    /// The tool call as an item of the timeline.
-    pub(super) fn item(&self) -> ToolCall {
+    /// The name of the tool that only `_meta` has, at its top or in the agent's own part of it.
+    fn meta_name(&self) -> Option<String> {
+        let named = |fields: &Value| field(fields, &["toolName", "tool_name"]);
+        let meta = self.meta.as_ref()?;
+        let parts = meta
+            .as_object()
+            .into_iter()
+            .flat_map(|parts| parts.values());
+        std::iter::once(meta).chain(parts).find_map(named)
+    }
+
+    /// What it works on: the command, the files, or what it looks for.
+    pub(super) fn subject(&self) -> Option<String> {
+        let command = || self.input(&["command", "cmd"]);
+        let aim = || self.input(&["url", "query", "pattern"]);
+        let files = || Some(self.paths()).filter(|paths| !paths.is_empty());
+        command().or_else(files).or_else(aim).map(cut)
+    }
+
+    /// The tool call as items of the timeline: one, or one for each file that it changes.
+    pub(super) fn items(&self) -> Vec<ToolCall> {
+        let first = self.item();
+        if self.kind() != "edit" {
+            return vec![first];
+        }
+        let further = self.diffs().enumerate().skip(1).map(|(at, diff)| ToolCall {
+            call_id: format!("{}:{}", self.tool_call_id, at + 1),
+            detail: diff,
+            ..first.clone()
+        });
+        let further: Vec<_> = further.collect();
+        std::iter::once(first).chain(further).collect()
+    }
+
+    fn item(&self) -> ToolCall {
         let status = self.state();
         let mut metadata = json!({ "kind": self.kind() });
         if let Some(title) = &self.title {
@@ -65,7 +100,7 @@ impl Tool {
             metadata: Some(metadata),
             status,
             error: match status {
-                ToolStatus::Failed => json!(self.text().unwrap_or_else(|| "failed".to_owned())),
+                ToolStatus::Failed => json!(self.failure()),
                 _ => Value::Null,
             },
         }
@@ -92,7 +127,12 @@ impl Tool {
                 set(&mut detail, "content", text.map(Value::from));
                 detail
             }
-            "edit" => self.edit(),
+            "edit" => {
+                let file = || json!({ "type": "edit", "filePath": self.path() });
+                self.diffs().next().unwrap_or_else(file)
+            }
+            // What is made of it has no shape of its own: the path is what counts.
+            "delete" | "move" => plain(self.paths(), text, "wrench"),
             "search" => {
                 let query = self.input(&["pattern", "query"]).unwrap_or_else(title);
                 let mut detail = json!({ "type": "search", "query": query });
@@ -115,23 +155,39 @@ impl Tool {
         }
     }
 
-    fn edit(&self) -> Value {
-        let diff = self.contents().find_map(|content| {
-            let path = content.path.as_ref()?;
-            Some((path, &content.old_text, content.new_text.as_ref()?))
+    /// The changes of files that it shows.
+    fn diffs(&self) -> impl Iterator<Item = Value> {
+        self.contents().filter_map(|content| {
+            let (path, new) = (content.path.as_ref()?, content.new_text.as_ref()?);
+            Some(match &content.old_text {
+                Some(old) => json!({
+                    "type": "edit",
+                    "filePath": path,
+                    "oldString": cut(old.clone()),
+                    "newString": cut(new.clone()),
+                }),
+                None => json!({ "type": "write", "filePath": path, "content": cut(new.clone()) }),
+            })
+        })
+    }
+
+    /// Why it has failed, as far as it says so anywhere.
+    fn failure(&self) -> String {
+        const REASONS: [&str; 6] = [
+            "error",
+            "message",
+            "stderr",
+            "output",
+            "formatted_output",
+            "aggregated_output",
+        ];
+        let told = self.text().or_else(|| {
+            let output = self.raw_output.as_ref()?;
+            let nested = || field(output.get("error")?, &["message"]).map(cut);
+            self.output(&REASONS).or_else(nested)
         });
-        match diff {
-            Some((path, Some(old), new)) => json!({
-                "type": "edit",
-                "filePath": path,
-                "oldString": cut(old.clone()),
-                "newString": cut(new.clone()),
-            }),
-            Some((path, None, new)) => {
-                json!({ "type": "write", "filePath": path, "content": cut(new.clone()) })
-            }
-            None => json!({ "type": "edit", "filePath": self.path() }),
-        }
+        let told = told.filter(|told| !told.trim().is_empty());
+        told.unwrap_or_else(|| "failed".to_owned())
     }
 
     fn contents(&self) -> impl Iterator<Item = &ToolContent> {
@@ -143,17 +199,36 @@ impl Tool {
         let blocks = self
             .contents()
             .filter_map(|content| content.content.as_ref());
-        let texts: Vec<&str> = blocks.filter_map(|block| block.text.as_deref()).collect();
+        let texts: Vec<String> = blocks.cloned().filter_map(text_of).collect();
         (!texts.is_empty()).then(|| cut(texts.join("\n")))
     }
 
     fn path(&self) -> String {
-        let locations = self.locations.iter().flat_map(|locations| &locations.0);
-        let located = || locations.map(|location| location.path.clone()).next();
+        let located = || self.places().next();
         self.input(&["file_path", "filePath", "abs_path", "path"])
             .or_else(located)
             .or_else(|| self.title.clone())
             .unwrap_or_default()
+    }
+
+    fn places(&self) -> impl Iterator<Item = String> {
+        let locations = self.locations.iter().flat_map(|locations| &locations.0);
+        locations.map(|location| location.path.clone())
+    }
+
+    /// Every path that it names: a deletion may be of several files.
+    fn paths(&self) -> String {
+        let changed = self.contents().filter_map(|content| content.path.clone());
+        let mut paths = Vec::new();
+        for path in self.places().chain(changed) {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        match paths.is_empty() {
+            true => self.path(),
+            false => paths.join(", "),
+        }
     }
 
     /// The first of these fields of the input that is text, or a list of words.
@@ -206,6 +281,7 @@ pub(super) fn text_of(content: Content) -> Option<String> {
     match content.kind.as_str() {
         "text" => content.text,
         "resource_link" => content.uri,
+        "resource" => content.resource.and_then(|it| it.text.or(it.uri)),
         kind => Some(format!("[{kind}]")),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::schema::{Plan, Tool, Update};
+use super::schema::{Chunk, Plan, Tool, Update};
 use super::tools::text_of;
 use crate::protocol::timeline::{TimelineItem, TodoItem, ToolStatus};
 
@@ -46,9 +46,19 @@ pub(super) struct Updates {
     /// When what is held goes out.
     due: Option<Instant>,
     last: Option<Instant>,
+    /// The prompt that is being answered. It is in the timeline already.
+    prompt: Option<String>,
 }
 
 impl Updates {
+    /// The state of a turn at its beginning; without a prompt, history is being told.
+    pub(super) fn answering(prompt: Option<String>) -> Self {
+        Self {
+            prompt,
+            ..Self::default()
+        }
+    }
+
     /// When [`Updates::flush`] is next wanted.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
@@ -57,6 +67,7 @@ impl Updates {
     /// Takes an update and returns the items that can be shown now. Modes and the like make none.
     pub(super) fn take(&mut self, update: Update) -> Vec<TimelineItem> {
         match update {
+            Update::User(chunk) if self.is_echo(&chunk) => Vec::new(),
             Update::User(chunk) => self.text(Voice::User, chunk.message_id, text_of(chunk.content)),
             Update::Message(chunk) => {
                 self.text(Voice::Agent, chunk.message_id, text_of(chunk.content))
@@ -70,6 +81,16 @@ impl Updates {
             }
             Update::Mode(_) | Update::Config(_) | Update::Usage(_) => Vec::new(),
         }
+    }
+
+    /// Whether it is a piece of the prompt, said back.
+    fn is_echo(&self, chunk: &Chunk) -> bool {
+        let said = |prompt: &String| match &chunk.content.text {
+            Some(text) => prompt.contains(text.trim()),
+            // A picture of the prompt.
+            None => true,
+        };
+        self.prompt.as_ref().is_some_and(said)
     }
 
     fn text(
@@ -163,7 +184,7 @@ impl Updates {
         let changed = std::mem::take(&mut self.changed);
         let tools = changed.iter().filter_map(|id| self.tools.get(id));
         said.into_iter()
-            .chain(tools.map(|tool| TimelineItem::ToolCall(tool.item())))
+            .chain(tools.flat_map(Tool::items).map(TimelineItem::ToolCall))
             .collect()
     }
 
