@@ -268,6 +268,7 @@ impl Command {
             #[cfg(unix)]
             Self::Shell(_) => true,
             Self::Terminal(command) => command.is_session(),
+            Self::Provider(command) => command.is_session(),
             _ => false,
         }
     }

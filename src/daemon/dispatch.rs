@@ -22,10 +22,11 @@ use crate::protocol::daemon::{
 };
 use crate::protocol::lifecycle::{
     ArchiveAgent, CancelAgent, ClearAttention, CreateAgent, DeleteAgent, DetachAgent, FetchAgent,
-    ImportAgent, RefreshAgent, SendMessage, SetMode, SetThinking, UpdateAgent, WaitForFinish,
+    ImportAgent, RefreshAgent, SendMessage, SetFeature, SetMode, SetThinking, UpdateAgent,
+    WaitForFinish,
 };
 use crate::protocol::permissions::AnswerPermission;
-use crate::protocol::providers::{DiagnoseProvider, GetProviders, ListModels};
+use crate::protocol::providers::{DiagnoseProvider, GetProviders, ListLogins, ListModels, LogIn};
 use crate::protocol::schedules::{
     CreateSchedule, DeleteSchedule, InspectSchedule, ListSchedules, PauseSchedule, ResumeSchedule,
     RunSchedule, ScheduleLogs, UpdateSchedule,
@@ -167,7 +168,7 @@ pub(super) async fn session(
     let served = table! {
         at_once:
             Ping,
-            FetchAgents, FetchAgent, CreateAgent, UpdateAgent, SetMode, SetThinking,
+            FetchAgents, FetchAgent, CreateAgent, UpdateAgent, SetMode, SetThinking, SetFeature,
             DetachAgent, ClearAttention, FetchTimeline, SubscribeTimelines, AnswerPermission,
             FetchWorkspaces, OpenProject, RenameWorkspace, ListProjects, AddProject,
             RenameProject, RemoveProject, ListWorktrees,
@@ -177,7 +178,7 @@ pub(super) async fn session(
             ListTerminals, CreateTerminal, CaptureTerminal, KillTerminal, SubscribeTerminal,
             GetStatus, GetPairingOffer, ReloadConfig, GetConfig, SetConfig, Restart, Shutdown;
         slowly:
-            GetProviders, ListModels, DiagnoseProvider, ImportAgent,
+            GetProviders, ListModels, DiagnoseProvider, ListLogins, LogIn, ImportAgent,
             WaitForFinish, SendMessage, CancelAgent, ArchiveAgent, DeleteAgent, RefreshAgent,
             RunSchedule, StopScript,
             CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;

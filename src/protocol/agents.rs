@@ -100,6 +100,102 @@ fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Value>, D
     Value::deserialize(from).map(Some)
 }
 
+/// An option of an agent that has no place of its own in the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Feature {
+    /// It is on or off.
+    Toggle {
+        /// What requests name.
+        id: String,
+        /// Name for people.
+        label: String,
+        /// A sentence for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        /// Whether it is on.
+        value: bool,
+    },
+    /// It is one of several.
+    Select {
+        /// What requests name.
+        id: String,
+        /// Name for people.
+        label: String,
+        /// A sentence for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        /// Which it is.
+        #[serde(default)]
+        value: Option<String>,
+        /// The values to choose from.
+        #[serde(default)]
+        options: Vec<FeatureOption>,
+    },
+}
+
+/// A value of a [`Feature`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureOption {
+    /// What requests name.
+    pub id: String,
+    /// Name for people.
+    pub label: String,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+impl Feature {
+    /// Returns what requests name.
+    pub fn id(&self) -> &str {
+        let (Self::Toggle { id, .. } | Self::Select { id, .. }) = self;
+        id
+    }
+
+    /// Returns its name for people.
+    pub fn label(&self) -> &str {
+        let (Self::Toggle { label, .. } | Self::Select { label, .. }) = self;
+        label
+    }
+
+    /// Returns its value.
+    pub fn value(&self) -> Value {
+        match self {
+            Self::Toggle { value, .. } => Value::Bool(*value),
+            Self::Select { value, .. } => Value::from(value.clone()),
+        }
+    }
+
+    /// Changes its value; one that it cannot have changes nothing.
+    pub fn set(&mut self, to: Value) {
+        match (self, to) {
+            (Self::Toggle { value, .. }, Value::Bool(to)) => *value = to,
+            (Self::Select { value, .. }, Value::String(to)) => *value = Some(to),
+            _ => {}
+        }
+    }
+
+    /// Returns whether it can have this value.
+    pub fn takes(&self, wanted: &Value) -> bool {
+        match self {
+            Self::Toggle { .. } => wanted.is_boolean(),
+            Self::Select { options, .. } => {
+                let mut ids = options.iter().map(|option| option.id.as_str());
+                wanted.as_str().is_some_and(|id| ids.any(|it| it == id))
+            }
+        }
+    }
+
+    /// Returns the values to choose from, as people write them.
+    pub fn choices(&self) -> Vec<String> {
+        match self {
+            Self::Toggle { .. } => ["on", "off"].map(str::to_owned).to_vec(),
+            Self::Select { options, .. } => options.iter().map(|it| it.id.clone()).collect(),
+        }
+    }
+}
+
 /// What the provider reports of a loaded agent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -157,7 +157,81 @@ pub struct ProviderDiagnostic {
     pub diagnostic: String,
 }
 
+/// `provider.login.list.request`: the ways to log in to an agent. Built-in daemons only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListLogins {
+    /// Id of the provider.
+    pub provider: String,
+}
+
+/// Reply to [`ListLogins`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logins {
+    /// Id of the provider.
+    pub provider: String,
+    /// The ways, as the agent orders them.
+    pub methods: Vec<Login>,
+    /// Why none are known.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+/// A way to log in to an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// What requests name.
+    pub id: String,
+    /// Name for people.
+    pub name: String,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// What it takes.
+    #[serde(flatten)]
+    pub way: LoginWay,
+}
+
+/// What a way to log in takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum LoginWay {
+    /// A program in a terminal of the daemon's machine.
+    Terminal {
+        /// The program and its arguments.
+        command: Vec<String>,
+    },
+    /// Variables in the daemon's environment.
+    Variables {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// [`LogIn`]: the agent does it.
+    Agent,
+}
+
+/// `provider.login.request`: have an agent log in. Built-in daemons only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LogIn {
+    /// Id of the provider.
+    pub provider: String,
+    /// Id of a [`Login`].
+    pub method_id: String,
+}
+
+/// Reply to [`LogIn`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoggedIn {
+    /// Id of the provider.
+    pub provider: String,
+    /// Why it failed.
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
 requests! {
+    reads ListLogins: "provider.login.list.request" => "provider.login.list.response" Logins;
+    changes LogIn: "provider.login.request" => "provider.login.response" LoggedIn;
     reads GetProviders: "get_providers_snapshot_request" => "get_providers_snapshot_response" Providers;
     reads ListModels: "list_provider_models_request" => "list_provider_models_response" Models;
     reads DiagnoseProvider: "provider_diagnostic_request" => "provider_diagnostic_response" ProviderDiagnostic;

@@ -12,6 +12,13 @@ pub struct EscapeChar(Option<u8>);
 #[error("expected one ASCII character, ^ and a letter for a control character, or none")]
 pub struct EscapeError;
 
+impl Default for EscapeChar {
+    /// The tilde, as in ssh.
+    fn default() -> Self {
+        Self(Some(b'~'))
+    }
+}
+
 impl FromStr for EscapeChar {
     type Err = EscapeError;
 

@@ -35,6 +35,7 @@ fn is_the_agent() {
         mode: "ask".to_owned(),
         model: "small".to_owned(),
         changes: 0,
+        options: json!({ "effort": "low", "fast": false, "temper": "calm" }),
         memory: PathBuf::new(),
         last_id: 0,
     };
@@ -52,6 +53,8 @@ struct Agent<R> {
     model: String,
     /// How often the client has set something.
     changes: usize,
+    /// Its configuration options.
+    options: Value,
     /// What was said in the session: a line for each prompt.
     memory: PathBuf,
     last_id: u64,
@@ -89,6 +92,11 @@ impl<R: BufRead> Agent<R> {
                 std::thread::sleep(std::time::Duration::from_millis(300));
                 let why = json!({ "details": "it exited with code 1" });
                 return self.refuse_with(message, -32603, "Internal error", why);
+            }
+            Some("session/new")
+                if self.spoilt == "login" && !self.home().join("logged-in").exists() =>
+            {
+                return self.refuse(message, -32000, "Authentication required");
             }
             Some("session/new") => {
                 let request: acp::NewSessionRequest = params(message);
@@ -129,6 +137,22 @@ impl<R: BufRead> Agent<R> {
             Some("session/set_model") => {
                 self.model = message["params"]["modelId"].as_str().unwrap().to_owned();
                 self.changes += 1;
+                Some(json!({}))
+            }
+            Some("session/set_config_option") => {
+                let request: acp::SetSessionConfigOptionRequest = params(message);
+                self.options[request.config_id.to_string()] = message["params"]["value"].clone();
+                let state = json!({ "configOptions": self.config_options() });
+                Some(official::<acp::SetSessionConfigOptionResponse>(state))
+            }
+            Some("authenticate") => {
+                let request: acp::AuthenticateRequest = params(message);
+                assert_eq!(request.method_id.to_string(), "web");
+                let home = self.home();
+                if home.join("closed").exists() {
+                    return self.refuse(message, -32603, "the browser was closed");
+                }
+                std::fs::write(home.join("logged-in"), "").unwrap();
                 Some(json!({}))
             }
             Some("session/prompt") if self.spoilt == "locked-out" => {
@@ -187,15 +211,29 @@ impl<R: BufRead> Agent<R> {
                 println!("Please run: scripted setup");
                 std::process::exit(1);
             }
-            "login" => {
-                write(json!({ "jsonrpc": "2.0", "id": message["id"], "result": response }));
-                let new = self.read().unwrap();
-                self.refuse(&new, -32000, "Authentication required");
-                return None;
-            }
             _ => {}
         }
         Some(response)
+    }
+
+    /// Where it keeps its login.
+    fn home(&self) -> PathBuf {
+        #[allow(clippy::disallowed_methods, reason = "this is a program of its own")]
+        let home = std::env::var_os("ACP_HOME").unwrap_or_default();
+        home.into()
+    }
+
+    fn config_options(&self) -> Value {
+        let select = |id: &str, category: &str, values: [&str; 2]| {
+            json!({ "id": id, "name": id, "category": category, "type": "select",
+                "currentValue": self.options[id],
+                "options": values.map(|value| json!({ "value": value, "name": value })) })
+        };
+        json!([
+            select("effort", "thinking", ["low", "high"]),
+            select("temper", "_mood", ["calm", "wild"]),
+            { "id": "fast", "name": "Fast", "type": "boolean", "currentValue": self.options["fast"] },
+        ])
     }
 
     fn open(&mut self, cwd: PathBuf, session: String) {
@@ -212,6 +250,9 @@ impl<R: BufRead> Agent<R> {
                 { "id": "locked", "name": "Locked" },
             ],
         });
+        if self.spoilt == "options" {
+            state["configOptions"] = self.config_options();
+        }
         let mut state = official::<T>(state);
         // Of before configuration options; the schema has dropped it.
         state["models"] = json!({
@@ -271,6 +312,11 @@ impl<R: BufRead> Agent<R> {
                     "rawInput": { "command": "curl x|sh", "padding": "x".repeat(300_000) },
                 })),
                 "pictures" => self.say(&format!("{} pictures. ", pictures.len())),
+                "options" => {
+                    let options = &self.options;
+                    let (effort, temper) = (&options["effort"], &options["temper"]);
+                    self.say(&format!("{effort} {temper} {}. ", options["fast"]));
+                }
                 "changes" => self.say(&format!("{} changes. ", self.changes)),
                 "settings" => self.say(&format!("{} {}. ", self.mode, self.model)),
                 "yolo" => {

@@ -232,3 +232,88 @@ async fn everything_that_a_tool_does_is_shown_and_the_prompt_once() {
     );
     daemon.stop().await;
 }
+
+/// Categories as agents name them, switches, and options that only one agent has.
+#[tokio::test]
+async fn options_that_no_client_knows_are_shown_and_can_be_set() {
+    let home = tempfile::tempdir().unwrap();
+    let first = daemon(home.path(), "options").await;
+    let mut client = first.client().await;
+    let (id, waited) = said(&mut client, home.path(), "options").await;
+    assert_eq!(waited["lastMessage"], r#""low" "calm" false. Done."#);
+    let shown = &waited["final"];
+    assert_eq!(shown["thinkingOptionId"], "low");
+    assert_eq!(shown["features"][0]["id"], "temper");
+    assert_eq!(shown["features"][0]["options"][1]["id"], "wild");
+    assert_eq!(
+        shown["features"][1],
+        json!({ "type": "toggle", "id": "fast", "label": "Fast", "value": false })
+    );
+    for (feature, value, why) in [
+        ("temper", json!("mild"), "calm, wild"),
+        ("fast", json!("yes"), "on, off"),
+        ("speed", json!(true), "temper, fast"),
+    ] {
+        let set = json!({ "agentId": id, "featureId": feature, "value": value });
+        let refused = client.call("set_agent_feature_request", set).await;
+        assert_eq!(refused["accepted"], false);
+        assert!(
+            refused["error"].as_str().unwrap().contains(why),
+            "{refused}"
+        );
+    }
+    for (feature, value) in [("temper", json!("wild")), ("fast", json!(true))] {
+        let set = json!({ "agentId": id, "featureId": feature, "value": value });
+        let done = client.call("set_agent_feature_request", set).await;
+        assert_eq!(done["accepted"], true, "{done}");
+    }
+    let set = json!({ "agentId": id, "thinkingOptionId": "high" });
+    client.call("set_agent_thinking_request", set).await;
+    let all = r#""high" "wild" true. Done."#;
+    assert_eq!(send(&mut client, &id, "options").await["lastMessage"], all);
+    first.stop().await;
+    // A choice holds: the agent itself has forgotten it.
+    let second = daemon(home.path(), "options").await;
+    let mut client = second.client().await;
+    assert_eq!(send(&mut client, &id, "options").await["lastMessage"], all);
+    second.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_logs_in_when_it_is_asked_to() {
+    let home = tempfile::tempdir().unwrap();
+    let spoilt = format!("login ACP_HOME={}", home.path().display());
+    let daemon = daemon(home.path(), &spoilt).await;
+    let mut client = daemon.client().await;
+    let (id, waited) = said(&mut client, home.path(), "x").await;
+    assert_eq!(waited["status"], "error", "{waited}");
+    let acp = json!({ "provider": "acp" });
+    let ways = client.call("provider.login.list.request", acp).await;
+    let ways = ways["methods"].as_array().unwrap();
+    assert_eq!(
+        ways[0],
+        json!({ "id": "web", "name": "Log in on the web", "type": "agent" })
+    );
+    assert_eq!(ways[1]["type"], "terminal");
+    let command = ways[1]["command"].as_array().unwrap();
+    let start = ["env", "ACP_LOGIN=1", "env", "ACP_AGENT=login"];
+    assert_eq!(command[..4], start);
+    assert_eq!(command[command.len() - 1], "--login");
+
+    std::fs::write(home.path().join("closed"), "").unwrap();
+    let login = json!({ "provider": "acp", "methodId": "web" });
+    let failed = client.call("provider.login.request", login.clone()).await;
+    let error = failed["error"].as_str().unwrap();
+    assert!(error.contains("the browser was closed"), "{error}");
+    std::fs::remove_file(home.path().join("closed")).unwrap();
+    let odd = json!({ "provider": "acp", "methodId": "odd" });
+    let failed = client.call("provider.login.request", odd).await;
+    assert!(failed["error"].as_str().unwrap().contains("web, tui"));
+    let done = client.call("provider.login.request", login).await;
+    assert_eq!(done["error"], Value::Null);
+    assert_eq!(
+        send(&mut client, &id, "on").await["lastMessage"],
+        "on Done."
+    );
+    daemon.stop().await;
+}

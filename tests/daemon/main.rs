@@ -5,9 +5,9 @@
 mod access;
 mod acp;
 mod acp_agent;
+mod acp_real;
 #[cfg(unix)]
 mod admission;
-mod acp_real;
 mod agents;
 mod direct;
 mod directory;

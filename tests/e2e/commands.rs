@@ -72,6 +72,7 @@ const TABLE: &[(&str, &str, Gives)] = &[
     ("inspect", "{agent}", Data("/Id", None)),
     ("archive", "{agent}", Data("/status", Some("archived"))),
     ("agent mode", "{agent} auto", Data("/mode", Some("auto"))),
+    ("agent feature", "{agent}", Data("", None)),
     ("agent reload", "{agent}", Data("/status", Some("reloaded"))),
     ("agent detach", "{child}", Data("/status", Some("detached"))),
     (
@@ -93,6 +94,7 @@ const TABLE: &[(&str, &str, Gives)] = &[
     ("provider ls", "", Data("/0/provider", None)),
     ("provider models", "mock", Data("/0/id", Some("mock-1"))),
     ("provider diagnostic", "mock", Data("/provider", None)),
+    ("provider login", "mock", Error(1, "PROVIDER_LOGIN_FAILED")),
     ("project create", "{dir}", Data("/projectId", None)),
     ("project ls", "", Data("/0/projectId", None)),
     (

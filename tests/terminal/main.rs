@@ -7,6 +7,7 @@
 )]
 
 mod commands;
+mod login;
 mod recorded;
 #[path = "../support/replay.rs"]
 mod replay;

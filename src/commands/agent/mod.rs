@@ -7,6 +7,7 @@ mod attach_text;
 pub mod delete;
 pub mod detach;
 pub(super) mod directory;
+pub mod feature;
 mod filter;
 mod images;
 pub mod import;
@@ -63,6 +64,8 @@ pub enum Command {
     Inspect(inspect::Args),
     /// Show or set how an agent works
     Mode(mode::Args),
+    /// Show or set the features of an agent
+    Feature(feature::Args),
     /// Put an agent out of the way; it can be brought back
     Archive(archive::Args),
     /// Load an agent afresh
@@ -86,6 +89,7 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Delete(args) => delete::run(context, args),
         Command::Inspect(args) => inspect::run(context, args),
         Command::Mode(args) => mode::run(context, args),
+        Command::Feature(args) => feature::run(context, args),
         Command::Archive(args) => archive::run(context, args),
         Command::Reload(args) => reload::run(context, args),
         Command::Detach(args) => detach::run(context, args),

@@ -1,6 +1,7 @@
 //! `paseo provider …`: what runs agents.
 
 pub mod diagnostic;
+pub mod login;
 pub mod ls;
 pub mod models;
 
@@ -17,6 +18,15 @@ pub enum Command {
     Models(models::Args),
     /// Show how a provider is installed, and why it cannot be used
     Diagnostic(diagnostic::Args),
+    /// Log in to an agent on the daemon's machine
+    Login(login::Args),
+}
+
+impl Command {
+    /// Returns whether somebody sits before it.
+    pub(super) fn is_session(&self) -> bool {
+        matches!(self, Self::Login(_))
+    }
 }
 
 pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
@@ -24,5 +34,6 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
         Command::Ls(args) => ls::run(context, args),
         Command::Models(args) => models::run(context, args),
         Command::Diagnostic(args) => diagnostic::run(context, args),
+        Command::Login(args) => login::run(context, args),
     }
 }

@@ -25,8 +25,15 @@ const CODE: &str = "TERMINAL_CREATE_FAILED";
 /// Starts a shell in the workspace of a directory.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let cwd = place::named(context, args.cwd.as_deref(), "terminal create", "--cwd")?;
-    let terminal =
-        context.with_daemon(async |daemon| start(daemon, &cwd, args.name.clone(), None).await)?;
+    let terminal = context.with_daemon(async |daemon| {
+        let asked = Asked {
+            cwd: &cwd,
+            name: args.name.clone(),
+            size: None,
+            command: None,
+        };
+        start(daemon, asked).await
+    })?;
     let cwd = terminal.cwd.as_deref().unwrap_or(&cwd);
     Ok(Output::Item(Table {
         columns: COLUMNS.to_vec(),
@@ -35,13 +42,23 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     .into())
 }
 
-/// Starts a shell. Terminals belong to workspaces, so the directory's own is opened first.
+/// What a new terminal is to be like.
+pub(super) struct Asked<'a> {
+    pub(super) cwd: &'a str,
+    pub(super) name: Option<String>,
+    pub(super) size: Option<Size>,
+    /// A program and its arguments, in place of a shell.
+    pub(super) command: Option<Vec<String>>,
+}
+
+/// Starts a terminal. Terminals belong to workspaces, so the directory's own is opened first.
 pub(super) async fn start(
     daemon: &DaemonClient,
-    cwd: &str,
-    name: Option<String>,
-    size: Option<Size>,
+    asked: Asked<'_>,
 ) -> Result<Terminal, CommandError> {
+    let cwd = asked.cwd;
+    let mut words = asked.command.into_iter().flatten();
+    let command = words.next();
     let open = OpenProject {
         cwd: cwd.to_owned(),
     };
@@ -59,8 +76,10 @@ pub(super) async fn start(
     let create = CreateTerminal {
         cwd: directory.unwrap_or_else(|| cwd.to_owned()),
         workspace_id: Some(workspace.id),
-        name,
-        size,
+        name: asked.name,
+        size: asked.size,
+        args: command.is_some().then(|| words.collect()),
+        command,
         ..CreateTerminal::default()
     };
     let created = daemon

@@ -6,6 +6,8 @@ pub mod capture;
 pub mod create;
 pub mod kill;
 pub mod ls;
+#[cfg(unix)]
+pub(super) mod program;
 mod resolve;
 pub mod send_keys;
 #[cfg(unix)]

@@ -36,8 +36,13 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let mut started = None;
     let end = context.with_lifeline(async |line| {
-        let terminal =
-            create::start(&line.daemon(), &cwd, args.name.clone(), session::size()).await?;
+        let asked = create::Asked {
+            cwd: &cwd,
+            name: args.name.clone(),
+            size: session::size(),
+            command: None,
+        };
+        let terminal = create::start(&line.daemon(), asked).await?;
         let id = &*started.insert(terminal.id);
         session::run(line, id, settings).await
     });

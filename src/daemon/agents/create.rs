@@ -61,6 +61,7 @@ impl Core {
             mode: config.mode_id.clone(),
             model: config.model.clone(),
             thinking: config.thinking_option_id.clone(),
+            features: Default::default(),
         };
         let thinking = config.thinking_option_id.clone().or_else(|| {
             let model = description
@@ -78,6 +79,7 @@ impl Core {
             thinking,
             mode,
             chosen: description.own_defaults.then_some(named),
+            features: Vec::new(),
             modes: description.modes.clone(),
             title: config
                 .title

@@ -12,7 +12,7 @@ use crate::daemon::clock::now;
 use crate::daemon::core::Core;
 use crate::daemon::store::Kept;
 use crate::daemon::timeline::Timeline;
-use crate::protocol::agents::AgentSnapshot;
+use crate::protocol::agents::{AgentSnapshot, Feature};
 use crate::protocol::lifecycle::{WaitStatus, Waited};
 use crate::protocol::timeline::TimelineItem;
 
@@ -105,6 +105,38 @@ impl Core {
         self.change(id, |agent| {
             agent.record.chosen_mut().thinking.clone_from(&option);
             agent.record.thinking = option;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Changes an option of the agent's own, which its session must have told.
+    pub(in crate::daemon) async fn set_feature(
+        &self,
+        id: &str,
+        feature: &str,
+        value: serde_json::Value,
+    ) -> Result<(), AgentError> {
+        self.change(id, |agent| {
+            let mut known = agent.record.features.iter_mut();
+            let Some(found) = known.find(|known| known.id() == feature) else {
+                let known = agent.record.features.iter().map(Feature::id);
+                let known: Vec<_> = known.collect();
+                let known = match known.is_empty() {
+                    true => "none; a session tells them in its first turn".to_owned(),
+                    false => known.join(", "),
+                };
+                let error = format!("the agent has no feature '{feature}', but: {known}");
+                return Err(AgentError::Invalid(error));
+            };
+            if !found.takes(&value) {
+                let choices = found.choices().join(", ");
+                let error = format!("the feature '{feature}' takes one of: {choices}");
+                return Err(AgentError::Invalid(error));
+            }
+            found.set(value.clone());
+            let chosen = agent.record.chosen_mut();
+            chosen.features.insert(feature.to_owned(), value);
             Ok(())
         })
         .await

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Agent, Turn};
 use crate::daemon::providers::{Description, Settings, capabilities};
-use crate::protocol::agents::{AgentSnapshot, Mode, RuntimeInfo};
+use crate::protocol::agents::{AgentSnapshot, Feature, Mode, RuntimeInfo};
 
 /// What survives the process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub(in crate::daemon) struct Record {
     /// also have what its session told. Absent in records of earlier versions.
     #[serde(default)]
     pub(in crate::daemon) chosen: Option<Settings>,
+    /// Options of its own that the provider's session named.
+    #[serde(default)]
+    pub(in crate::daemon) features: Vec<Feature>,
     /// Modes that the provider's session named.
     #[serde(default)]
     pub(in crate::daemon) modes: Vec<Mode>,
@@ -80,6 +83,7 @@ impl Record {
         field(&mut self.labels, before.labels, &after.labels);
         field(&mut self.mode, before.mode, &after.mode);
         field(&mut self.thinking, before.thinking, &after.thinking);
+        field(&mut self.features, before.features, &after.features);
         field(&mut self.chosen, before.chosen, &after.chosen);
         field(&mut self.attention, before.attention, &after.attention);
         field(
@@ -111,6 +115,7 @@ impl Record {
             mode: self.mode.clone(),
             model: self.model.clone(),
             thinking: self.thinking.clone(),
+            features: Default::default(),
         };
         let chosen = match provider.own_defaults {
             true => Settings::default(),
@@ -133,6 +138,11 @@ impl Record {
         follow(&mut self.mode, &mut chosen.mode, told.mode);
         follow(&mut self.model, &mut chosen.model, told.model);
         follow(&mut self.thinking, &mut chosen.thinking, told.thinking);
+        for (id, value) in told.features {
+            if let Some(chosen) = chosen.features.get_mut(&id) {
+                *chosen = value;
+            }
+        }
     }
 }
 
@@ -191,7 +201,7 @@ impl Agent {
             capabilities: capabilities(),
             current_mode_id: record.mode.clone(),
             available_modes: record.modes.clone(),
-            features: None,
+            features: (!record.features.is_empty()).then(|| json!(record.features)),
             pending_permissions: self.asked.iter().map(|a| a.request.clone()).collect(),
             persistence: session.map(|session| {
                 json!({

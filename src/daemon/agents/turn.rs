@@ -10,7 +10,7 @@ use super::attention::shorten;
 use super::{Agent, AgentError, Live, Turn};
 use crate::daemon::clock::now;
 use crate::daemon::core::Core;
-use crate::daemon::providers::{Feed, Outcome, Prompt, Report, SessionSpec, Settings};
+use crate::daemon::providers::{Feed, Outcome, Prompt, Report, SessionSpec};
 use crate::daemon::store::Kept;
 use crate::protocol::timeline::{StreamEvent, TimelineItem};
 
@@ -266,21 +266,14 @@ impl Core {
                 self.stream(id, event);
                 self.touch(agent);
             }
-            Report::Modes(modes, current) => {
+            Report::Settings {
+                modes,
+                features,
+                in_force,
+            } => {
                 agent.record.modes = modes;
-                agent.record.told(Settings {
-                    mode: current,
-                    ..Settings::default()
-                });
-                agent.in_force();
-                self.touch(agent);
-            }
-            Report::Model { model, thinking } => {
-                agent.record.told(Settings {
-                    mode: None,
-                    model,
-                    thinking,
-                });
+                agent.record.features = features;
+                agent.record.told(in_force);
                 agent.in_force();
                 self.touch(agent);
             }

@@ -10,7 +10,7 @@ use crate::protocol::lifecycle::{
     AgentChanged, AgentStarted, ArchiveAgent, ArchivedAgent, CancelAgent, CanceledAgent,
     ClearAttention, ClearedAttention, CreateAgent, DeleteAgent, DeletedAgent, DetachAgent,
     FetchAgent, FetchedAgent, ImportAgent, OneOrMany, RefreshAgent, RefreshedAgent, SendMessage,
-    SetMode, SetThinking, UpdateAgent, WaitForFinish, Waited,
+    SetFeature, SetMode, SetThinking, UpdateAgent, WaitForFinish, Waited,
 };
 use crate::protocol::session::{Ping, Pong};
 
@@ -185,6 +185,16 @@ impl Serve for SetThinking {
             .set_thinking(&self.agent_id, self.thinking_option_id);
         let done = done.await;
         changed(call, "set agent thinking option", self.agent_id, done)
+    }
+}
+
+impl Serve for SetFeature {
+    async fn serve(self, call: &Call) -> Result<AgentChanged, Refusal> {
+        let done = call
+            .core
+            .set_feature(&self.agent_id, &self.feature_id, self.value);
+        let done = done.await;
+        changed(call, "set agent feature", self.agent_id, done)
     }
 }
 

@@ -5,7 +5,8 @@ use futures_util::future::join_all;
 use crate::daemon::clock::now;
 use crate::daemon::dispatch::{Call, Refusal, Serve};
 use crate::protocol::providers::{
-    DiagnoseProvider, GetProviders, ListModels, Models, ProviderDiagnostic, Providers,
+    DiagnoseProvider, GetProviders, ListLogins, ListModels, LogIn, LoggedIn, Logins, Models,
+    ProviderDiagnostic, Providers,
 };
 
 impl Serve for GetProviders {
@@ -36,6 +37,34 @@ impl Serve for ListModels {
             models,
             error,
             fetched_at: now(),
+        })
+    }
+}
+
+impl Serve for ListLogins {
+    async fn serve(self, call: &Call) -> Result<Logins, Refusal> {
+        let known = match call.core.provider(&self.provider) {
+            Ok(provider) => provider.logins().await,
+            Err(error) => Err(error.to_string()),
+        };
+        let error = known.as_ref().err().cloned();
+        Ok(Logins {
+            provider: self.provider,
+            methods: known.unwrap_or_default(),
+            error,
+        })
+    }
+}
+
+impl Serve for LogIn {
+    async fn serve(self, call: &Call) -> Result<LoggedIn, Refusal> {
+        let done = match call.core.provider(&self.provider) {
+            Ok(provider) => provider.log_in(&self.method_id).await,
+            Err(error) => Err(error.to_string()),
+        };
+        Ok(LoggedIn {
+            provider: self.provider,
+            error: done.err(),
         })
     }
 }

@@ -1,9 +1,12 @@
 //! The way of a turn's reports from its provider to the daemon.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::protocol::agents::{Mode, PermissionRequest};
+use crate::protocol::agents::{Feature, Mode, PermissionRequest};
 use crate::protocol::permissions::PermissionAnswer;
 use crate::protocol::timeline::TimelineItem;
 
@@ -19,14 +22,14 @@ pub(in crate::daemon) enum Report {
     Ask(Box<PermissionRequest>, oneshot::Sender<PermissionAnswer>),
     /// The provider's own session.
     Session(String),
-    /// The modes that there are now, and the one in force.
-    Modes(Vec<Mode>, Option<String>),
-    /// The model and the thinking option in force, where they are known.
-    Model {
-        /// The model.
-        model: Option<String>,
-        /// The thinking option.
-        thinking: Option<String>,
+    /// What can be chosen now, and what is in force, where that is known.
+    Settings {
+        /// The modes.
+        modes: Vec<Mode>,
+        /// The options of the agent's own.
+        features: Vec<Feature>,
+        /// What is in force.
+        in_force: Settings,
     },
 }
 
@@ -40,6 +43,8 @@ pub(in crate::daemon) struct Settings {
     pub(in crate::daemon) model: Option<String>,
     /// The thinking option.
     pub(in crate::daemon) thinking: Option<String>,
+    /// The options of the agent's own, by their ids.
+    pub(in crate::daemon) features: BTreeMap<String, Value>,
 }
 
 /// The turn was stopped, or the daemon no longer listens.

@@ -25,7 +25,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::feed::{Report, Stopped};
+use super::feed::{Report, Settings, Stopped};
 use super::{Description, Feed, Outcome, Prompt, Provider, Session, SessionSpec};
 use crate::protocol::agents::{Mode, PermissionAction, PermissionRequest};
 use crate::protocol::permissions::PermissionAnswer;
@@ -179,8 +179,16 @@ impl Script<'_> {
                 "every" => pace = Duration::from_millis(count as u64),
                 "modes" => {
                     let modes = vec![mode("ask", "Ask before tools"), mode("late", "Came later")];
-                    let current = Some("late".to_owned());
-                    self.feed.report(Report::Modes(modes, current)).await?;
+                    let in_force = Settings {
+                        mode: Some("late".to_owned()),
+                        ..Settings::default()
+                    };
+                    let told = Report::Settings {
+                        modes,
+                        features: Vec::new(),
+                        in_force,
+                    };
+                    self.feed.report(told).await?;
                 }
                 "wait" => {
                     self.feed.stopped().await;

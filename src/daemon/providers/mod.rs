@@ -27,7 +27,7 @@ pub use spec::{AgentKind, AgentSpec, AgentSpecError};
 
 use crate::protocol::agents::Mode;
 use crate::protocol::lifecycle::Image;
-use crate::protocol::providers::{Model, ProviderEntry};
+use crate::protocol::providers::{Login, Model, ProviderEntry};
 
 /// How a provider shows itself.
 #[derive(Debug, Clone, Default)]
@@ -151,6 +151,17 @@ pub(super) trait Provider: Send + Sync {
     /// Finds out what there is to describe, if that is not known yet. Ends within seconds.
     fn look(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
+    }
+
+    /// Asks it how to log in.
+    fn logins(&self) -> BoxFuture<'_, Result<Vec<Login>, String>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// Has it log in, in a way that takes nothing on our side.
+    fn log_in<'a>(&'a self, method: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        let error = format!("the provider has no way to log in '{method}'");
+        Box::pin(std::future::ready(Err(error)))
     }
 
     /// Opens a session; nothing happens before its first turn.

@@ -198,6 +198,18 @@ pub struct SetThinking {
     pub thinking_option_id: Option<String>,
 }
 
+/// `set_agent_feature_request`: change an option of the agent's own. Full id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetFeature {
+    /// Full id.
+    pub agent_id: String,
+    /// Which option.
+    pub feature_id: String,
+    /// True or false for a switch, else the id of a value.
+    pub value: Value,
+}
+
 /// `refresh_agent_request`: load it afresh, with a new timeline epoch. Full id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -282,6 +294,7 @@ requests! {
     changes UpdateAgent: "update_agent_request" => "update_agent_response" AgentChanged;
     changes SetMode: "set_agent_mode_request" => "set_agent_mode_response" AgentChanged;
     changes SetThinking: "set_agent_thinking_request" => "set_agent_thinking_response" AgentChanged;
+    changes SetFeature: "set_agent_feature_request" => "set_agent_feature_response" AgentChanged;
     changes RefreshAgent: "refresh_agent_request" => "status" RefreshedAgent;
     changes ClearAttention: "clear_agent_attention" => "clear_agent_attention_response" ClearedAttention;
     changes DetachAgent: "agent.detach.request" => "agent.detach.response" AgentChanged;

@@ -1,6 +1,6 @@
 //! Lines of an ACP agent, as far as they become what people see.
 
-use super::offers::{Offers, Setting};
+use super::offers::{Offers, Setting, Wish};
 use super::rpc::{Incoming, decode};
 use super::schema::{AskPermission, Initialized, SessionState, Update, update};
 use super::updates::Updates;
@@ -49,7 +49,11 @@ pub(crate) fn acp(bytes: &[u8]) {
     }
     updates.flush();
     offers.describe(&mut Description::default());
-    for setting in Setting::ALL {
-        offers.request("s", setting, "v");
+    offers.features();
+    for setting in Setting::KNOWN {
+        let value = "v".into();
+        let wish = Wish { setting, value };
+        offers.request("s", &wish);
+        offers.set(wish);
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::lenient::{bounded, lenient, list};
 use super::rpc::{RpcError, shown};
+use crate::protocol::providers::{Login, LoginWay};
 
 /// Ways that are told at most.
 const MAX_WAYS: usize = 16;
@@ -85,6 +86,29 @@ impl AuthMethod {
                 Way::Terminal(argv.iter().chain(args).cloned().collect(), self.env.clone())
             }
             _ => Way::Agent,
+        }
+    }
+}
+
+impl AuthMethod {
+    /// Returns it as clients see it.
+    pub(super) fn shown(&self, argv: &[String]) -> Login {
+        Login {
+            id: self.id.clone(),
+            name: shown(&self.name),
+            description: self.description.as_deref().map(shown),
+            way: match self.way(argv) {
+                Way::Terminal(argv, env) if env.is_empty() => LoginWay::Terminal { command: argv },
+                Way::Terminal(argv, env) => {
+                    let set = env.iter().map(|(name, value)| format!("{name}={value}"));
+                    let words = std::iter::once("env".to_owned()).chain(set).chain(argv);
+                    LoginWay::Terminal {
+                        command: words.collect(),
+                    }
+                }
+                Way::Variables(names) => LoginWay::Variables { names },
+                Way::Agent => LoginWay::Agent,
+            },
         }
     }
 }

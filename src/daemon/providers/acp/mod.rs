@@ -35,6 +35,7 @@ use tokio::time::{Instant, timeout};
 use super::{Description, Provider, Session, SessionSpec};
 use crate::daemon::processes::Processes;
 use crate::daemon::store::lock;
+use crate::protocol::providers::Login;
 use offers::Offers;
 use session::AcpSession;
 
@@ -105,15 +106,7 @@ impl Acp {
         if !known.open_modes || (known.error.is_some() && recent) {
             return;
         }
-        let session = AcpSession::new(
-            Arc::clone(&self.shared),
-            SessionSpec {
-                agent_id: String::new(),
-                cwd: std::env::temp_dir(),
-                env: Default::default(),
-                session_id: None,
-            },
-        );
+        let session = AcpSession::new(Arc::clone(&self.shared), nowhere());
         let error = match timeout(LOOK, session.look()).await {
             Ok(Ok((name, offers))) => {
                 self.shared.learn(&offers);
@@ -131,6 +124,16 @@ impl Acp {
     }
 }
 
+/// What an agent is started with that is asked something but works on nothing.
+fn nowhere() -> SessionSpec {
+    SessionSpec {
+        agent_id: String::new(),
+        cwd: std::env::temp_dir(),
+        env: Default::default(),
+        session_id: None,
+    }
+}
+
 impl Provider for Acp {
     fn describe(&self) -> Arc<Description> {
         Arc::clone(&lock(&self.shared.description))
@@ -138,6 +141,24 @@ impl Provider for Acp {
 
     fn look(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.look())
+    }
+
+    fn logins(&self) -> BoxFuture<'_, Result<Vec<Login>, String>> {
+        Box::pin(async {
+            let talk = open::start(&self.shared, &nowhere()).await;
+            let talk = talk.map_err(|failure| failure.to_string())?;
+            let ways = talk.logins.iter().map(|way| way.shown(&self.shared.argv));
+            Ok(ways.collect())
+        })
+    }
+
+    fn log_in<'a>(&'a self, method: &'a str) -> BoxFuture<'a, Result<(), String>> {
+        Box::pin(async move {
+            let done = open::log_in(&self.shared, &nowhere(), method).await;
+            // What failed before the login is looked at afresh.
+            *self.looked.lock().await = None;
+            done.map_err(|failure| failure.to_string())
+        })
     }
 
     fn session(&self, spec: SessionSpec) -> Box<dyn Session> {

@@ -1,6 +1,7 @@
 //! How a session is opened: the process, `initialize`, and a session that is new or goes on.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -12,6 +13,9 @@ use super::schema::{Initialized, SessionState, VERSION};
 use super::talk::{Failure, LIMIT, Talk};
 use crate::daemon::providers::SessionSpec;
 use crate::subprocess;
+
+/// How long somebody may take to log in, perhaps in a browser.
+const LOGIN: Duration = Duration::from_secs(600);
 
 /// Why a session of an agent cannot go on.
 #[derive(Debug)]
@@ -54,6 +58,29 @@ pub(super) async fn start(shared: &Arc<Shared>, spec: &SessionSpec) -> Result<Ta
         .agent_info
         .map(|info| format!("{} {}", info.name, info.version));
     Ok(talk)
+}
+
+/// Has an agent log in.
+pub(super) async fn log_in(
+    shared: &Arc<Shared>,
+    spec: &SessionSpec,
+    way: &str,
+) -> Result<(), Failure> {
+    let mut talk = start(shared, spec).await?;
+    if !talk.logins.iter().any(|known| known.id == way) {
+        let known: Vec<_> = talk.logins.iter().map(|known| known.id.as_str()).collect();
+        let error = format!(
+            "the agent has no way to log in '{way}', but: {}",
+            known.join(", ")
+        );
+        return Err(Failure::Refused(error));
+    }
+    let method = "authenticate";
+    let params = json!({ "methodId": way });
+    match talk.call(method, params, None, Some(LOGIN)).await? {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::Refused(format!("the login failed: {error}"))),
+    }
 }
 
 /// Opens a session without history.

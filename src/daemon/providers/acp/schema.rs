@@ -118,13 +118,31 @@ pub(super) struct ModelInfo {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConfigOption {
     pub(super) id: String,
-    /// `mode`, `model`, `thought_level`, …
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) name: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) description: Option<String>,
+    /// `mode`, `model`, `thought_level`, …; agents have their own as well.
     #[serde(default, deserialize_with = "lenient")]
     pub(super) category: Option<String>,
+    /// Text, or for a switch true or false.
     #[serde(default, deserialize_with = "lenient")]
-    pub(super) current_value: String,
+    pub(super) current_value: Value,
     #[serde(default, deserialize_with = "list")]
     pub(super) options: Vec<Choice>,
+}
+
+impl ConfigOption {
+    /// Its values, without their groups.
+    pub(super) fn choices(&self) -> Vec<Choice> {
+        let groups = self.options.clone().into_iter();
+        let choices = groups.flat_map(|mut choice| {
+            let members = std::mem::take(&mut choice.options);
+            let alone = choice.value.is_some().then_some(choice);
+            alone.into_iter().chain(members)
+        });
+        choices.filter(|choice| choice.value.is_some()).collect()
+    }
 }
 
 /// A value to choose, or a group of them.

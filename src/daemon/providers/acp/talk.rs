@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Shared;
 use super::login::{AuthMethod, LoginRequired};
-use super::offers::{Offers, Setting};
+use super::offers::{Offers, Setting, Wish};
 use super::peer::{Lost, Peer};
 use super::permission;
 use super::rpc::{self, Incoming, RpcError};
@@ -52,10 +52,12 @@ pub(super) enum Failure {
         source: std::io::Error,
     },
     /// It takes too long.
-    #[error("the agent did not answer {method} within {} s{}", LIMIT.as_secs(), last_line(.stderr))]
+    #[error("the agent did not answer {method} within {} s{}", .limit.as_secs(), last_line(.stderr))]
     Overdue {
         /// What it was asked.
         method: &'static str,
+        /// How long it had.
+        limit: Duration,
         /// The last line of its standard error.
         stderr: Option<String>,
     },
@@ -120,7 +122,7 @@ struct Exchange<'a> {
     feed: Option<&'a Feed>,
     updates: Updates,
     asked: FuturesUnordered<BoxFuture<'a, (Value, Value)>>,
-    changes: HashMap<u64, (Setting, String)>,
+    changes: HashMap<u64, Wish>,
 }
 
 impl Talk {
@@ -221,7 +223,11 @@ impl Talk {
                 Event::Overdue if stopping => return Err(Failure::Stopped),
                 Event::Overdue => {
                     let stderr = self.peer.last_words();
-                    return Err(Failure::Overdue { method, stderr });
+                    return Err(Failure::Overdue {
+                        method,
+                        limit: limit.unwrap_or(LIMIT),
+                        stderr,
+                    });
                 }
             }
         }
@@ -249,7 +255,7 @@ impl Talk {
                 Ok(self.peer.send(refusal)?)
             }
             Incoming::Response { id, result } => match exchange.changes.remove(&id) {
-                Some((setting, value)) => self.changed(setting, value, result, exchange).await,
+                Some(wish) => self.changed(wish, result, exchange).await,
                 // An answer to nothing, or too late.
                 None => Ok(()),
             },
@@ -258,7 +264,10 @@ impl Talk {
 
     async fn update(&mut self, update: Update, exchange: &mut Exchange<'_>) -> Result<(), Failure> {
         match update {
-            Update::Mode(mode) => self.offers.set(Setting::Mode, mode.current_mode_id),
+            Update::Mode(mode) => self.offers.set(Wish {
+                setting: Setting::Mode,
+                value: mode.current_mode_id.into(),
+            }),
             Update::Config(state) => self.offers.learn(state),
             Update::Usage(usage) => {
                 self.context = Some(usage);
@@ -272,14 +281,12 @@ impl Talk {
     /// Tells what is chosen.
     pub(super) async fn tell(&self, feed: Option<&Feed>) -> Result<(), Failure> {
         let Some(feed) = feed else { return Ok(()) };
-        let current = |setting| self.offers.of(setting).current.clone();
-        let modes = Report::Modes(self.offers.modes(), current(Setting::Mode));
-        feed.report(modes).await?;
-        let model = Report::Model {
-            model: current(Setting::Model),
-            thinking: current(Setting::Thinking),
+        let told = Report::Settings {
+            modes: self.offers.modes(),
+            features: self.offers.features(),
+            in_force: self.offers.in_force(),
         };
-        Ok(feed.report(model).await?)
+        Ok(feed.report(told).await?)
     }
 
     async fn asked(
@@ -316,15 +323,11 @@ impl Talk {
 
     /// Asks the agent for what people want by now.
     fn change(&mut self, wanted: &Settings, exchange: &mut Exchange<'_>) -> Result<(), Failure> {
-        for setting in Setting::ALL {
-            let offer = self.offers.of(setting);
-            let value = setting.wanted(wanted).filter(|value| {
-                offer.current.as_deref() != Some(value) && offer.ids().any(|id| id == *value)
-            });
-            if let Some(value) = value {
-                let (method, params) = self.offers.request(&self.session, setting, value);
+        for wish in Wish::all(wanted) {
+            if !self.offers.holds(&wish) && self.offers.has(&wish) {
+                let (method, params) = self.offers.request(&self.session, &wish);
                 let id = self.peer.request(method, params)?;
-                exchange.changes.insert(id, (setting, value.to_owned()));
+                exchange.changes.insert(id, wish);
             }
         }
         Ok(())
@@ -333,15 +336,15 @@ impl Talk {
     /// Notes what became of a change.
     async fn changed(
         &mut self,
-        setting: Setting,
-        value: String,
+        wish: Wish,
         answer: Answer,
         exchange: &mut Exchange<'_>,
     ) -> Result<(), Failure> {
         match answer {
-            Ok(state) => self.learn(setting, value, &state),
+            Ok(state) => self.learn(wish, &state),
             Err(error) => {
-                let message = format!("the agent refuses {} '{value}': {error}", setting.noun());
+                let (noun, value) = (wish.setting.noun(), wish.text());
+                let message = format!("the agent refuses {noun} '{value}': {error}");
                 if let Some(feed) = exchange.feed {
                     feed.item(TimelineItem::Error { message }).await?;
                 }
@@ -350,8 +353,8 @@ impl Talk {
         self.tell(exchange.feed).await
     }
 
-    fn learn(&mut self, setting: Setting, value: String, state: &RawValue) {
-        self.offers.set(setting, value);
+    fn learn(&mut self, wish: Wish, state: &RawValue) {
+        self.offers.set(wish);
         if let Ok(state) = serde_json::from_str::<SessionState>(state.get()) {
             self.offers.learn(state);
         }
@@ -359,17 +362,13 @@ impl Talk {
 
     /// Sets what people want before a turn. What the agent does not offer is refused.
     pub(super) async fn apply(&mut self, wanted: &Settings) -> Result<(), Failure> {
-        for setting in Setting::ALL {
-            let offer = self.offers.of(setting);
-            let Some(value) = setting.wanted(wanted) else {
-                continue;
-            };
-            if offer.current.as_deref() == Some(value) {
+        for wish in Wish::all(wanted) {
+            if self.offers.holds(&wish) {
                 continue;
             }
-            let noun = setting.noun();
-            if !offer.ids().any(|id| id == value) {
-                let ids: Vec<_> = offer.ids().collect();
+            let (noun, value) = (wish.setting.noun(), wish.text());
+            if !self.offers.has(&wish) {
+                let ids = self.offers.choices(&wish.setting);
                 let ids = if ids.is_empty() {
                     "none".to_owned()
                 } else {
@@ -378,10 +377,9 @@ impl Talk {
                 let error = format!("the agent has no {noun} '{value}', but: {ids}");
                 return Err(Failure::Refused(error));
             }
-            let value = value.to_owned();
-            let (method, params) = self.offers.request(&self.session, setting, &value);
+            let (method, params) = self.offers.request(&self.session, &wish);
             match self.call(method, params, None, Some(LIMIT)).await? {
-                Ok(state) => self.learn(setting, value, &state),
+                Ok(state) => self.learn(wish, &state),
                 Err(error) => {
                     let error = format!("the agent refuses {noun} '{value}': {error}");
                     return Err(Failure::Refused(error));

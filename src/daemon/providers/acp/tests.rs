@@ -114,7 +114,7 @@ async fn a_turn_of_an_agent_that_ignores_a_cancellation_ends_all_the_same() {
     let turn = session.turn(Prompt::default(), feed);
     let stopping = async {
         // The session is there, so the prompt is next.
-        while !matches!(reports.recv().await, Some(Report::Model { .. })) {}
+        while !matches!(reports.recv().await, Some(Report::Settings { .. })) {}
         stop.send_replace(true);
         while reports.recv().await.is_some() {}
     };
