@@ -309,10 +309,15 @@ impl Context {
     pub(super) fn forget_lists(&self) {
         if let Ok(selection) = self.selection() {
             let cache = Cache::of(&self.env, &selection);
-            for kind in [Kind::Agents, Kind::Titles, Kind::Waiting] {
+            for kind in [
+                Kind::Agents,
+                Kind::Titles,
+                Kind::Waiting,
+                Kind::Requests,
+                Kind::Terminals,
+            ] {
                 cache.forget(kind);
             }
-            cache.forget(Kind::Terminals);
         }
     }
 

@@ -1,4 +1,4 @@
-//! What completion remembers of a daemon: ids of agents and terminals, titles, providers, modes.
+//! What completion remembers of a daemon: ids of agents, requests and terminals, titles, providers, modes.
 //!
 //! `$XDG_CACHE_HOME/paseo/complete/<key>/<kind>`, a candidate and its help on each line. The key is a hash of
 //! what stands in `remotes.toml` (a fingerprint or an address), so nothing in it is secret and no secret is
@@ -18,7 +18,7 @@ use crate::remote::{Choice, Route, Selection};
 
 /// How long a list counts.
 const FRESH: Duration = Duration::from_secs(10 * 60);
-/// How long the list of agents that wait counts: people answer them.
+/// How long the lists of what waits count: people answer it.
 const WAITING: Duration = Duration::from_secs(60);
 /// How long nobody asks again after an attempt that gave nothing.
 const GIVEN_UP: Duration = Duration::from_secs(60);
@@ -36,6 +36,7 @@ pub enum Kind {
     Agents,
     Titles,
     Waiting,
+    Requests,
     Terminals,
     Providers,
     Modes,
@@ -47,6 +48,7 @@ impl Kind {
             Self::Agents => "agents",
             Self::Titles => "titles",
             Self::Waiting => "waiting",
+            Self::Requests => "requests",
             Self::Terminals => "terminals",
             Self::Providers => "providers",
             Self::Modes => "modes",
@@ -56,7 +58,7 @@ impl Kind {
     /// How long a list of this kind counts.
     fn fresh(self) -> Duration {
         match self {
-            Self::Waiting => WAITING,
+            Self::Waiting | Self::Requests => WAITING,
             _ => FRESH,
         }
     }
@@ -83,7 +85,7 @@ impl Kind {
     /// The command that fills the list.
     pub(super) fn command(self) -> &'static [&'static str] {
         match self {
-            Self::Agents | Self::Titles | Self::Waiting => &["ls"],
+            Self::Agents | Self::Titles | Self::Waiting | Self::Requests => &["ls"],
             Self::Terminals => &["terminal", "ls", "--all"],
             Self::Providers | Self::Modes => &["provider", "ls"],
         }

@@ -1,6 +1,6 @@
 //! Candidates that only a daemon knows: out of the cache, else one short attempt, else none.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ fn find(kind: Kind, typed: &str) -> Option<Vec<CompletionCandidate>> {
     let remote = match (remote, Named::in_line(std::env::args_os())) {
         (Some(name), _) => Some(name.to_owned()),
         (None, Named::Remote(name)) => Some(name),
+        // A request is of the agent before it, which may have its remote with it.
+        (None, Named::Nothing) if kind == Kind::Requests => of_an_agent(&env),
         (None, Named::Nothing) => None,
         (None, Named::Elsewhere) => return None,
     };
@@ -55,6 +57,10 @@ fn find(kind: Kind, typed: &str) -> Option<Vec<CompletionCandidate>> {
         cache.attempt_succeeded();
     }
     let mut found = ids(kind, &cache);
+    if kind == Kind::Requests {
+        let typed = std::env::args_os().skip_while(|word| word != "--");
+        of_the_agent(&mut found, &typed.collect::<Vec<_>>());
+    }
     // A title takes part once it is begun: before that, it stands beside its id.
     if kind.has_titles() && !rest.is_empty() {
         found.extend(cache.read(Kind::Titles).unwrap_or_default());
@@ -72,6 +78,19 @@ fn ids(kind: Kind, cache: &Cache) -> Vec<(Word, String)> {
     }
 }
 
+/// Keeps the requests of an agent whose id stands in the line. Behind a title all of them stay.
+fn of_the_agent(requests: &mut Vec<(Word, String)>, typed: &[OsString]) {
+    let is_named = |about: &str| {
+        let id = about.split(' ').next().unwrap_or_default();
+        let typed = typed.iter().filter_map(|word| word.to_str());
+        let mut ids = typed.map(|word| word.rsplit(':').next().unwrap_or_default());
+        !id.is_empty() && ids.any(|word| word.starts_with(id))
+    };
+    if requests.iter().any(|(_, about)| is_named(about)) {
+        requests.retain(|(_, about)| is_named(about));
+    }
+}
+
 fn candidate(prefix: &str, (value, help): (Word, String)) -> CompletionCandidate {
     let value = format!("{prefix}{}", value.as_str());
     CompletionCandidate::new(value).help((!help.is_empty()).then(|| help.into()))
@@ -85,6 +104,14 @@ fn of_several(kind: Kind, env: &Env, selections: &[Selection]) -> Vec<Completion
         list.map(move |found| candidate(&prefix, found))
     };
     selections.iter().flat_map(of).collect()
+}
+
+/// Returns the remote of an agent that the line names.
+fn of_an_agent(env: &Env) -> Option<String> {
+    let typed = std::env::args_os().skip_while(|word| word != "--");
+    typed
+        .filter_map(|word| word.into_string().ok())
+        .find_map(|word| before_colon(Kind::Agents, env, &word).map(str::to_owned))
 }
 
 /// Returns the remote that stands before the colon of an id, if there is one of that name.
@@ -153,6 +180,35 @@ fn ask(kind: Kind, remote: Option<&str>) -> Option<()> {
                 let _ = child.wait();
                 return None;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_those_of_the_agent() {
+        let left = |line: &str| {
+            let request = |id: &str, about: &str| (Word::parse(id).unwrap(), about.to_owned());
+            let mut requests = vec![
+                request("req-1", "w1bbbbb Bash"),
+                request("req-2", "d4ddddd Edit"),
+            ];
+            let typed: Vec<_> = line.split(' ').map(OsString::from).collect();
+            of_the_agent(&mut requests, &typed);
+            let ids = requests.into_iter().map(|(id, _)| id.as_str().to_owned());
+            ids.collect::<Vec<_>>().join(" ")
+        };
+        for (line, ids) in [
+            ("-- paseo permit allow w1bbbbbb-2", "req-1"),
+            ("-- paseo permit allow w1bbbbb", "req-1"),
+            ("-- paseo permit deny near:d4dddddd-4", "req-2"),
+            ("-- paseo permit allow A title", "req-1 req-2"),
+            ("-- paseo permit allow", "req-1 req-2"),
+        ] {
+            assert_eq!(left(line), ids, "{line}");
         }
     }
 }

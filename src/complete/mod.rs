@@ -117,6 +117,11 @@ pub fn waiting() -> ArgValueCompleter {
     live::candidates(Kind::Waiting)
 }
 
+/// … what an agent waits for.
+pub fn requests() -> ArgValueCompleter {
+    live::candidates(Kind::Requests)
+}
+
 /// … a terminal.
 pub fn terminals() -> ArgValueCompleter {
     live::candidates(Kind::Terminals)

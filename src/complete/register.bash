@@ -25,8 +25,8 @@ _clap_complete_paseo() {
 
     COMPREPLY=()
     while IFS= read -r word; do
-        # Readline quotes blanks of file names only.
-        [[ $word != *' '* ]] || compopt -o filenames 2>/dev/null
+        # Readline quotes what has a meaning in file names only.
+        [[ $word != *[\ \'\(\)\&\#\?\;]* ]] || compopt -o filenames 2>/dev/null
         COMPREPLY+=("${word#"$kept"}")
     done < <(PASEO_COMPLETE=bash _CLAP_COMPLETE_INDEX=$((count - 1)) paseo -- "${words[@]}" 2>/dev/null)
     if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == *[=/:] ]]; then

@@ -3,7 +3,7 @@
 //! What registers the completion is the library's in Elvish and fish. Its script for PowerShell evaluates the typed
 //! line, that for Bash takes the words as `COMP_WORDBREAKS` splits them, and that for Zsh needs `compinit` before it.
 //! Answers are written here. PowerShell and Nushell put a candidate into the line as it is, so it may have no character
-//! with a meaning; our script for Bash has blanks quoted and nothing else; the others quote all, so there a candidate
+//! with a meaning; our script for Bash has those of a title quoted; the others quote all, so there a candidate
 //! may only have nothing that is unsafe to show.
 
 use std::ffi::{OsStr, OsString};
@@ -43,7 +43,7 @@ impl Shell {
     fn gate(self, value: &OsStr) -> Option<&str> {
         let value = value.to_str()?;
         let fits = match self {
-            Self::Bash => value.chars().all(|c| is_plain(c) || c == ' '),
+            Self::Bash => value.chars().all(|c| is_plain(c) || is_quoted_by_bash(c)),
             Self::Nushell | Self::Powershell => value.chars().all(is_plain),
             Self::Elvish | Self::Fish | Self::Zsh => output::safe_line(value, true) == value,
         };
@@ -179,6 +179,11 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "._:/@+-=,".contains(c)
 }
 
+/// Returns whether Readline puts a backslash before a character, or the character needs none.
+fn is_quoted_by_bash(c: char) -> bool {
+    c.is_alphanumeric() || " '()&#?;".contains(c)
+}
+
 fn is_option(word: &OsStr) -> bool {
     word.as_encoded_bytes().starts_with(b"-")
 }
@@ -204,9 +209,20 @@ mod tests {
             for value in ["--remote=work", "work,@prod", "a/b.txt"] {
                 assert!(passes(shell, value), "{shell:?} {value}");
             }
-            // Our script for bash has a blank quoted.
-            assert_eq!(passes(shell, "a b"), shell == Shell::Bash);
-            for value in ["$(touch x)", "a`x`", "~", "é", "a;b", "\u{1b}", "*", "a\tb"] {
+            // Our script for bash has them quoted.
+            for value in ["a b", "é", "it's", "(a) & b;", "#1?"] {
+                assert_eq!(passes(shell, value), shell == Shell::Bash, "{value}");
+            }
+            for value in [
+                "$(touch x)",
+                "a`x`",
+                "~",
+                "\u{1b}",
+                "*",
+                "a\tb",
+                "a!",
+                "a\"b",
+            ] {
                 assert!(!passes(shell, value), "{shell:?} {value}");
             }
         }

@@ -9,7 +9,7 @@ use crate::terminal::Terminal;
 use crate::tool::is_missing;
 
 /// A line that is typed, and what Tab makes of it.
-const PRESSED: [(&str, &str); 33] = [
+const PRESSED: [(&str, &str); 38] = [
     // Words with = : @ and a comma, where Bash breaks them by default.
     ("paseo --remote=wo", "paseo --remote=work "),
     ("paseo --remote=@g", "paseo --remote=@gpu "),
@@ -84,6 +84,24 @@ const PRESSED: [(&str, &str); 33] = [
         "paseo -r near logs 'Fix t",
         "paseo -r near logs 'Fix the build' ",
     ),
+    (
+        "paseo -r near logs Don",
+        "paseo -r near logs Don\\'t\\ \\(ever\\)\\ stop ",
+    ),
+    ("paseo -r near logs Tön", "paseo -r near logs Töne "),
+    // What an agent waits for.
+    (
+        "paseo -r near permit allow w1bbbbbb-2 ",
+        "paseo -r near permit allow w1bbbbbb-2 req-1 ",
+    ),
+    (
+        "paseo -r near permit deny w1bbb r",
+        "paseo -r near permit deny w1bbb req-1 ",
+    ),
+    (
+        "paseo permit deny near:w1bbbbbb-2 r",
+        "paseo permit deny near:w1bbbbbb-2 req-1 ",
+    ),
     // Quotes.
     ("paseo --remote=\"wo", "paseo --remote=\"work\" "),
     (
@@ -111,7 +129,7 @@ fn world() -> (Sandbox, FakeDaemon) {
         Some("fetch_agents_request") => json!({
             "entries": [agent("e2aaaaaa-1", "Fix the build", &[]), agent("w1bbbbbb-2", "Look: a colon", &[
                 json!({ "id": "req-1", "provider": "mock", "name": "Bash", "kind": "tool" }),
-            ])],
+            ]), agent("c3cccccc-3", "Don't (ever) stop", &[]), agent("t5eeeeee-5", "Töne", &[])],
             "pageInfo": { "hasMore": false, "nextCursor": null, "prevCursor": null },
         }),
         Some("list_terminals_request") => {
@@ -119,7 +137,9 @@ fn world() -> (Sandbox, FakeDaemon) {
         }
         _ => json!({}),
     });
-    let sandbox = sandbox();
+    let mut sandbox = sandbox();
+    // Keys that are no ASCII want it.
+    sandbox.set("LC_ALL", "C.UTF-8");
     assert_eq!(sandbox.run(&["remote", "set", "lab", "tags=gpu"]).status, 0);
     let file = "home/.config/paseo/remotes.toml";
     let near = format!("\n[remotes.near]\nurl = 'tcp://{}'\n", daemon.address);

@@ -264,3 +264,58 @@ fn tmux_hands_a_notification_on() {
     outside.wait_for(&sequence);
     outside.wait_for("\u{7}");
 }
+
+/// Scripts have no prompt.
+#[test]
+fn ends_are_dismissed_without_a_question() {
+    let (sandbox, _daemon) = world();
+    let waits_on = ask(&sandbox, "ask");
+    until(&sandbox, 1);
+    let ends: Vec<_> = (0..3).map(|_| ask(&sandbox, "tool")).collect();
+    until(&sandbox, 4);
+    let gone = sandbox.run(&["inbox", "--dismiss", "nosuch"]);
+    assert_eq!((gone.status, gone.stdout.as_str()), (3, ""), "{gone:?}");
+    // What wants an answer is no end.
+    assert_eq!(sandbox.run(&["inbox", "--dismiss", &waits_on]).status, 3);
+    let one = sandbox.run(&["inbox", "--dismiss", &ends[1], "--json"]);
+    let rows = one.json();
+    assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
+    assert!(rows[0]["agentId"].as_str().unwrap().starts_with(&ends[1]));
+    assert_eq!(rows[0]["remote"], "lab");
+    assert_eq!(until(&sandbox, 3).len(), 3);
+    // A read-only remote is left as it is.
+    let set = |value: &str| sandbox.run(&["remote", "set", "lab", &format!("readonly={value}")]);
+    set("true");
+    let refused = sandbox.run(&["-r", "lab", "inbox", "--dismiss"]);
+    assert!(refused.stderr.contains("read-only"), "{refused:?}");
+    set("false");
+    let all = sandbox.run(&["inbox", "--dismiss"]);
+    assert_eq!(all.status, 0, "{all:?}");
+    let left = until(&sandbox, 1);
+    assert_eq!(left[0]["kind"], "permission");
+    let none = sandbox.run(&["inbox", "--dismiss", "--json"]);
+    assert_eq!((none.status, none.json()), (0, Value::Array(Vec::new())));
+}
+
+#[test]
+fn a_watch_is_answered() {
+    let (sandbox, _daemon) = world();
+    let mut watching = terminal(&sandbox, &["inbox", "--watch"]);
+    watching.wait_for("Press Enter to answer what waits");
+    let agent = ask(&sandbox, "ask");
+    watching.wait_for(&format!("{agent}  permission"));
+    watching.type_in("\r");
+    watching.wait_for("1) Allow once   2) Deny   [y/n/number]");
+    // What begins to wait meanwhile is told behind the questions.
+    let other = ask(&sandbox, "question");
+    until(&sandbox, 2);
+    watching.type_in("y\r");
+    let between = watching.wait_for("Watching again.");
+    assert!(
+        between.contains("answered") && !between.contains(&other),
+        "{between}"
+    );
+    watching.wait_for(&format!("{other}  question"));
+    watching.type_in("\u{3}");
+    assert_eq!(watching.end().0, 0);
+}

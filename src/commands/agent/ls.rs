@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::directory;
+use super::known::{self, Known};
 use crate::commands::{CommandResult, Context};
-use crate::complete::Kind;
 use crate::env;
 use crate::error::CommandError;
 use crate::order;
@@ -76,15 +76,18 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let request = args.request()?;
     let home = context.env.text(env::HOME).unwrap_or_default();
     let now = Timestamp::now();
-    let mut agents = Vec::new();
+    let (mut agents, mut seen) = (Vec::new(), Vec::new());
     context
         .with_daemon_and(&request, async |daemon, first| {
-            let take = |agent| agents.push(Listed::new(agent, home, now));
+            let take = |agent| {
+                seen.push(Known::from(&agent));
+                agents.push(Listed::new(agent, home, now));
+            };
             Ok(directory::each(daemon, &request, first, take).await?)
         })
         .map_err(|error| error.or_code("LIST_AGENTS_FAILED"))?;
     if request.filter.is_none() {
-        remember(context, &agents);
+        known::remember(context, &seen);
     }
     order::sort_by(&mut agents, |a, b| {
         status_rank(&a.status)
@@ -96,21 +99,6 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         rows: agents.into_iter().map(Listed::into_row).collect(),
     })
     .into())
-}
-
-/// Gives completion the ids, the titles, and the agents that wait for a person.
-fn remember(context: &Context, agents: &[Listed]) {
-    let of = |agent: &'_ Listed| (agent.id.clone(), agent.title.clone().unwrap_or_default());
-    let known: Vec<_> = agents.iter().map(of).collect();
-    let pairs = || {
-        known
-            .iter()
-            .map(|(id, title)| (id.as_str(), title.as_str()))
-    };
-    context.remember(Kind::Agents, &mut pairs());
-    context.remember(Kind::Titles, &mut pairs().map(|(id, title)| (title, id)));
-    let waits = pairs().zip(agents).filter(|(_, agent)| agent.is_waiting);
-    context.remember(Kind::Waiting, &mut waits.map(|(pair, _)| pair));
 }
 
 const COLUMNS: [Column; 7] = [
@@ -136,10 +124,6 @@ struct Listed {
     cwd: String,
     created: String,
     #[serde(skip)]
-    title: Option<String>,
-    #[serde(skip)]
-    is_waiting: bool,
-    #[serde(skip)]
     created_at: String,
 }
 
@@ -162,8 +146,6 @@ impl Listed {
             created: age(&agent.created_at, now),
             id: agent.id,
             status: agent.status,
-            is_waiting: !agent.pending_permissions.is_empty(),
-            title: agent.title,
             created_at: agent.created_at,
         }
     }

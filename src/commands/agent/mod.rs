@@ -12,6 +12,7 @@ mod filter;
 mod images;
 pub mod import;
 pub mod inspect;
+pub(super) mod known;
 mod live;
 mod log_text;
 pub mod logs;

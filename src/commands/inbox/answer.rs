@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::waiting::{self, Waiting};
+use super::{Entry, dismiss};
 use crate::client::DaemonClient;
 use crate::commands::Context;
 use crate::commands::agent::answering::Asking;
@@ -16,16 +17,11 @@ use crate::commands::selection::Resolved;
 use crate::error::CommandError;
 use crate::output;
 use crate::protocol::agents::AgentSnapshot;
-use crate::protocol::lifecycle::{ClearAttention, OneOrMany};
+use crate::protocol::lifecycle::OneOrMany;
 
 const DOING: Doing = Doing {
     code: "ANSWER_FAILED",
     what: "Failed to answer",
-};
-
-const DISMISSING: Doing = Doing {
-    code: "DISMISS_FAILED",
-    what: "Failed to dismiss",
 };
 
 /// How the questions end.
@@ -38,24 +34,21 @@ enum Next {
 /// Asks about every request. What cannot be answered is told, and the others go on.
 pub(super) fn each(
     context: &Context,
-    found: &[(Option<String>, Waiting)],
+    found: &[Entry],
+    asking: &mut Asking,
 ) -> Result<(), CommandError> {
     // Before any line is read: a protected remote asks by itself.
     let mut roads: BTreeMap<Option<String>, Result<(Context, Resolved), CommandError>> =
         BTreeMap::new();
     for (remote, _) in found {
-        roads.entry(remote.clone()).or_insert_with(|| {
-            let mut there = context.about(remote.as_deref());
-            there.effect = Effect::Changes;
-            let resolved = there.resolve(&there.selection()?)?;
-            Ok((there, resolved))
-        });
+        roads
+            .entry(remote.clone())
+            .or_insert_with(|| to_change(context, remote.as_deref()));
     }
     output::note("\nAnswer now: Enter leaves an entry for later, q leaves all, ? lists the keys.");
-    let mut asking = Asking::start();
     for (remote, waiting) in found {
         let told = match roads.get(remote) {
-            Some(Ok((there, resolved))) => one(there, resolved, waiting, &mut asking),
+            Some(Ok((there, resolved))) => one(there, resolved, waiting, asking),
             Some(Err(error)) => {
                 output::note(&format!("{}: {}", waiting.line(), error.message));
                 continue;
@@ -69,6 +62,17 @@ pub(super) fn each(
         }
     }
     Ok(())
+}
+
+/// Resolves a remote for a change there: it may be read-only, or protected.
+pub(super) fn to_change(
+    context: &Context,
+    remote: Option<&str>,
+) -> Result<(Context, Resolved), CommandError> {
+    let mut there = context.about(remote);
+    there.effect = Effect::Changes;
+    let resolved = there.resolve(&there.selection()?)?;
+    Ok((there, resolved))
 }
 
 /// Asks about one request, if it still waits.
@@ -89,7 +93,7 @@ fn one(
             let agent = resolve::found(reply.map_err(|error| DOING.error(error))?, DOING)?;
             let shown = format!("{before}{}", waiting.line());
             let Some(wanted) = &waiting.request else {
-                return dismiss(daemon, &agent, &shown, waiting, asking).await;
+                return ask_to_dismiss(daemon, &agent, &shown, waiting, asking).await;
             };
             let pending = agent.pending_permissions.iter();
             let Some(request) = pending.into_iter().find(|request| request.id == wanted.id) else {
@@ -112,7 +116,7 @@ fn one(
 }
 
 /// Asks whether an end that nobody has looked at may go, if it still waits.
-async fn dismiss(
+async fn ask_to_dismiss(
     daemon: &DaemonClient,
     agent: &AgentSnapshot,
     shown: &str,
@@ -126,9 +130,7 @@ async fn dismiss(
     output::note(&format!("\n{shown}"));
     match prompted::read_dismissal(asking).await? {
         Wish::Dismiss => {
-            let agent_id = OneOrMany::One(agent.id.clone());
-            let reply = daemon.call(&ClearAttention { agent_id }).await;
-            reply.map_err(|error| DISMISSING.error(error))?;
+            dismiss::now(daemon, OneOrMany::One(agent.id.clone())).await?;
             output::note("  dismissed");
             Ok(Next::Another)
         }

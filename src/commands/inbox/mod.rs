@@ -1,6 +1,8 @@
 //! `paseo inbox`: everything on any remote that waits for a person.
 
 mod answer;
+mod attended;
+mod dismiss;
 mod notify;
 mod waiting;
 mod watch;
@@ -12,7 +14,9 @@ use notify::Notify;
 use serde_json::Value;
 use waiting::Waiting;
 
+use super::agent::answering::Asking;
 use super::agent::directory;
+use super::agent::known::{self, Known};
 use super::several::{self, Form};
 use super::{CommandResult, Context, Outcome};
 use crate::error::CommandError;
@@ -35,6 +39,11 @@ pub struct Args {
     #[arg(long, value_name = "PROGRAM", requires = "watch")]
     #[arg(value_hint = clap::ValueHint::CommandName)]
     pub notify_command: Option<std::path::PathBuf>,
+
+    /// Take ends (finished, failed) off the list without asking: of these agents, or of all
+    #[arg(long, value_name = "ID", num_args = 0.., conflicts_with = "watch")]
+    #[arg(add = crate::complete::agents())]
+    pub dismiss: Option<Vec<String>>,
 }
 
 /// What waits on which daemons.
@@ -73,53 +82,67 @@ fn once(found: &mut Found, output: &mut Output) {
 }
 
 /// Lists what waits on all remotes, unless `-r` or the like says which. On a terminal, requests are answered
-/// then, one after the other.
+/// then, one after the other; with `--watch`, whenever somebody presses Enter.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let context = context.about(several::everywhere(context)?);
-    let found = Arc::new(Mutex::new(Found::new()));
-    let seen = Arc::new(watch::Seen::default());
-    let form = match args.watch {
-        true => Form::Endless,
-        false => Form::Table,
-    };
-    let (args, list) = (args.clone(), found.clone());
-    let work = move |context: &Context| match args.watch {
-        true => watch::run(context, &Notify::new(context, &args), &seen),
-        false => look(context, &list),
-    };
-    let asks = form == Form::Table
-        && context.output.terminal
+    let is_attended = context.output.terminal
         && context.output.format == Format::Table
         && !context.output.quiet
         && !context.is_batch();
-    let mut outcome = several::each(&context, &[], form, Arc::new(work))?;
-    let mut found = std::mem::take(&mut *found.lock().unwrap_or_else(|gone| gone.into_inner()));
-    // As they are listed, not as they came; of two names of a daemon, the one that may answer counts.
-    found.sort_by(|one, other| (one.read_only, &one.remote).cmp(&(other.read_only, &other.remote)));
-    once(&mut found, &mut outcome.output);
-    let found: Vec<_> = found
-        .into_iter()
-        .flat_map(|there| {
-            there
-                .waiting
-                .into_iter()
-                .map(move |one| (there.remote.clone(), one))
-        })
-        .collect();
-    if !asks || found.is_empty() {
-        return Ok(outcome);
+    if args.watch {
+        return watch_all(&context, args, is_attended);
+    }
+    let (found, outcome) = everything(&context)?;
+    if args.dismiss.is_some() || !is_attended || found.is_empty() {
+        return match &args.dismiss {
+            Some(ids) => dismiss::all(&context, &found, ids, outcome),
+            None => Ok(outcome),
+        };
     }
     output::print(&outcome.output, &context.output)
         .map_err(|error| CommandError::internal("stdout cannot be written").because(error))?;
     for line in &outcome.failures {
         output::note(line);
     }
-    answer::each(&context, &found)?;
+    answer::each(&context, &found, &mut Asking::start())?;
     Ok(Outcome {
         output: Output::Nothing,
         failures: Vec::new(),
         ..outcome
     })
+}
+
+fn watch_all(context: &Context, args: &Args, is_attended: bool) -> CommandResult {
+    let terminal = Arc::default();
+    if is_attended {
+        attended::start(context, Arc::clone(&terminal));
+    }
+    let seen = watch::Seen::default();
+    let args = args.clone();
+    let work = move |context: &Context| {
+        watch::run(context, &Notify::new(context, &args), &seen, &terminal)
+    };
+    several::each(context, &[], Form::Endless, Arc::new(work))
+}
+
+/// One thing that waits, and the name of its remote.
+type Entry = (Option<String>, Waiting);
+
+/// Finds what waits, and makes the list of it.
+fn everything(context: &Context) -> Result<(Vec<Entry>, Outcome), CommandError> {
+    let found = Arc::new(Mutex::new(Found::new()));
+    let list = Arc::clone(&found);
+    let work = move |context: &Context| look(context, &list);
+    let mut outcome = several::each(context, &[], Form::Table, Arc::new(work))?;
+    let mut found = std::mem::take(&mut *found.lock().unwrap_or_else(|gone| gone.into_inner()));
+    // As they are listed, not as they came; of two names of a daemon, the one that may answer counts.
+    found.sort_by(|one, other| (one.read_only, &one.remote).cmp(&(other.read_only, &other.remote)));
+    once(&mut found, &mut outcome.output);
+    let entries = found.into_iter().flat_map(|there| {
+        let named = move |one| (there.remote.clone(), one);
+        there.waiting.into_iter().map(named)
+    });
+    Ok((entries.collect(), outcome))
 }
 
 fn is_read_only(context: &Context, name: &str) -> bool {
@@ -136,14 +159,18 @@ fn look(context: &Context, found: &Mutex<Found>) -> CommandResult {
         page: directory::first_page(),
         ..FetchAgents::default()
     };
-    let mut waiting = Vec::new();
+    let (mut waiting, mut seen) = (Vec::new(), Vec::new());
     let server_id = context
         .with_daemon_and(&request, async |daemon, first| {
-            let take = |agent: AgentSnapshot| waiting.extend(waiting::of_one(&agent));
+            let take = |agent: AgentSnapshot| {
+                seen.push(Known::from(&agent));
+                waiting.extend(waiting::of_one(&agent));
+            };
             directory::each(daemon, &request, first, take).await?;
             Ok(daemon.server().server_id.clone())
         })
         .map_err(|error| error.or_code("INBOX_FAILED"))?;
+    known::remember_waiting(context, &seen);
     waiting::sort(&mut waiting);
     let rows = waiting.iter().map(Waiting::row).collect();
     let remote = context.global.remote.clone();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
+use super::attended::Terminal;
 use super::notify::Notify;
 use super::waiting::{self, Kind, Waiting};
 use crate::client::{DaemonClient, Event};
@@ -58,7 +59,12 @@ impl Seen {
 
 /// Prints what waits, and then what begins to wait, until it is interrupted. A lost connection is made again, and one
 /// that cannot be made yet is waited for: a machine that sleeps now may have a question tomorrow.
-pub(super) fn run(context: &Context, notify: &Notify, seen: &Seen) -> CommandResult {
+pub(super) fn run(
+    context: &Context,
+    notify: &Notify,
+    seen: &Seen,
+    terminal: &Terminal,
+) -> CommandResult {
     let resolved = context.resolve(&context.selection()?)?;
     run_async(async {
         let stream = Stream::start(&context.output);
@@ -68,6 +74,7 @@ pub(super) fn run(context: &Context, notify: &Notify, seen: &Seen) -> CommandRes
                 stream,
                 notify,
                 seen,
+                terminal,
             };
             watch.over_connections(resolved).await
         };
@@ -80,6 +87,7 @@ struct Watch<'a> {
     stream: &'a Stream,
     notify: &'a Notify,
     seen: &'a Seen,
+    terminal: &'a Terminal,
 }
 
 impl Watch<'_> {
@@ -135,6 +143,7 @@ impl Watch<'_> {
     /// Prints what was not told before, and notifies of it unless it waited already at the beginning.
     async fn tell(&mut self, server_id: &str, waiting: Vec<Waiting>) -> Result<(), Stop> {
         let (new, began) = self.seen.new_of(server_id, waiting);
+        let _ours = self.terminal.lock().await;
         for waiting in &new {
             match self.context.output.format {
                 Format::Json => self.stream.json_line(&json!(waiting.listed())).await?,

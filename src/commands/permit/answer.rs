@@ -25,7 +25,7 @@ pub struct Asked {
     pub agent: Reference,
 
     /// Id of the request, or the beginning of it
-    #[arg(value_name = "req_id")]
+    #[arg(value_name = "req_id", add = complete::requests())]
     pub request: Option<String>,
 
     /// Answer all requests of the agent

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::answer::short_request;
+use crate::commands::agent::known::{self, Known};
 use crate::commands::agent::{directory, ls::short_id};
 use crate::commands::permission::{self, Asked, fitting};
 use crate::commands::{CommandResult, Context};
@@ -23,16 +24,18 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
         page: directory::first_page(),
         ..FetchAgents::default()
     };
-    let mut rows = Vec::new();
+    let (mut rows, mut seen) = (Vec::new(), Vec::new());
     context
         .with_daemon_and(&request, async |daemon, first| {
             let take = |agent: AgentSnapshot| {
+                seen.push(Known::from(&agent));
                 let pending = agent.pending_permissions.iter();
                 rows.extend(pending.map(|request| row(&agent, request, context.output.terminal)));
             };
             Ok(directory::each(daemon, &request, first, take).await?)
         })
         .map_err(|error| error.or_code("LIST_PERMISSIONS_FAILED"))?;
+    known::remember_waiting(context, &seen);
     Ok(Output::List(Table {
         columns: vec![
             Column("AGENT", 12),

@@ -12,6 +12,7 @@ use super::rows::{Agent, Link, Remote};
 use crate::client::DaemonClient;
 use crate::commands::Context;
 use crate::commands::agent::directory;
+use crate::commands::agent::known::{self, Known};
 use crate::commands::lifeline::{self, Lifeline};
 use crate::commands::runtime::run_async;
 use crate::commands::selection::Resolved;
@@ -178,14 +179,10 @@ async fn ask(
 }
 
 /// Keeps for the next time what has changed.
-fn remember(context: &Context, agents: &[AgentSnapshot], known: &mut Vec<(String, String)>) {
-    let title = |agent: &AgentSnapshot| agent.title.clone().unwrap_or_default();
-    let pairs = agents.iter().map(|agent| (agent.id.clone(), title(agent)));
-    let now: Vec<_> = pairs.collect();
-    if now != *known {
-        let pairs = || now.iter().map(|(id, title)| (id.as_str(), title.as_str()));
-        context.remember(Kind::Agents, &mut pairs());
-        context.remember(Kind::Titles, &mut pairs().map(|(id, title)| (title, id)));
-        *known = now;
+fn remember(context: &Context, agents: &[AgentSnapshot], before: &mut Vec<Known>) {
+    let now: Vec<_> = agents.iter().map(Known::from).collect();
+    if now != *before {
+        known::remember(context, &now);
+        *before = now;
     }
 }
