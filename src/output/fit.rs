@@ -66,6 +66,38 @@ pub(super) fn cut(text: &str, header: &str, width: usize) -> String {
     format!("…{}", end.find('/').map_or(end, |at| &end[at..]))
 }
 
+/// Breaks text between its words, so that no line is wider than the terminal. Its first line begins at `offset`, and what
+/// is broken off that goes on there. A word that is too long stays whole: it is copied.
+pub(super) fn wrap(text: &str, offset: usize, room: usize) -> String {
+    let mut out = String::new();
+    for (number, line) in text.split('\n').enumerate() {
+        let indent = if number == 0 { offset } else { 0 };
+        if number > 0 {
+            out.push('\n');
+        }
+        let width = room.saturating_sub(indent);
+        if line.width() <= width || width < NARROWEST {
+            out.push_str(line);
+            continue;
+        }
+        let mut taken = 0;
+        for word in line.split(' ') {
+            let wide = word.width();
+            if taken > 0 && taken + 1 + wide > width {
+                out.push('\n');
+                out.extend(std::iter::repeat_n(' ', indent));
+                taken = 0;
+            } else if taken > 0 {
+                out.push(' ');
+                taken += 1;
+            }
+            out.push_str(word);
+            taken += wide;
+        }
+    }
+    out
+}
+
 /// Returns how many bytes of these characters fit in a width.
 fn prefix(chars: impl Iterator<Item = char>, room: usize) -> usize {
     let (mut width, mut bytes) = (0, 0);
@@ -131,6 +163,31 @@ mod tests {
         let named = [Column("NAME", 0), Column("BRANCH", 0)];
         assert_eq!(fit(&named, &[200, 10], 80), [(0, 68), (1, 10)]);
         assert_eq!(fit(&[Column("NAME", 0)], &[200], 80).len(), 1);
+    }
+
+    #[test]
+    fn text_breaks_between_its_words() {
+        for (text, offset, room, expected) in [
+            ("short", 4, 40, "short"),
+            ("one two three four", 4, 16, "one two\n    three four"),
+            (
+                "one two\nthree four five six",
+                4,
+                16,
+                "one two\nthree four five\nsix",
+            ),
+            (
+                "averyveryverylongword and more",
+                0,
+                12,
+                "averyveryverylongword\nand more",
+            ),
+            ("日本 語日本語 日本", 2, 16, "日本 語日本語\n  日本"),
+            ("no room to break", 30, 32, "no room to break"),
+            ("", 4, 16, ""),
+        ] {
+            assert_eq!(wrap(text, offset, room), expected, "{text}");
+        }
     }
 
     #[test]

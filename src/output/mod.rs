@@ -217,15 +217,13 @@ pub fn render(output: &Output, settings: &Settings) -> String {
             Output::Nothing => String::new(),
             Output::List(table) | Output::Item(table) => table::render(table, settings),
             Output::Record { rows, .. } => {
-                // A value is worth nothing in part.
-                let columns = None;
-                table::render(
-                    &record_table(rows),
-                    &Settings {
-                        columns,
-                        ..settings.clone()
-                    },
-                )
+                // A value is worth nothing in part, so it is broken between words where there is room for that.
+                let columns = settings.columns.filter(|room| *room >= RECORD_ROOM);
+                let settings = Settings {
+                    columns,
+                    ..settings.clone()
+                };
+                table::render(&record_table(rows, &settings), &settings)
             }
             Output::Text { text, .. } => line(safe_text(text, settings.terminal).into_owned()),
             Output::Styled { text, .. } => line(text.clone()),
@@ -408,11 +406,22 @@ pub fn note_empty(output: &Output, settings: &Settings, text: impl FnOnce() -> O
     }
 }
 
-fn record_table(rows: &[(String, String)]) -> Table {
-    let row = |(key, value): &(String, String)| Row {
-        id: key.clone(),
-        cells: vec![key.as_str().into(), value.as_str().into()],
-        json: Value::Null,
+/// Narrowest terminal on which values are broken between words, in cells.
+const RECORD_ROOM: usize = 48;
+/// Longest value on a terminal, in cells.
+const LONGEST_VALUE: usize = 4000;
+
+fn record_table(rows: &[(String, String)], settings: &Settings) -> Table {
+    let row = |(key, value): &(String, String)| {
+        let value = match settings.columns {
+            None => value.as_str().into(),
+            Some(_) => Cell::of_lines(table::on_one_line(value, true, LONGEST_VALUE)),
+        };
+        Row {
+            id: key.clone(),
+            cells: vec![key.as_str().into(), value],
+            json: Value::Null,
+        }
     };
     Table {
         columns: vec![Column("KEY", 18), Column("VALUE", 80)],

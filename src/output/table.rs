@@ -24,7 +24,7 @@ pub(super) fn render(table: &Table, settings: &Settings) -> String {
                 .iter()
                 .map(|cell| match cell.lines {
                     true => safe_text(&cell.text, settings.terminal).into_owned(),
-                    false => on_one_line(&cell.text, settings.terminal),
+                    false => on_one_line(&cell.text, settings.terminal, LONGEST),
                 })
                 .collect()
         })
@@ -45,6 +45,12 @@ pub(super) fn render(table: &Table, settings: &Settings) -> String {
             let (cell, text) = (row.cells.get(index)?, texts.get(index)?.as_str());
             let text = match settings.columns {
                 Some(_) if !cell.lines => fit::cut(text, table.columns[index].0, width).into(),
+                // What begins below the row has been fitted already.
+                Some(room) if !text.starts_with('\n') => {
+                    let before = columns.iter().take_while(|column| column.0 != index);
+                    let offset = before.map(|(_, width)| width + GAP).sum();
+                    fit::wrap(text, offset, room).into()
+                }
                 _ => Cow::Borrowed(text),
             };
             let color = cell.color;
@@ -91,7 +97,7 @@ fn shown(table: &Table, texts: &[Vec<String>], settings: &Settings) -> Vec<(usiz
 
 /// Returns the text of a cell: line breaks and tabs would end its line or its column, in a pipe as well. On a terminal
 /// one that is too long is cut.
-fn on_one_line(text: &str, terminal: bool) -> String {
+pub(super) fn on_one_line(text: &str, terminal: bool, longest: usize) -> String {
     let breaks = [
         '\n', '\r', '\t', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}',
     ];
@@ -103,8 +109,8 @@ fn on_one_line(text: &str, terminal: bool) -> String {
         false => text.into(),
     };
     let safe = safe_line(&text, terminal);
-    match terminal && safe.width() > LONGEST {
-        true => fit::cut(&safe, "", LONGEST),
+    match terminal && safe.width() > longest {
+        true => fit::cut(&safe, "", longest),
         false => safe.into_owned(),
     }
 }

@@ -1,8 +1,10 @@
 //! Lists on terminals of 80 to 110 cells: each row is one line, and an empty list says what to do next.
 
+use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
 use crate::built_in::BuiltIn;
+use crate::fake_daemon::FakeDaemon;
 use crate::sandbox::{Sandbox, binary};
 use crate::terminal::Terminal;
 
@@ -68,6 +70,29 @@ const EMPTY: &[(&[&str], &str, &str)] = &[
         "no pending requests",
         "inbox",
     ),
+];
+
+/// … and of a daemon that answers every request with nothing: what the built-in one has never, or does not keep.
+const OFFICIAL: &[(&[&str], &str, &str)] = &[
+    (
+        &["worktree", "ls"],
+        "no worktrees",
+        "run --new-workspace worktree --provider PROVIDER 'PROMPT'",
+    ),
+    (
+        &["script", "ls", "--workspace", "w"],
+        "no scripts",
+        "workspace ls",
+    ),
+    (&["chat", "ls"], "no rooms", "chat create NAME"),
+    (&["loop", "ls"], "no loops", "loop run PROMPT"),
+    (&["provider", "ls"], "no providers", "status"),
+    (
+        &["provider", "models", "mock"],
+        "no models",
+        "provider diagnostic PROVIDER",
+    ),
+    (&["schedule", "logs", "s"], "no runs yet", "schedule ls"),
 ];
 
 fn on_terminal(sandbox: &Sandbox, columns: u16, args: &[&str]) -> String {
@@ -190,6 +215,8 @@ fn an_empty_list_says_so_to_a_person_only() {
             assert!(!shown.contains(what), "{args:?} {form}: {shown}");
         }
     }
+    let none = on_terminal(&sandbox, 80, &["mux", "ls"]);
+    assert_eq!(none, "no warm connections\r\ntry: paseo mux --help\r\n");
     // What changes something is not advised for several daemons at once.
     assert_eq!(
         on_terminal(&sandbox, 80, &["-r", "all", "ls"]),
@@ -200,4 +227,98 @@ fn an_empty_list_says_so_to_a_person_only() {
         everywhere,
         "nothing is waiting for you\r\ntry: paseo -r all ls\r\n"
     );
+}
+
+#[test]
+fn lists_of_an_official_daemon_say_so_too() {
+    let features = [
+        "workspaceMultiplicity",
+        "providersSnapshot",
+        "workspaceScriptManagement",
+    ];
+    let daemon = FakeDaemon::start("srv_empty", &features, |_| {
+        json!({
+            "entries": [], "pageInfo": { "hasMore": false, "nextCursor": null, "prevCursor": null },
+            "worktrees": [], "rooms": [], "loops": [], "models": [], "runs": [], "scripts": [],
+            "error": null, "workspaceId": "w", "schedule": {
+                "id": "s", "name": null, "prompt": "x", "cadence": { "type": "every", "everyMs": 60000 },
+                "target": { "type": "new-agent", "config": { "provider": "mock", "cwd": "/" } },
+                "status": "active", "createdAt": "", "updatedAt": "", "nextRunAt": null, "lastRunAt": null,
+                "pausedAt": null, "expiresAt": null, "maxRuns": null, "runs": [],
+            },
+        })
+    });
+    let sandbox = Sandbox::new();
+    let remote = format!(
+        "[remotes.work]\nurl = 'tcp://{}'\ncwd = '/'\n",
+        daemon.address
+    );
+    sandbox.write("home/.config/paseo/remotes.toml", &remote);
+    for (args, what, next) in OFFICIAL {
+        let args = [&["-r", "work"], *args].concat();
+        let shown = on_terminal(&sandbox, 80, &args);
+        let expected = format!("{what}\r\ntry: paseo -r work {next}\r\n");
+        assert_eq!(shown, expected, "{args:?}");
+    }
+}
+
+/// Keys and values, and messages: no word is broken, and nothing is lost.
+#[test]
+fn values_break_between_their_words() {
+    let sandbox = Sandbox::new();
+    let daemon = BuiltIn::start(&sandbox, &["--agent", "asks=mock:"]);
+    let words: Vec<String> = (0..40).map(|n| format!("word-{n:03}")).collect();
+    let remote = format!(
+        "[remotes.work]\nurl = 'tcp://{}'\ndescription = '{}'\n",
+        daemon.address,
+        words.join(" ")
+    );
+    sandbox.write("home/.config/paseo/remotes.toml", &remote);
+    let run = [
+        "-r",
+        "work",
+        "run",
+        "-d",
+        "--provider",
+        "asks",
+        "-q",
+        "--cwd",
+        "/",
+        "--title",
+    ];
+    let made = sandbox.run(&[&run[..], &[&words.join(" "), "ask"]].concat());
+    let agent = made.stdout.trim();
+    for args in [
+        &["remote", "show", "work"][..],
+        &["-r", "work", "inspect", agent],
+        &["-r", "work", "wait", agent],
+    ] {
+        for columns in [60, 80, 110] {
+            let program = binary().to_str().unwrap();
+            let started = Terminal::start_at(&sandbox, program, args, "PASEO_BATCH", columns);
+            let shown = started.end().1;
+            // A command is copied as a whole.
+            let lines = shown.lines();
+            for line in lines.filter(|line| !line.starts_with("Answer with: ")) {
+                let whole = line
+                    .split_whitespace()
+                    .any(|word| word.width() > usize::from(columns) - 30);
+                assert!(
+                    whole || line.width() <= columns.into(),
+                    "{args:?} {columns}: {shown}"
+                );
+            }
+            if args[0] == "remote" {
+                for word in &words {
+                    assert!(
+                        shown.split_whitespace().any(|shown| shown == word),
+                        "{word}: {shown}"
+                    );
+                }
+            }
+        }
+    }
+    // A pipe gets each value on its line.
+    let piped = sandbox.run(&["remote", "show", "work"]);
+    assert!(piped.stdout.contains(&words.join(" ")), "{piped:?}");
 }
