@@ -76,11 +76,11 @@ pub const PASEO_SERVER_ID: &str = "PASEO_SERVER_ID";
 pub const PASEO_RELAY_PREFIX: &str = "PASEO_RELAY_";
 /// Whether the daemon dials the relay and allows pairing (`1`, `true`, `yes`, `on`).
 pub const PASEO_RELAY_ENABLED: &str = "PASEO_RELAY_ENABLED";
-/// `host:port` where the daemon dials its relay.
+/// `host:port` where the daemon dials its relay, or a URL.
 pub const PASEO_RELAY_ENDPOINT: &str = "PASEO_RELAY_ENDPOINT";
 /// Whether the daemon dials its relay with TLS.
 pub const PASEO_RELAY_USE_TLS: &str = "PASEO_RELAY_USE_TLS";
-/// `host:port` of the relay as offers name it.
+/// `host:port` of the relay as offers name it, or a URL.
 pub const PASEO_RELAY_PUBLIC_ENDPOINT: &str = "PASEO_RELAY_PUBLIC_ENDPOINT";
 /// Whether offers say that the relay speaks TLS.
 pub const PASEO_RELAY_PUBLIC_USE_TLS: &str = "PASEO_RELAY_PUBLIC_USE_TLS";

@@ -55,6 +55,9 @@ impl Context {
                     "cannot keep connections ready: {error}; set XDG_RUNTIME_DIR to a shorter one"
                 );
                 output::note(&why);
+            } else {
+                // The profile asks for it with every command: only whoever looks for the reason is told.
+                tracing::info!(%error, "connections of this remote cannot be kept ready");
             }
             return None;
         }

@@ -115,7 +115,7 @@ impl Stream {
 
     /// The same for somebody who wants to leave: what a reader does not take soon is given up.
     pub async fn finish_soon(self) -> io::Result<()> {
-        const PATIENCE: Duration = Duration::from_millis(300);
+        const PATIENCE: Duration = Duration::from_secs(1);
         match tokio::time::timeout(PATIENCE, self.finish()).await {
             Ok(result) => result,
             Err(_) => Ok(()),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::env::{self, Env};
-use crate::protocol::relay::{Endpoint, EndpointError};
+use crate::protocol::relay::{Endpoint, EndpointError, RelayAddress};
 use crate::secret::{RelayToken, Secret};
 
 /// Where the daemon listens unless told otherwise.
@@ -233,24 +233,27 @@ fn parse(bytes: &[u8]) -> Result<File, ConfigError> {
 }
 
 fn relay(file: &Relay, env: &Overrides, enabled: bool) -> Result<RelayConfig, ConfigError> {
+    let address = |which, text: &str| -> Result<RelayAddress, ConfigError> {
+        text.parse()
+            .map_err(|_| ConfigError::Endpoint(which, EndpointError))
+    };
     let endpoint = env.relay_endpoint.as_ref().or(file.endpoint.as_ref());
     let endpoint = endpoint.map_or(Endpoint::OFFICIAL, String::as_str);
-    let use_tls = env.relay_use_tls.or(file.use_tls);
+    let private = address("private", endpoint)?;
     let public = env.relay_public_endpoint.as_ref();
     let public = public.or(file.public_endpoint.as_ref());
-    let public_use_tls = env.relay_public_use_tls.or(file.public_use_tls);
+    let public = public.map(|public| address("public", public)).transpose()?;
+    // A setting of its own says more than the scheme of an address.
+    let use_tls = env.relay_use_tls.or(file.use_tls).or(private.tls);
     let use_tls = use_tls.unwrap_or(endpoint == Endpoint::OFFICIAL);
+    let public_tls = env.relay_public_use_tls.or(file.public_use_tls);
+    let public_tls = public_tls.or(public.as_ref().and_then(|public| public.tls));
     Ok(RelayConfig {
         enabled: env.relay_enabled.or(file.enabled).unwrap_or(enabled),
-        endpoint: endpoint
-            .parse()
-            .map_err(|error| ConfigError::Endpoint("private", error))?,
+        public_endpoint: public.map_or(private.endpoint.clone(), |public| public.endpoint),
+        endpoint: private.endpoint,
         use_tls,
-        public_endpoint: public
-            .map_or(endpoint, String::as_str)
-            .parse()
-            .map_err(|error| ConfigError::Endpoint("public", error))?,
-        public_use_tls: public_use_tls.unwrap_or(use_tls),
+        public_use_tls: public_tls.unwrap_or(use_tls),
         require_password: file.require_password.unwrap_or_default(),
         token: None,
     })
@@ -344,6 +347,31 @@ mod tests {
     }
 
     #[test]
+    fn relays_may_be_urls() {
+        for (private, public, tls) in [
+            ("10.0.0.1:8787", None, (false, false)),
+            ("ws://10.0.0.1:8787/", None, (false, false)),
+            ("wss://10.0.0.1:8787", None, (true, true)),
+            ("wss://10.0.0.1:8787/ws", Some("ws://h:80"), (true, false)),
+            ("10.0.0.1:8787", Some("https://h/"), (false, true)),
+        ] {
+            let overrides = Overrides {
+                relay_endpoint: Some(private.to_owned()),
+                relay_public_endpoint: public.map(str::to_owned),
+                ..Overrides::default()
+            };
+            let relay = resolve("{}", &overrides).relay;
+            assert_eq!(relay.endpoint.to_string(), "10.0.0.1:8787");
+            assert_eq!((relay.use_tls, relay.public_use_tls), tls, "{private}");
+            let overrides = Overrides {
+                relay_use_tls: Some(true),
+                ..overrides
+            };
+            assert!(resolve("{}", &overrides).relay.use_tls, "{private}");
+        }
+    }
+
+    #[test]
     fn faults_have_a_position_and_no_value() {
         let fault = |file: &str| {
             DaemonConfig::resolve(Some(file.as_bytes()), &Overrides::default()).unwrap_err()
@@ -352,7 +380,7 @@ mod tests {
         assert!(matches!(syntax, ConfigError::Syntax { line: 2, .. }));
         assert!(!syntax.to_string().contains("hunter2"));
         assert_eq!(fault(r#"{"version":2}"#), ConfigError::Version);
-        let endpoint = fault(r#"{"daemon":{"relay":{"endpoint":"wss://x"}}}"#);
+        let endpoint = fault(r#"{"daemon":{"relay":{"endpoint":"ftp://x:1"}}}"#);
         assert!(matches!(endpoint, ConfigError::Endpoint("private", _)));
     }
 }

@@ -173,6 +173,27 @@ fn an_invalid_file_is_edited_again() {
     assert!(sandbox.read(FILE).contains("cwd = \"again\""));
 }
 
+/// Whoever edits again sees what somebody else has written, and finds what was typed in a file.
+#[test]
+fn what_somebody_else_wrote_is_edited_then() {
+    let sandbox = with_editor(
+        "echo >> rounds; [ $(wc -l < rounds) = 1 ] && echo '# theirs' >> home/.config/paseo/remotes.toml
+         echo '# ours' >> \"$1\"",
+    );
+    let mut editing = edit(&sandbox);
+    editing.wait_for("Edit again? [Y/n] ");
+    editing.type_in("\r");
+    let (status, shown) = editing.end();
+    assert_eq!((status, sandbox.read("rounds").len()), (0, 2), "{shown}");
+    assert!(sandbox.read(FILE).ends_with("# theirs\n# ours\n"));
+    let mine = shown.split("your version is in ").nth(1).unwrap();
+    let mine = std::fs::read_to_string(mine.lines().next().unwrap().trim()).unwrap();
+    assert!(
+        mine.ends_with("# ours\n") && !mine.contains("theirs"),
+        "{mine}"
+    );
+}
+
 /// Settings whose value is not a text, and for all others a text.
 const VALUES: &[(&str, &str)] = &[
     ("tags", "a,b"),

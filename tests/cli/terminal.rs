@@ -99,7 +99,7 @@ impl Terminal {
     pub(crate) fn end(mut self) -> (u32, String) {
         let status = self.child.wait().unwrap();
         // The reader ends with the last writer on the other side.
-        while let Ok(bytes) = self.output.recv_timeout(Duration::from_secs(1)) {
+        while let Ok(bytes) = self.output.recv_timeout(Duration::from_secs(5)) {
             self.shown.push_str(&String::from_utf8_lossy(&bytes));
         }
         (status.exit_code(), std::mem::take(&mut self.shown))

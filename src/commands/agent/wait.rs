@@ -150,10 +150,29 @@ impl Wait<'_> {
         context: &Context,
         line: &mut Lifeline<'_>,
     ) -> Result<Waited, CommandError> {
-        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        self.until(context, line, self.deadline()).await
+    }
+
+    /// Returns when it is over, if it begins now.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.timeout.map(|timeout| Instant::now() + timeout)
+    }
+
+    /// The same as [`run`](Self::run) for a wait that began before, and may have stopped for a question meanwhile.
+    pub(super) async fn until(
+        &self,
+        context: &Context,
+        line: &mut Lifeline<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Waited, CommandError> {
+        // Zero would be no limit for some daemons.
+        let left = |deadline: Instant| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            left.max(Duration::from_millis(1))
+        };
         loop {
             let daemon = line.daemon();
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let left = deadline.map(left);
             let waiting = pin!(self.over(&daemon, left));
             let waited = match self.watched {
                 Some(id) => watching::until(context, &daemon, id, waiting).await,

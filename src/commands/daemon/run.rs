@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::commands::listen_names::ListenNames;
-use crate::commands::relay::RelayAddress;
 use crate::commands::relay_token::TokenSource;
 use crate::commands::runtime;
 use crate::commands::stop_signal::stop_signal;
@@ -16,6 +15,7 @@ use crate::error::CommandError;
 use crate::listen::{Listen, Names, Password};
 use crate::output::{self, Output};
 use crate::pairing::{Home, HomeError, Overrides, RelayConfig};
+use crate::protocol::relay::RelayAddress;
 use crate::secret::RelayToken;
 
 /// Arguments of `paseo daemon run`

@@ -11,8 +11,6 @@ mod system;
 
 use clap::Subcommand;
 
-pub use address::RelayAddress;
-
 use super::{CommandResult, Context};
 
 /// A command about relays.

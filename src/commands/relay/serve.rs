@@ -7,16 +7,16 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::address::of_this_machine;
+use super::allocator;
 use super::settings::Settings;
 use super::system;
-use super::{RelayAddress, allocator};
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
 use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::output::trace::{LogFormat, Unasked};
 use crate::output::{self, Output};
-use crate::protocol::relay::Endpoint;
+use crate::protocol::relay::{Endpoint, RelayAddress};
 use crate::relay::Server;
 
 /// Run a relay

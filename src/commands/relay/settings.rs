@@ -9,12 +9,12 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
-use super::RelayAddress;
 use crate::duration;
 use crate::env::{Env, PASEO_RELAY_PREFIX};
 use crate::error::{CommandError, Exit};
 use crate::listen;
 use crate::output::trace::LogFormat;
+use crate::protocol::relay::RelayAddress;
 use crate::relay::{Claim, ClusterConfig, Config, Limits, Lists, TlsFiles};
 use crate::spelling::closest;
 

@@ -1,13 +1,15 @@
 //! `paseo remote edit`: the file of remotes in an editor, checked before it replaces the old one.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::commands::{CommandResult, Context};
 use crate::env;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Output};
-use crate::remote::RemotesFile;
+use crate::remote::{ConfigError, RemotesFile};
 use crate::subprocess;
 
 /// Arguments of `paseo remote edit`
@@ -24,14 +26,8 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
     }
     let dir = context.env.config_dir();
     // A file that is invalid is just what somebody may want to edit.
-    let before = RemotesFile::read_text(dir.as_deref())?;
-    let copy = tempfile::Builder::new()
-        .prefix("remotes.")
-        .suffix(".toml")
-        .tempfile();
-    let copy = copy
-        .and_then(|mut copy| copy.write_all(before.as_bytes()).map(|()| copy))
-        .map_err(failed)?;
+    let mut before = RemotesFile::read_text(dir.as_deref())?;
+    let mut copy = copy_of(&before)?;
     loop {
         open_editor(context, copy.path())?;
         let error = match RemotesFile::read_copy(copy.path()) {
@@ -48,11 +44,35 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
         output::note(&error.to_string());
         if !output::ask_unless_no("Edit again?").map_err(failed)? {
             // What was typed must not be lost. What is wrong with it has been told.
-            let (_, path) = copy.keep().map_err(|kept| failed(kept.error))?;
-            let hint = format!("your version is in {}", path.display());
+            let hint = format!("your version is in {}", kept(copy)?.display());
             return Err(CommandError::from(error).cancelled().hint(hint));
         }
+        if matches!(error, ConfigError::Changed(_)) {
+            // What somebody else wrote must not be lost either, so it is what is edited now.
+            before = RemotesFile::read_text(dir.as_deref())?;
+            let mine = std::mem::replace(&mut copy, copy_of(&before)?);
+            output::note(&format!(
+                "the editor shows what the file holds now; your version is in {}",
+                kept(mine)?.display()
+            ));
+        }
     }
+}
+
+/// Returns a file with this text, which goes when it is dropped.
+fn copy_of(text: &str) -> Result<NamedTempFile, CommandError> {
+    let copy = tempfile::Builder::new()
+        .prefix("remotes.")
+        .suffix(".toml")
+        .tempfile();
+    copy.and_then(|mut copy| copy.write_all(text.as_bytes()).map(|()| copy))
+        .map_err(failed)
+}
+
+/// Leaves the file where it is, and returns its path.
+fn kept(copy: NamedTempFile) -> Result<PathBuf, CommandError> {
+    let (_, path) = copy.keep().map_err(|kept| failed(kept.error))?;
+    Ok(path)
 }
 
 fn open_editor(context: &Context, path: &Path) -> Result<(), CommandError> {

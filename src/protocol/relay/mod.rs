@@ -1,6 +1,7 @@
 //! The relay's side of the wire: query, control messages, close codes, limits
 //! (`docs/protocol.md`, "Relay").
 
+mod address;
 mod close;
 mod control;
 mod endpoint;
@@ -9,6 +10,7 @@ mod query;
 
 use std::time::Duration;
 
+pub use address::RelayAddress;
 pub use close::Close;
 pub use control::{DaemonToRelay, RelayToDaemon};
 pub use endpoint::{Endpoint, EndpointError};

@@ -22,8 +22,9 @@ pub(super) async fn until_done(
     wait: &Wait<'_>,
 ) -> Result<Waited, CommandError> {
     let mut asking = None;
+    let deadline = wait.deadline();
     loop {
-        let waited = wait.run(context, line).await?;
+        let waited = wait.until(context, line, deadline).await?;
         let agent = waited.agent.as_ref();
         let Some(agent) = agent.filter(|_| waited.status == WaitStatus::Permission) else {
             return Ok(waited);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::asking::until_done;
 use super::create;
 use super::plan::Plan;
 use super::schema::Schema;
@@ -48,7 +49,7 @@ async fn ask(
         if attempt > 0 {
             send(&line.daemon(), &agent, next_prompt(&prompt, &wrong)).await?;
         }
-        let waited = plan.wait(&agent).run(context, line).await?;
+        let waited = until_done(context, line, &plan.wait(&agent)).await?;
         outcome::name_the_answer(context, &waited);
         let answer = answer(&line.daemon(), &agent, waited).await?;
         match schema.judge(&answer) {

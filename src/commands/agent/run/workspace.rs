@@ -192,8 +192,9 @@ async fn of_directory(daemon: &DaemonClient, cwd: &str) -> Option<Workspace> {
         ..FetchWorkspaces::default()
     };
     let page = daemon.call_within(&request, Some(LOOK_LIMIT)).await.ok()?;
+    let plain = |path: &'_ str| path.trim_end_matches('/').to_owned();
     page.entries.into_iter().find(|workspace| {
-        workspace.workspace_directory.as_deref() == Some(cwd)
+        workspace.workspace_directory.as_deref().map(plain) == Some(plain(cwd))
             && workspace.workspace_kind != "worktree"
             && workspace.archiving_at.is_none()
     })

@@ -12,13 +12,14 @@ use clap::Args as ClapArgs;
 
 use self::echo::{both_ways, close, told};
 use self::fault::{refusal, step};
-use crate::commands::relay::RelayAddress;
 use crate::commands::relay_token::TokenSource;
 use crate::commands::report::{Report, Verdict};
 use crate::commands::runtime::run_async;
 use crate::commands::{CommandResult, Context};
 use crate::error::CommandError;
-use crate::protocol::relay::{ConnectQuery, ConnectionId, PATH, RelayToDaemon, Seat, ServerId};
+use crate::protocol::relay::{
+    ConnectQuery, ConnectionId, PATH, RelayAddress, RelayToDaemon, Seat, ServerId,
+};
 use crate::secret::{RelayToken, Secret};
 use crate::transport::{
     self, Address, Dial, Dialed, Frame, Greeting, Network, Step, Stopwatch, Transport,
