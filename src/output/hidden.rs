@@ -153,15 +153,16 @@ impl Typing {
     }
 
     fn push(&mut self, byte: u8) {
+        if self.bytes.len() >= MAX_ANSWER {
+            return;
+        }
         if self.bytes.len() == self.bytes.capacity() {
             // What `Vec` leaves behind when it grows is not wiped.
             let mut larger = Vec::with_capacity((2 * self.bytes.len()).clamp(1024, MAX_ANSWER));
             larger.extend_from_slice(&self.bytes);
             self.bytes = Zeroizing::new(larger);
         }
-        if self.bytes.len() < MAX_ANSWER {
-            self.bytes.push(byte);
-        }
+        self.bytes.push(byte);
     }
 
     fn text(&self, hidden: &Hidden<'_>) -> io::Result<Zeroizing<String>> {
