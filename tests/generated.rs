@@ -16,7 +16,8 @@ const HEAD: &str = "# Commands
 Made from the program by `PASEO_BLESS=1 cargo test --test generated`; do not edit.
 
 Every command takes the global options, before or after its name. Data goes to stdout, everything else to
-stderr. The exit status is told in the README; `-v` tells the steps of a connection.
+stderr. The exit status is told in the README; `-v` tells the steps of a connection. `--json` prints JSON, whose fields
+are listed on a [page of their own](json.md).
 
 ";
 

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod doctor;
 pub mod effect;
 pub mod empty;
+mod exact;
 mod failure;
 mod feature;
 pub mod forward;

@@ -13,7 +13,6 @@ pub(super) struct Check {
     check: &'static str,
     result: Verdict,
     detail: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
 }
 

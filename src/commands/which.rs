@@ -18,9 +18,11 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let selection = context.selection()?;
     let (name, via) = describe(context, &selection.choice);
+    let addresses = addresses(context, &selection.choice);
     let json = json!({
         "target": name,
         "via": via,
+        "addresses": addresses,
         "because": selection.rule.to_string(),
     });
     if args.short {
@@ -49,10 +51,25 @@ fn describe(context: &Context, choice: &Choice) -> (String, String) {
             ("offer".to_owned(), "the relay of the offer".to_owned())
         }
         Choice::Host(Host::Daemon { address, .. }) => ("host".to_owned(), address.to_string()),
+        Choice::Local => (
+            "local".to_owned(),
+            addresses(context, choice).join(", then "),
+        ),
+    }
+}
+
+/// Returns the addresses that are tried, in their order. That of an offer is part of a secret.
+fn addresses(context: &Context, choice: &Choice) -> Vec<String> {
+    match choice {
+        Choice::Remote(remote) => vec![match &remote.route {
+            Route::Relay(relay) => relay.endpoint.to_string(),
+            Route::Direct(direct) => direct.address.to_string(),
+        }],
+        Choice::Offer(_) | Choice::Host(Host::Offer(_)) => Vec::new(),
+        Choice::Host(Host::Daemon { address, .. }) => vec![address.to_string()],
         Choice::Local => {
             let addresses = context.local_addresses();
-            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            ("local".to_owned(), addresses.join(", then "))
+            addresses.iter().map(ToString::to_string).collect()
         }
     }
 }

@@ -219,12 +219,8 @@ pub fn render(error: &CommandError, settings: &Settings, official: bool) -> Stri
         if let Some(details) = &details {
             fields["details"] = json!(details);
         }
-        if let Some(hop) = error.hop {
-            fields["hop"] = json!(hop.as_str());
-        }
-        if let Some(hint) = &error.hint {
-            fields["hint"] = json!(hint);
-        }
+        fields["hop"] = json!(error.hop.map(|hop| hop.as_str()));
+        fields["hint"] = json!(error.hint);
         fields["retryable"] = json!(error.retryable);
         fields["exit"] = json!(error.exit.status(official));
         json!({ "error": fields })

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::agents::leave_out_ours;
 use crate::built_in::BuiltIn;
 use crate::fake_daemon::FakeDaemon;
 use crate::sandbox::{Sandbox, binary};
@@ -49,7 +50,8 @@ fn keys(value: &Value) -> Vec<&str> {
 #[test]
 fn a_stopped_daemon_is_no_failure_and_has_the_official_fields() {
     let sandbox = home("127.0.0.1:1", "srv_1");
-    let status = sandbox.run(&["status", "--json"]).json();
+    let mut status = sandbox.run(&["status", "--json"]).json();
+    leave_out_ours(&["status"], &mut status);
     assert_eq!(
         keys(&status),
         [
@@ -76,7 +78,8 @@ fn a_stopped_daemon_is_no_failure_and_has_the_official_fields() {
     assert_eq!(status["relay"], "disabled");
     let expected = json!({"label": "Claude", "path": null, "version": null});
     assert_eq!(status["providers"][0], expected);
-    let stopped = sandbox.run(&["daemon", "stop", "--json"]).json();
+    let mut stopped = sandbox.run(&["daemon", "stop", "--json"]).json();
+    leave_out_ours(&["daemon", "stop"], &mut stopped);
     let dir = sandbox.path(HOME).display().to_string();
     assert_eq!(
         stopped,
@@ -89,7 +92,8 @@ fn a_stopped_daemon_is_no_failure_and_has_the_official_fields() {
 fn what_the_daemon_says_beats_the_files() {
     let daemon = daemon("srv_1");
     let sandbox = home(&daemon.address, "srv_1");
-    let status = sandbox.run(&["daemon", "status", "--json"]).json();
+    let mut status = sandbox.run(&["daemon", "status", "--json"]).json();
+    leave_out_ours(&["status"], &mut status);
     assert_eq!(status["connectedDaemon"], "reachable");
     assert_eq!(status["daemonNode"], "/bin/node");
     assert_eq!(

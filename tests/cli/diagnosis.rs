@@ -209,8 +209,7 @@ fn doctor_names_what_was_left_behind_and_who_can_read() {
     let pruned = sandbox
         .run(&["keystore", "prune", "--yes", "--json"])
         .json();
-    let wanted =
-        serde_json::json!([{ "id": "r_00000000deadbeef", "store": "file", "result": "deleted" }]);
+    let wanted = serde_json::json!([{ "id": "r_00000000deadbeef", "store": "file", "result": "deleted", "error": null }]);
     assert_eq!(pruned, wanted);
     let checks = doctor(&sandbox, &["lab"], 1);
     assert_eq!(checks["leftovers"]["result"], "pass", "{checks}");

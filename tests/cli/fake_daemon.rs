@@ -93,6 +93,7 @@ fn serve(stream: TcpStream, info: &Value, seen: &Mutex<Vec<Value>>, answer: &Ans
         payload["requestId"] = request["requestId"].clone();
         let reply = match kind {
             "ping" => "pong".to_owned(),
+            "restart_server_request" => "status".to_owned(),
             old if old.contains('/') => format!("{old}/response"),
             kind => kind.replace("request", "response"),
         };

@@ -24,6 +24,11 @@ mod faults;
 mod inbox;
 mod injection;
 mod injection_live;
+mod json_daemons;
+mod json_fields;
+#[path = "../support/json_page.rs"]
+mod json_page;
+mod json_settings;
 mod keystore;
 mod leaks;
 mod leaves;
@@ -64,6 +69,8 @@ mod roads;
 mod roads_sshd;
 mod sandbox;
 mod secrets;
+#[path = "../support/server.rs"]
+mod server;
 mod several;
 mod spelling;
 mod spoiler;
@@ -76,3 +83,5 @@ mod top;
 mod trust;
 mod typed;
 mod widths;
+#[path = "../support/world.rs"]
+mod world;

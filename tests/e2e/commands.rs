@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use paseo::commands::effect::{self, Effect};
 use serde_json::Value;
 
+use crate::json_page::{Page, Seen};
 use crate::tool::is_missing;
 use crate::world::World;
 
@@ -305,6 +306,7 @@ fn walk(form: Form) {
     let caller = thing(&world, "agent");
     world.set("PASEO_AGENT_ID", &caller);
     prepare(&world);
+    let page = Page::read();
     for (words, args, gives) in TABLE {
         let mut line = vec!["-r".to_owned(), "work".to_owned()];
         line.extend(words.split(' ').map(str::to_owned));
@@ -322,6 +324,15 @@ fn walk(form: Form) {
         };
         println!("{line:?}: {:?}", began.elapsed());
         judge(form, *gives, &ran, &line);
+        if form == Form::Json && !ran.stdout.is_empty() {
+            let command: Vec<&str> = words.split(' ').chain(args.split_whitespace()).collect();
+            let section = page.section(&command);
+            // One value, or lines of one each.
+            let values = serde_json::Deserializer::from_str(&ran.stdout).into_iter();
+            let wrong = values.flat_map(|value| section.check(&value.unwrap(), &mut Seen::new()));
+            let wrong: Vec<String> = wrong.collect();
+            assert!(wrong.is_empty(), "{line:?}: {}", wrong.join("; "));
+        }
     }
 }
 

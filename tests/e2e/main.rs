@@ -9,6 +9,8 @@
 
 mod busy;
 mod commands;
+#[path = "../support/json_page.rs"]
+mod json_page;
 #[path = "../support/server.rs"]
 mod server;
 #[path = "../support/tool.rs"]

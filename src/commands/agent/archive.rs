@@ -49,7 +49,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         daemon.call(&request).await.map_err(|error| DOING.error(error))
     })?;
     let (id, when) = (archived.agent_id, archived.archived_at);
-    let data = json!({ "agentId": id, "status": "archived", "archivedAt": when });
+    let data = json!({ "agentId": id, "status": "archived", "archivedAt": when,
+        "fullAgentId": id });
     let cells = vec![id.as_str().into(), "archived".into(), when.into()];
     Ok(Output::Item(Table {
         columns: vec![

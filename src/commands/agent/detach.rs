@@ -31,7 +31,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         let reply = daemon.call(&request).await.map_err(|e| DOING.error(e))?;
         resolve::accepted(reply, DOING)
     })?;
-    let data = json!({ "agentId": id.agent_id, "status": "detached" });
+    let data = json!({ "agentId": id.agent_id, "status": "detached",
+        "fullAgentId": id.agent_id });
     let cells = vec![id.agent_id.as_str().into(), "detached".into()];
     Ok(Output::Item(Table {
         columns: vec![Column("AGENT ID", 0), Column("STATUS", 0)],

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::exact::Exact;
 use super::ls::{below_home, model};
 use super::resolve;
 use crate::commands::failure::Doing;
@@ -67,7 +68,7 @@ fn what(request: &PermissionRequest) -> Vec<(String, String)> {
     lines.map(|line| (String::new(), line)).collect()
 }
 
-/// An agent as `paseo inspect` shows it; names and order are those of the official JSON.
+/// An agent as `paseo inspect` shows it: the official fields, and the exact ones.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Inspected<'a> {
@@ -89,6 +90,8 @@ struct Inspected<'a> {
     pending_permissions: Vec<Value>,
     worktree: Option<&'a str>,
     parent_agent_id: Option<&'a str>,
+    #[serde(flatten)]
+    exact: Exact,
 }
 
 #[derive(Debug, Serialize)]
@@ -144,6 +147,7 @@ impl<'a> Inspected<'a> {
             pending_permissions: agent.pending_permissions.iter().map(permission).collect(),
             worktree: label(WORKTREE),
             parent_agent_id: label(PARENT),
+            exact: Exact::from(agent),
         }
     }
 

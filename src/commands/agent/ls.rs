@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::directory;
+use super::exact::Exact;
 use super::known::{self, Known};
 use crate::commands::{CommandResult, Context};
 use crate::env;
@@ -111,7 +112,7 @@ const COLUMNS: [Column; 7] = [
     Column("CREATED", 15),
 ];
 
-/// An agent as `paseo ls` shows it; field names and order are those of the official JSON.
+/// An agent as `paseo ls` shows it: the official fields, and the exact ones.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
@@ -123,6 +124,8 @@ struct Listed {
     status: String,
     cwd: String,
     created: String,
+    #[serde(flatten)]
+    exact: Exact,
     #[serde(skip)]
     created_at: String,
 }
@@ -130,6 +133,7 @@ struct Listed {
 impl Listed {
     fn new(agent: AgentSnapshot, home: &str, now: Timestamp) -> Self {
         Self {
+            exact: Exact::from(&agent),
             short_id: short_id(&agent.id),
             name: agent
                 .title

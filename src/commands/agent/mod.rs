@@ -7,6 +7,7 @@ mod attach_text;
 pub mod delete;
 pub mod detach;
 pub(super) mod directory;
+mod exact;
 pub mod feature;
 mod filter;
 mod images;

@@ -70,12 +70,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         let reply = daemon.call(&request).await.map_err(|e| SET.error(e))?;
         Ok(resolve::accepted(reply, SET)?.agent_id)
     })?;
-    let id = short_id(&id);
-    let data = json!({ "agentId": id, "mode": mode });
-    let cells = vec![id.as_str().into(), mode.as_str().into()];
+    let short = short_id(&id);
+    let data = json!({ "agentId": short, "mode": mode, "fullAgentId": id });
+    let cells = vec![short.as_str().into(), mode.as_str().into()];
     Ok(Output::Item(Table {
         columns: vec![Column("AGENT ID", 12), Column("MODE", 20)],
-        rows: vec![Row::new(id, cells, &data)],
+        rows: vec![Row::new(short, cells, &data)],
     })
     .into())
 }

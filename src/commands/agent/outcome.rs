@@ -63,6 +63,8 @@ pub(super) struct Told {
     pub(super) agent_id: String,
     pub(super) status: &'static str,
     pub(super) message: String,
+    /// `None` where nobody knows it.
+    pub(super) full_agent_id: Option<String>,
 }
 
 impl Told {

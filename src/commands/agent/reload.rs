@@ -43,7 +43,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         }
     })?;
     let (id, size) = (reloaded.agent_id, reloaded.timeline_size);
-    let data = json!({ "agentId": id, "status": "reloaded", "timelineSize": size });
+    let data = json!({ "agentId": id, "status": "reloaded", "timelineSize": size,
+        "fullAgentId": id });
     let size = size.map(|size| size.to_string()).unwrap_or_default();
     let cells = vec![id.as_str().into(), "reloaded".into(), size.into()];
     Ok(Output::Item(Table {

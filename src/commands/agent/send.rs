@@ -95,12 +95,12 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         active_turn_behavior: None,
         images: args.images()?,
     };
-    let waited = context.with_lifeline(async |line| {
+    let (agent_id, waited) = context.with_lifeline(async |line| {
         let reply = line.daemon().call(&request).await;
         let reply = reply.map_err(|error| DOING.error(error))?;
         let agent_id = resolve::accepted(reply, DOING)?.agent_id;
         if args.no_wait {
-            return Ok(None);
+            return Ok((agent_id, None));
         }
         let wait = Wait {
             agent_id: &agent_id,
@@ -109,13 +109,14 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             doing: DOING,
         };
         let waited = wait.run(context, line).await?;
-        Ok(Some((agent_id, waited)))
+        Ok((agent_id, Some(waited)))
     })?;
-    let Some((agent_id, waited)) = waited else {
+    let Some(waited) = waited else {
         return Ok(Told {
             agent_id: id,
             status: "sent",
             message: "Message sent, not waiting for completion".to_owned(),
+            full_agent_id: Some(agent_id),
         }
         .with(Exit::Ok));
     };
@@ -132,10 +133,15 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         WaitStatus::Permission => ("permission", "Agent is waiting for permission".to_owned()),
         WaitStatus::Error => ("error", outcome::failure(&waited)),
     };
+    let full_agent_id = match &waited.agent {
+        Some(agent) => agent.id.clone(),
+        None => agent_id.clone(),
+    };
     Ok(Told {
         agent_id,
         status,
         message,
+        full_agent_id: Some(full_agent_id),
     }
     .with(outcome::exit(&waited)))
 }

@@ -1,9 +1,23 @@
 //! The row of a new agent, as `run` and `import` show it.
 
-use serde_json::json;
+use serde::Serialize;
 
+use super::exact::Exact;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::agents::AgentSnapshot;
+
+/// A new agent: the official fields, and the exact ones. Both have the title.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Started<'a> {
+    agent_id: &'a str,
+    status: &'a str,
+    provider: &'a str,
+    cwd: &'a str,
+    title: Option<&'a str>,
+    #[serde(flatten)]
+    exact: Exact,
+}
 
 /// Shows an agent with a status of its own, such as `completed`.
 pub(super) fn show(agent: &AgentSnapshot, status: &str) -> Output {
@@ -14,7 +28,14 @@ pub(super) fn show(agent: &AgentSnapshot, status: &str) -> Output {
         title,
         ..
     } = agent;
-    let data = json!({ "agentId": id, "status": status, "provider": provider, "cwd": cwd, "title": title });
+    let data = Started {
+        agent_id: id,
+        status,
+        provider,
+        cwd,
+        title: title.as_deref(),
+        exact: Exact::from(agent),
+    };
     let cells = vec![
         id.as_str().into(),
         status.into(),

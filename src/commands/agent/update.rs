@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
+use super::exact::Exact;
 use super::resolve;
 use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
@@ -135,6 +137,20 @@ async fn apply(
     resolve::accepted(reply.map_err(|error| DOING.error(error))?, DOING)
 }
 
+/// A changed agent: the official fields, and the exact ones. Both have the thinking option.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Updated<'a> {
+    agent_id: &'a str,
+    name: &'a str,
+    labels: &'a str,
+    thinking_option_id: Option<&'a String>,
+    notice_type: &'a Value,
+    notice: &'a Value,
+    #[serde(flatten)]
+    exact: Exact,
+}
+
 fn updated(agent: &AgentSnapshot, notice: &Value) -> Output {
     let labels: Vec<String> = agent
         .labels
@@ -151,12 +167,19 @@ fn updated(agent: &AgentSnapshot, notice: &Value) -> Output {
         .as_ref()
         .or(agent.thinking_option_id.as_ref());
     let (kind, text) = (&notice["type"], &notice["message"]);
-    let data = json!({ "agentId": agent.id, "name": name, "labels": labels, "thinkingOptionId": thinking,
-        "noticeType": kind, "notice": text });
+    let data = Updated {
+        agent_id: &agent.id,
+        name,
+        labels: &labels,
+        thinking_option_id: thinking,
+        notice_type: kind,
+        notice: text,
+        exact: Exact::from(agent),
+    };
     let cells = vec![
         agent.id.as_str().into(),
         name.into(),
-        labels.into(),
+        labels.as_str().into(),
         thinking.cloned().unwrap_or_default().into(),
         text.as_str().unwrap_or_default().into(),
     ];

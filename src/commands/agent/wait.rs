@@ -83,7 +83,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         Ok((waited, activity))
     })?;
     outcome::name_the_answer(context, &waited);
-    let agent_id = waited.agent.as_ref().map_or(id, |agent| agent.id.clone());
+    let full_agent_id = waited.agent.as_ref().map(|agent| agent.id.clone());
+    let agent_id = full_agent_id.clone().unwrap_or(id);
     let (status, mut message) = words(&waited, timeout, &agent_id);
     if let Some(activity) = activity {
         message += &format!("\nLast {SHOWN} activity items:\n{activity}");
@@ -93,6 +94,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         agent_id,
         status,
         message,
+        full_agent_id,
     };
     let told = told.with(exit);
     // There is no agent to tell of: that is an error. Scripts of the official CLI find the row all the same.

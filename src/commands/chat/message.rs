@@ -272,6 +272,7 @@ fn data(message: &ChatMessage, names: &HashMap<String, String>) -> Value {
         "mentionAgentIds": message.mention_agent_ids,
         "mentionLabels": labels(message, names),
         "body": message.body,
+        "replyToMessageId": message.reply_to_message_id,
     })
 }
 

@@ -111,7 +111,8 @@ fn table(rooms: &[Room]) -> Table {
         let purpose = room.purpose.as_deref().unwrap_or("-");
         let last = room.last_message_at.as_deref().unwrap_or("-");
         let data = json!({ "name": room.name, "id": room.id, "purpose": purpose,
-            "messages": room.message_count, "lastMessageAt": last });
+            "messages": room.message_count, "lastMessageAt": last,
+            "purposeText": room.purpose, "lastPostAt": room.last_message_at });
         // The official table aligns the count to the right, in ten cells.
         let cells = vec![
             room.name.as_str().into(),

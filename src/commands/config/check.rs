@@ -57,7 +57,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
 
 fn line(path: &str, warning: &Warning) -> String {
     match warning.line {
-        0 => format!("{path}: warning: {}", warning.message),
-        line => format!("{path}:{line}: warning: {}", warning.message),
+        None => format!("{path}: warning: {}", warning.message),
+        Some(line) => format!("{path}:{line}: warning: {}", warning.message),
     }
 }

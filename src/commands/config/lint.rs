@@ -11,31 +11,31 @@ use crate::secret::StoreKind;
 /// One warning.
 #[derive(Debug, PartialEq, Eq, serde::Serialize)]
 pub(in crate::commands) struct Warning {
-    /// The line, counted from 1; 0 for the file as a whole.
-    pub(in crate::commands) line: usize,
+    /// The line, counted from 1; `None` for the file as a whole.
+    pub(in crate::commands) line: Option<usize>,
     pub(in crate::commands) message: String,
 }
 
 /// Returns the warnings about a file, in its order. Opens no secret store.
 pub(in crate::commands) fn lint(context: &Context, file: &RemotesFile) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let mut add = |line: usize, message: String| warnings.push(Warning { line, message });
+    let mut add = |line: Option<usize>, message: String| warnings.push(Warning { line, message });
     for message in exposed(context) {
-        add(0, message);
+        add(None, message);
     }
     if file.is_newer() {
         let message = "a newer program wrote this file: what it added is not known here";
-        add(0, message.to_owned());
+        add(None, message.to_owned());
     }
     for (name, place) in file.shadowed() {
         let (path, line) = (place.path.display(), place.line);
         let message = format!("`{name}` in {path}:{line} is not used: another one comes before it");
-        add(0, message);
+        add(None, message);
     }
     let mut daemons = BTreeMap::new();
     for remote in file.remotes() {
         let name = &remote.name;
-        let line = file.line_of(name).unwrap_or_default();
+        let line = file.line_of(name);
         for message in weak(remote) {
             add(line, format!("`{name}`: {message}"));
         }

@@ -161,7 +161,7 @@ fn name(context: &Context) -> Result<String, CommandError> {
 }
 
 fn told(action: &'static str, message: &str) -> output::Output {
-    let data = json!({ "action": action, "message": message });
+    let data = json!({ "action": action, "message": message, "processId": null });
     stop::row(action, "-", "-", message, &data)
 }
 

@@ -194,7 +194,7 @@ impl Pairing {
         let key = self.offer.daemon_key.fingerprint();
         let (fingerprint, words) = (key.to_string(), key.words());
         let mut rows = Vec::new();
-        let mut json = json!({ "relayEnabled": true });
+        let mut json = json!({ "relayEnabled": true, "saved": null, "picture": null });
         let mut write = |key: &str, path: &Path, content: &[u8]| {
             put(path, content, args.force)?;
             let path = path.display().to_string();
@@ -229,6 +229,8 @@ impl Pairing {
             "qr": always,
             "fingerprint": fingerprint.to_string(),
             "fingerprintWords": fingerprint.words(),
+            "saved": null,
+            "picture": null,
         });
         let mut text = String::new();
         if context.output.terminal {

@@ -124,10 +124,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     };
     let name = |pid: Option<u32>| pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string());
     let before = local.alive();
-    let pid = name(pid);
+    let (process_id, pid) = (pid, name(pid));
     let home = local.home.dir().display().to_string();
     let message = format!("Local daemon restarted (PID {} -> PID {pid})", name(before));
-    let data = json!({ "action": "restarted", "home": home, "pid": pid, "message": message });
+    let data = json!({ "action": "restarted", "home": home, "pid": pid, "message": message,
+        "processId": process_id });
     Ok(stop::row("restarted", &home, &pid, &message, &data).into())
 }
 

@@ -102,6 +102,7 @@ pub(super) struct Stopped {
     pub(super) used_lifecycle_rpc: bool,
     pub(super) reason: &'static str,
     pub(super) message: String,
+    pub(super) process_id: Option<u32>,
 }
 
 impl Stopped {
@@ -227,6 +228,7 @@ fn not_running(local: &Local) -> Stopped {
         used_lifecycle_rpc: false,
         reason: "not_running",
         message: format!("Daemon is not running{}", stale.unwrap_or_default()),
+        process_id: local.pid.as_ref().map(|pid| pid.pid),
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::commands::agent::ls::{age, short_id};
+use crate::commands::exact;
 use crate::commands::permission::{self, Asked};
 use crate::output::{Cell, Row};
 use crate::protocol::agents::{AgentSnapshot, PermissionRequest};
@@ -51,17 +52,19 @@ pub(super) struct Waiting {
     since: String,
 }
 
-/// Field names are like those of `permit ls`.
+/// Field names are like those of `permit ls`; all are exact.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed<'a> {
     agent_id: &'a str,
     agent_short_id: String,
-    name: &'a str,
+    full_agent_id: &'a str,
+    name: Option<&'a str>,
     kind: Kind,
     request_id: Option<&'a str>,
-    detail: &'a str,
-    since: &'a str,
+    full_request_id: Option<&'a str>,
+    detail: Option<&'a str>,
+    since: Option<String>,
     /// What is asked, in the words of the protocol.
     request: Option<Map<String, Value>>,
 }
@@ -142,14 +145,17 @@ impl Waiting {
 
     /// Returns it as data.
     pub(super) fn listed(&self) -> impl Serialize {
+        let request_id = self.request.as_ref().map(|request| request.id.as_str());
         Listed {
             agent_id: &self.agent_id,
             agent_short_id: short_id(&self.agent_id),
-            name: &self.name,
+            full_agent_id: &self.agent_id,
+            name: exact::text(Some(&self.name)),
             kind: self.kind,
-            request_id: self.request.as_ref().map(|request| request.id.as_str()),
-            detail: &self.detail,
-            since: &self.since,
+            request_id,
+            full_request_id: request_id,
+            detail: exact::text(Some(&self.detail)),
+            since: exact::time(&self.since),
             request: self.request.as_ref().map(|request| {
                 let mut fields = permission::data(request);
                 fields.insert("id".to_owned(), json!(request.id));

@@ -26,7 +26,9 @@ struct Moved {
     name: String,
     from: &'static str,
     to: &'static str,
-    result: String,
+    result: &'static str,
+    /// Why it was not moved, or why the old secret is still there.
+    error: Option<String>,
 }
 
 /// Copies each secret, verifies it, switches the remote over, and deletes the old one.
@@ -49,15 +51,24 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
             from: secret.store.as_str(),
             to: args.to.as_str(),
             result: match &result {
-                Ok(Ok(())) => "moved".to_owned(),
-                Ok(Err(error)) => format!("moved; the old secret is still there: {error}"),
-                Err(error) => error.to_string(),
+                Ok(_) => "moved",
+                Err(_) => "failed",
             },
+            error: match &result {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(error) => Some(error.to_string()),
+            },
+        };
+        let words = match (&row.error, row.result) {
+            (None, result) => result.to_owned(),
+            (Some(error), "moved") => format!("moved; the old secret is still there: {error}"),
+            (Some(error), _) => error.clone(),
         };
         if let Err(error) = result {
             failed.get_or_insert(error);
         }
-        let cells = [&row.name, row.from, row.to, &row.result];
+        let cells = [&row.name, row.from, row.to, &words];
         let cells = cells.map(Into::into).to_vec();
         rows.push(Row::new(row.name.clone(), cells, &row));
     }

@@ -15,7 +15,8 @@ pub struct Args {}
 struct Pruned<'a> {
     id: &'a str,
     store: &'static str,
-    result: String,
+    result: &'static str,
+    error: Option<String>,
 }
 
 /// Deletes the secrets in files and in the vault that no remote uses, after asking: they cannot be told from those of
@@ -33,11 +34,16 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
             id: secret.id.as_str(),
             store: secret.store.as_str(),
             result: match deleted {
-                Ok(()) => "deleted".to_owned(),
-                Err(error) => error.to_string(),
+                Ok(()) => "deleted",
+                Err(_) => "failed",
             },
+            error: deleted.as_ref().err().map(ToString::to_string),
         };
-        let cells = [row.id, row.store, &row.result];
+        let cells = [
+            row.id,
+            row.store,
+            row.error.as_deref().unwrap_or(row.result),
+        ];
         Row::new(row.id.to_owned(), cells.map(Into::into).to_vec(), &row)
     });
     let columns = ["ID", "STORE", "RESULT"];

@@ -14,7 +14,6 @@ pub struct Args {}
 struct Found {
     store: &'static str,
     state: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     remotes: usize,
 }

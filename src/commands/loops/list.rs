@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::round;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, feature};
+use crate::commands::{CommandResult, Context, exact, feature};
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::loops::{ListLoops, ListedLoop};
 
@@ -45,7 +45,8 @@ pub(super) fn run(context: &Context, _: &Args) -> CommandResult {
 fn row(listed: ListedLoop) -> Row {
     let round = round(listed.active_iteration);
     let data = json!({ "id": listed.id, "name": listed.name, "status": listed.status, "cwd": listed.cwd,
-        "updated": listed.updated_at, "activeIteration": round });
+        "updated": listed.updated_at, "activeIteration": round, "cwdPath": exact::path(&listed.cwd),
+        "updatedAt": exact::time(&listed.updated_at), "iterationNumber": listed.active_iteration });
     let cells = vec![
         listed.id.as_str().into(),
         listed.name.unwrap_or_default().into(),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::one;
 use crate::commands::failure::Doing;
-use crate::commands::{CommandResult, Context, feature, model, place, prompt};
+use crate::commands::{CommandResult, Context, exact, feature, model, place, prompt};
 use crate::complete;
 use crate::duration;
 use crate::error::CommandError;
@@ -78,7 +78,8 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
         feature::require_old(daemon, super::LOOPS)?;
         one(daemon.call(&request).await, DOING)
     })?;
-    let data = json!({ "id": made.id, "status": made.status, "name": made.name, "cwd": made.cwd });
+    let data = json!({ "id": made.id, "status": made.status, "name": made.name, "cwd": made.cwd,
+        "cwdPath": exact::path(&made.cwd) });
     let cells = vec![
         made.id.as_str().into(),
         made.status.into(),

@@ -23,7 +23,8 @@ pub(super) fn run(context: &Context, args: &OneArgs) -> CommandResult {
         one(daemon.call(&request).await, DOING)
     })?;
     let round = round(stopped.active_iteration);
-    let data = json!({ "id": stopped.id, "status": stopped.status, "activeIteration": round });
+    let data = json!({ "id": stopped.id, "status": stopped.status, "activeIteration": round,
+        "iterationNumber": stopped.active_iteration });
     let cells = vec![
         stopped.id.as_str().into(),
         stopped.status.into(),

@@ -15,6 +15,7 @@ pub(in crate::commands) use pages::{Pages, Quoted, fitting, wrapped};
 use choice::QUESTION;
 use facts::{Fact, Facts};
 
+use crate::commands::exact;
 use crate::error::CommandError;
 use crate::protocol::agents::PermissionRequest;
 use crate::protocol::permissions::PermissionAnswer;
@@ -181,7 +182,8 @@ pub(in crate::commands) fn with_choice(
 pub(in crate::commands) fn data(request: &PermissionRequest) -> Map<String, Value> {
     let fields = json!({ "kind": request.kind, "title": request.title, "input": request.input,
         "detail": request.detail, "metadata": request.other.get("metadata"),
-        "actions": request.actions.as_deref().unwrap_or_default() });
+        "actions": request.actions.as_deref().unwrap_or_default(),
+        "descriptionText": exact::text(request.description.as_deref()), "fullRequestId": request.id });
     match fields {
         Value::Object(fields) => fields,
         _ => Map::new(),

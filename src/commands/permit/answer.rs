@@ -172,7 +172,7 @@ fn row(agent: &AgentSnapshot, request: &PermissionRequest, answer: &PermissionAn
         PermissionAnswer::Deny { .. } => "denied",
     };
     let data = json!({ "requestId": id, "agentId": agent.id, "agentShortId": agent_short,
-        "name": request.name, "result": result });
+        "name": request.name, "result": result, "fullAgentId": agent.id, "fullRequestId": request.id });
     let cells = vec![
         id.as_str().into(),
         agent_short.into(),

@@ -57,6 +57,7 @@ fn row(agent: &AgentSnapshot, request: &PermissionRequest, terminal: bool) -> Ro
         "description": description });
     let mut data = official.as_object().cloned().unwrap_or_default();
     data.extend(permission::data(request));
+    data.insert("fullAgentId".to_owned(), json!(agent.id));
     let last = match terminal {
         true => {
             let lines = Asked::from(request).lines_and_choices();

@@ -60,7 +60,7 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
     .into())
 }
 
-/// A provider as it is shown; field names and order are those of the official JSON.
+/// A provider as it is shown: the official fields, and the exact ones.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
@@ -71,13 +71,17 @@ struct Listed {
     default_mode: String,
     modes: String,
     /// Why it cannot be used.
-    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    is_enabled: bool,
+    default_mode_id: Option<String>,
+    mode_ids: Vec<String>,
+    mode_labels: Vec<String>,
 }
 
 impl Listed {
     fn new(entry: &ProviderEntry) -> Self {
-        let labels = entry.modes.iter().flatten().map(|mode| mode.label.as_str());
+        let modes = || entry.modes.iter().flatten();
+        let labels: Vec<String> = modes().map(|mode| mode.label.clone()).collect();
         Self {
             provider: entry.provider.clone(),
             label: entry
@@ -93,8 +97,12 @@ impl Listed {
                 .default_mode_id
                 .clone()
                 .unwrap_or_else(|| "default".to_owned()),
-            modes: labels.collect::<Vec<_>>().join(", "),
+            modes: labels.join(", "),
             error: entry.error.clone(),
+            is_enabled: entry.enabled,
+            default_mode_id: entry.default_mode_id.clone(),
+            mode_ids: modes().map(|mode| mode.id.clone()).collect(),
+            mode_labels: labels,
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::commands::{CommandResult, Context, Reference};
+use crate::commands::{CommandResult, Context, Reference, exact};
 use crate::complete;
 use crate::error::{CommandError, Exit, Hop};
 use crate::output::{Column, Output, Row, Table};
@@ -70,7 +70,7 @@ fn columns(thinking: bool) -> Vec<Column> {
     }
 }
 
-/// A model as it is shown; field names and order are those of the official JSON.
+/// A model as it is shown: the official fields, and the exact ones.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
@@ -80,6 +80,7 @@ struct Listed {
     thinking_option_ids: Vec<String>,
     default_thinking_option_id: Option<String>,
     thinking_options: String,
+    description_text: Option<String>,
 }
 
 impl Listed {
@@ -90,6 +91,7 @@ impl Listed {
             model: model.label.clone(),
             id: model.id.clone(),
             description: model.description.clone().unwrap_or_default(),
+            description_text: exact::text(model.description.as_deref()).map(str::to_owned),
             thinking_options: match ids.as_slice() {
                 [] => "none".to_owned(),
                 ids => ids.join(", "),

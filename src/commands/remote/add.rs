@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::check::{Checked, check};
 use super::ls::Listed;
@@ -225,6 +225,7 @@ fn report(remote: &Remote, checked: Option<&Checked>, default: bool) -> crate::c
     if let Some(words) = &listed.fingerprint_words {
         rows.push(("in words", words.clone()));
     }
+    data["daemon"] = Value::Null;
     if let Some(checked) = checked {
         let millis = checked.round_trip.as_secs_f64() * 1000.0;
         let known = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());

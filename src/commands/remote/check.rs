@@ -82,15 +82,10 @@ pub(super) struct Checked {
 struct Line {
     name: String,
     ok: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     hostname: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     road: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     round_trip_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
 }
 
@@ -98,9 +93,7 @@ struct Line {
 struct Failure {
     code: String,
     message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     hop: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
 

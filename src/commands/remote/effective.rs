@@ -17,7 +17,6 @@ struct Effective {
     value: String,
     origin: &'static str,
     /// The file and line, the variable, or the flag.
-    #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<String>,
 }
 

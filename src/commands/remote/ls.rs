@@ -56,20 +56,14 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
 pub(super) struct Listed {
     pub(super) name: String,
     pub(super) default: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) description: Option<String>,
     pub(super) via: &'static str,
     pub(super) address: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) tls: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fingerprint: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fingerprint_words: Option<String>,
     pub(super) tags: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) store: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) added: Option<String>,
 }
 

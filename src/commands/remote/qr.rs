@@ -39,14 +39,13 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let link = link(context, &file, &args.name)?;
     let code = qr::Code::of(link.expose());
     let fingerprint = file.get(&args.name)?.fingerprint();
-    let (fingerprint, words) = match fingerprint {
-        Some(key) => (key.to_string(), key.words()),
-        None => Default::default(),
-    };
+    let words = fingerprint.map(|key| key.words());
+    let fingerprint = fingerprint.map(|key| key.to_string());
     let mut json = json!({
         "name": args.name,
         "fingerprint": fingerprint,
         "fingerprintWords": words,
+        "picture": null,
     });
     if let Some(picture) = &args.qr {
         let code = code.ok_or_else(too_long_for_qr)?;
@@ -58,8 +57,10 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     }
     output::note("whoever scans this has full control of the daemon's account");
     let text = format!(
-        "{}\nFingerprint, which the phone must show too:\n{fingerprint}\n{words}\n",
-        scan(context, code.as_ref())
+        "{}\nFingerprint, which the phone must show too:\n{}\n{}\n",
+        scan(context, code.as_ref()),
+        fingerprint.unwrap_or_default(),
+        words.unwrap_or_default()
     );
     Ok(Output::Styled {
         text,

@@ -1,5 +1,7 @@
 //! `paseo remote show`: one remote; with `--reveal` its secret too.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::ls::Listed;
@@ -90,6 +92,8 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     add("included from", place.clone());
     let mut data = serde_json::to_value(&listed).expect("a struct with string keys");
     data["connectTimeout"] = json!(timeout.map(|t| humantime::format_duration(t).to_string()));
+    data["connectTimeoutMs"] = json!(timeout.map(millis));
+    data["persistMs"] = json!(options.persist.map(millis));
     data["cwd"] = json!(options.cwd);
     data["blocked"] = json!(blocked);
     data["readonly"] = json!(guard.readonly);
@@ -100,9 +104,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let dirs = remote.dirs.iter();
     let dirs = dirs.map(|dir| json!({ "local": dir.local, "remote": dir.remote }));
     data["dirs"] = json!(dirs.collect::<Vec<_>>());
-    if let Some(place) = place {
-        data["includedFrom"] = json!(place);
-    }
+    data["includedFrom"] = json!(place);
     Ok(Output::Record {
         rows: rows
             .into_iter()
@@ -111,6 +113,11 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         json: data,
     }
     .into())
+}
+
+/// Returns whole milliseconds.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Prints the secret, to eyes only: what goes into a pipe or a file stays there.

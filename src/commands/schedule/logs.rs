@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &one::Args) -> CommandResult {
     .into())
 }
 
-/// Field names and order are those of the official JSON.
+/// The official fields, and the exact ones.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed<'a> {
@@ -47,6 +47,7 @@ struct Listed<'a> {
     agent_id: Option<String>,
     output: Option<&'a str>,
     error: Option<&'a str>,
+    full_agent_id: Option<&'a str>,
 }
 
 fn row(run: &ScheduleRun) -> Row {
@@ -57,6 +58,7 @@ fn row(run: &ScheduleRun) -> Row {
         agent_id: run.agent_id.as_ref().map(|id| id.chars().take(7).collect()),
         output: run.output.as_deref(),
         error: run.error.as_deref(),
+        full_agent_id: run.agent_id.as_deref(),
     };
     let cells = vec![
         listed.id.into(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::commands::failure;
+use crate::commands::{exact, failure};
 use crate::error::CommandError;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::schedules::{Cadence, OneSchedule, Schedule, ScheduleTarget};
@@ -16,7 +16,7 @@ const COLUMNS: [Column; 6] = [
     Column("NEXT RUN", 24),
 ];
 
-/// Field names and order are those of the official JSON.
+/// The official fields, and the exact ones.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed<'a> {
@@ -27,9 +27,28 @@ struct Listed<'a> {
     status: &'a str,
     next_run_at: Option<&'a str>,
     last_run_at: Option<&'a str>,
+    cron_expression: Option<&'a str>,
+    timezone: Option<&'a str>,
+    every_ms: Option<u64>,
+    provider_id: Option<&'a str>,
+    model_id: Option<&'a str>,
+    full_agent_id: Option<&'a str>,
 }
 
 fn row(schedule: &Schedule) -> Row {
+    let (cron_expression, timezone, every_ms) = match &schedule.cadence {
+        Cadence::Cron {
+            expression,
+            timezone,
+        } => (Some(expression.as_str()), timezone.as_deref(), None),
+        Cadence::Every { every_ms } => (None, None, Some(*every_ms)),
+    };
+    let (full_agent_id, config) = match &schedule.target {
+        ScheduleTarget::Caller { agent_id } | ScheduleTarget::Agent { agent_id } => {
+            (Some(agent_id.as_str()), None)
+        }
+        ScheduleTarget::NewAgent { config } => (None, Some(config)),
+    };
     let listed = Listed {
         id: &schedule.id,
         name: schedule.name.as_deref(),
@@ -38,6 +57,12 @@ fn row(schedule: &Schedule) -> Row {
         status: &schedule.status,
         next_run_at: schedule.next_run_at.as_deref(),
         last_run_at: schedule.last_run_at.as_deref(),
+        cron_expression,
+        timezone,
+        every_ms,
+        provider_id: config.map(|config| config.provider.as_str()),
+        model_id: config.and_then(|config| exact::text(config.model.as_deref())),
+        full_agent_id,
     };
     let cells = vec![
         listed.id.into(),

@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     let cwd = terminal.cwd.as_deref().unwrap_or(&cwd);
     Ok(Output::Item(Table {
         columns: COLUMNS.to_vec(),
-        rows: vec![row(&terminal.id, &terminal.name, cwd)],
+        rows: vec![row(&terminal.id, &terminal.name, Some(cwd))],
     })
     .into())
 }

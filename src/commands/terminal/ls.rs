@@ -39,7 +39,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     }
     let cwd = reply.cwd.as_deref().or(request.cwd.as_deref());
     let rows = reply.terminals.iter();
-    let rows = rows.map(|terminal| row(&terminal.id, &terminal.name, cwd.unwrap_or("-")));
+    let rows = rows.map(|terminal| row(&terminal.id, &terminal.name, cwd));
     Ok(Output::List(Table {
         columns: COLUMNS.to_vec(),
         rows: rows.collect(),

@@ -18,7 +18,7 @@ pub mod shell;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{CommandResult, Context};
+use super::{CommandResult, Context, exact};
 use crate::output::{Column, Row};
 
 /// A command about terminals.
@@ -64,17 +64,26 @@ pub(super) fn dispatch(context: &Context, command: &Command) -> CommandResult {
 
 const COLUMNS: [Column; 3] = [Column("ID", 8), Column("NAME", 24), Column("CWD", 48)];
 
-/// A terminal as it is shown; field names and order are those of the official JSON.
+/// A terminal as it is shown: the official fields, and the exact ones.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Listed<'a> {
     id: &'a str,
     name: &'a str,
     cwd: &'a str,
+    cwd_path: Option<&'a str>,
 }
 
-fn row(id: &str, name: &str, cwd: &str) -> Row {
-    let cells = vec![short(id).into(), name.into(), cwd.into()];
-    Row::new(id, cells, &Listed { id, name, cwd })
+/// Makes the row of a terminal. `cwd` is where it started, or which directory was asked for.
+fn row(id: &str, name: &str, cwd: Option<&str>) -> Row {
+    let listed = Listed {
+        id,
+        name,
+        cwd: cwd.unwrap_or("-"),
+        cwd_path: cwd.and_then(exact::path),
+    };
+    let cells = vec![short(id).into(), name.into(), listed.cwd.into()];
+    Row::new(id, cells, &listed)
 }
 
 /// Returns the first eight characters of a terminal's id.

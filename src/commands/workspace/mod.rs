@@ -8,7 +8,7 @@ pub mod rename;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{CommandResult, Context};
+use super::{CommandResult, Context, exact};
 use crate::output::{Column, Row};
 use crate::protocol::workspaces::Workspace;
 
@@ -42,7 +42,7 @@ const COLUMNS: [Column; 5] = [
     Column("CWD", 42),
 ];
 
-/// A workspace as it is shown; field names and order are those of the official JSON.
+/// A workspace as it is shown: the official fields, and the exact ones.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed<'a> {
@@ -52,6 +52,8 @@ struct Listed<'a> {
     isolation: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cwd: Option<&'a str>,
+    cwd_path: Option<&'a str>,
+    project_id: &'a str,
 }
 
 fn row(workspace: &Workspace) -> Row {
@@ -64,6 +66,11 @@ fn row(workspace: &Workspace) -> Row {
             _ => "local",
         },
         cwd: workspace.workspace_directory.as_deref(),
+        cwd_path: workspace
+            .workspace_directory
+            .as_deref()
+            .and_then(exact::path),
+        project_id: &workspace.project_id,
     };
     let cells = vec![
         listed.workspace_id.into(),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::commands::agent::directory;
-use crate::commands::{CommandResult, Context, failure, place};
+use crate::commands::{CommandResult, Context, exact, failure, place};
 use crate::env;
 use crate::output::{Column, Output, Row, Table};
 use crate::protocol::agents::{AgentFilter, AgentSnapshot, FetchAgents};
@@ -59,13 +59,17 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     .into())
 }
 
-/// Field names and order are those of the official JSON.
+/// The official fields, and the exact ones.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Listed<'a> {
     name: &'a str,
     branch: &'a str,
     cwd: String,
     agent: String,
+    branch_name: Option<&'a str>,
+    cwd_path: Option<&'a str>,
+    full_agent_id: Option<&'a str>,
 }
 
 fn row(worktree: &Worktree, agents: &[AgentSnapshot], home: &str) -> Row {
@@ -82,6 +86,9 @@ fn row(worktree: &Worktree, agents: &[AgentSnapshot], home: &str) -> Row {
             || "-".to_owned(),
             |agent| agent.id.chars().take(7).collect(),
         ),
+        branch_name: worktree.branch_name.as_deref(),
+        cwd_path: exact::path(path),
+        full_agent_id: agent.map(|agent| agent.id.as_str()),
     };
     let cells = vec![
         listed.name.into(),

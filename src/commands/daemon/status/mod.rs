@@ -8,7 +8,7 @@ mod show;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use show::{Provider, Status};
+use show::{Provider, Relay, Status};
 
 use super::local::{self, Local};
 use crate::client::DaemonClient;
@@ -53,15 +53,14 @@ fn far(context: &Context) -> Result<Status, CommandError> {
     context.with_daemon(async |daemon| {
         let server = daemon.server();
         let told = told(daemon).await?;
-        let note = told
-            .is_none()
-            .then(|| "this daemon is too old to tell more".to_owned());
+        let old = told.is_none();
+        let notes = old.then(|| "this daemon is too old to tell more".to_owned());
         Ok(Status {
             remote: name,
             connected_daemon: "reachable",
             hostname: server.hostname.clone(),
             daemon_version: server.version.clone(),
-            note,
+            notes: Vec::from_iter(notes),
             ..Status::default()
         }
         .told(told))
@@ -80,10 +79,7 @@ impl Status {
     /// Takes over what the daemon itself says: it knows better than its files.
     fn told(mut self, told: Option<DaemonStatus>) -> Self {
         let Some(told) = told else { return self };
-        if !told.problems.is_empty() {
-            let notes = self.note.take().into_iter().chain(told.problems);
-            self.note = Some(notes.collect::<Vec<_>>().join("; "));
-        }
+        self.notes.extend(told.problems);
         self.daemon_version = told.version.or(self.daemon_version);
         self.daemon_node = Some(told.node_path);
         self.pid = self.pid.or(Some(told.pid));
@@ -105,14 +101,6 @@ impl Status {
     }
 }
 
-fn relay(relay: &RelayStatus) -> String {
-    shown_relay(relay.enabled, relay.public_use_tls, &relay.public_endpoint)
-}
-
-fn shown_relay(enabled: bool, tls: bool, endpoint: &str) -> String {
-    match (enabled, tls) {
-        (false, _) => "disabled".to_owned(),
-        (true, true) => format!("wss://{endpoint}"),
-        (true, false) => format!("ws://{endpoint}"),
-    }
+fn relay(relay: &RelayStatus) -> Relay {
+    Relay::new(relay.enabled, relay.public_use_tls, &relay.public_endpoint)
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::show::{Near, Status};
-use super::{programs, shown_relay, told};
+use super::show::{Near, Relay, Status};
+use super::{programs, told};
 use crate::client::{DaemonClient, PasswordFault};
 use crate::commands::Context;
 use crate::commands::daemon::local::{Answer, Local};
@@ -41,7 +41,7 @@ pub(super) fn status(context: &Context, local: &Local) -> Result<Status, Command
     let near = status.near.as_mut().expect("it was made of files");
     let running = local.alive().is_some();
     let mut details = None;
-    let mut notes: Vec<String> = status.note.take().into_iter().collect();
+    let mut notes = std::mem::take(&mut status.notes);
     match answer {
         Told::By(daemon, ours) => {
             let (version, told) = *daemon;
@@ -81,7 +81,7 @@ pub(super) fn status(context: &Context, local: &Local) -> Result<Status, Command
         }
         Told::NoAddress => status.connected_daemon = "not_probed",
     }
-    status.note = (!notes.is_empty()).then(|| notes.join("; "));
+    status.notes = notes;
     let mut status = status.told(details);
     if status.providers.is_none() {
         status.providers = Some(run_async(async { Ok(programs::look(&context.env).await) })?);
@@ -146,6 +146,7 @@ fn from_files(local: &Local) -> Result<Status, CommandError> {
         near: Some(Near {
             local_daemon,
             home: home.display().to_string(),
+            owner_id: pid.map(|pid| pid.uid),
             owner: pid.map(|pid| {
                 let hostname = known(&pid.hostname);
                 format!(
@@ -159,7 +160,7 @@ fn from_files(local: &Local) -> Result<Status, CommandError> {
             desktop_managed: pid.is_some_and(|pid| pid.desktop_managed),
         }),
         listen: Some(local.listen().to_owned()),
-        relay: Some(shown_relay(
+        relay: Some(Relay::new(
             relay.enabled,
             relay.public_use_tls,
             &relay.public_endpoint.to_string(),
@@ -167,12 +168,8 @@ fn from_files(local: &Local) -> Result<Status, CommandError> {
         hostname: pid.and_then(|pid| known(&pid.hostname)),
         pid: pid.map(|pid| pid.pid),
         started_at: pid.and_then(|pid| known(&pid.started_at)),
-        daemon_node: Some(
-            local
-                .alive()
-                .map_or_else(|| "-".to_owned(), programs::of_process),
-        ),
-        note,
+        daemon_node: local.alive().and_then(programs::of_process),
+        notes: Vec::from_iter(note),
         ..Status::default()
     })
 }

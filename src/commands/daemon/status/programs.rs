@@ -59,9 +59,7 @@ async fn version(program: &Path) -> Option<String> {
 }
 
 /// Returns the program of a process, where the system tells it.
-pub(super) fn of_process(pid: u32) -> String {
-    match std::fs::read_link(format!("/proc/{pid}/exe")) {
-        Ok(program) => program.display().to_string(),
-        Err(_) => "unknown".to_owned(),
-    }
+pub(super) fn of_process(pid: u32) -> Option<String> {
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    Some(program.display().to_string())
 }

@@ -16,7 +16,7 @@ pub(super) struct Status {
     pub(super) near: Option<Near>,
     pub(super) connected_daemon: &'static str,
     pub(super) listen: Option<String>,
-    pub(super) relay: Option<String>,
+    pub(super) relay: Option<Relay>,
     pub(super) hostname: Option<String>,
     pub(super) pid: Option<u32>,
     pub(super) started_at: Option<String>,
@@ -24,7 +24,23 @@ pub(super) struct Status {
     pub(super) daemon_version: Option<String>,
     /// `None`: nobody knows.
     pub(super) providers: Option<Vec<Provider>>,
-    pub(super) note: Option<String>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Whether a daemon is at a relay, and at which.
+#[derive(Debug)]
+pub(super) struct Relay(Option<String>);
+
+impl Relay {
+    pub(super) fn new(enabled: bool, tls: bool, endpoint: &str) -> Self {
+        let scheme = if tls { "wss" } else { "ws" };
+        Self(enabled.then(|| format!("{scheme}://{endpoint}")))
+    }
+
+    /// Returns the word of the official CLI.
+    fn word(&self) -> &str {
+        self.0.as_deref().unwrap_or("disabled")
+    }
 }
 
 /// What can only be said of the daemon of this machine.
@@ -33,6 +49,8 @@ pub(super) struct Near {
     pub(super) local_daemon: &'static str,
     pub(super) home: String,
     pub(super) owner: Option<String>,
+    /// The user whose process it is.
+    pub(super) owner_id: Option<u32>,
     /// Where official daemons log …
     pub(super) log_path: String,
     /// … and whether one has.
@@ -74,9 +92,7 @@ impl Status {
     fn data(&self, program: &str) -> Value {
         let mut data = Map::new();
         let mut put = |key: &str, value: Value| drop(data.insert(key.to_owned(), value));
-        if let Some(remote) = &self.remote {
-            put("remote", json!(remote));
-        }
+        put("remote", json!(self.remote));
         if let Some(near) = &self.near {
             put("localDaemon", json!(near.local_daemon));
         }
@@ -85,7 +101,7 @@ impl Status {
             put("home", json!(near.home));
         }
         put("listen", json!(self.listen));
-        put("relay", json!(self.relay));
+        put("relay", json!(self.relay.as_ref().map(Relay::word)));
         put("hostname", json!(self.hostname));
         put("pid", json!(self.pid));
         put("startedAt", json!(self.started_at));
@@ -93,7 +109,7 @@ impl Status {
             put("owner", json!(near.owner));
             put("logPath", json!(near.log_path));
         }
-        put("daemonNode", json!(self.daemon_node));
+        put("daemonNode", json!(self.daemon_node_word()));
         put("cliNode", json!(program));
         put("cliVersion", json!(VERSION));
         put("daemonVersion", json!(self.daemon_version));
@@ -103,10 +119,30 @@ impl Status {
         if let Some(providers) = &self.providers {
             put("providers", providers.iter().map(Provider::data).collect());
         }
-        if let Some(note) = &self.note {
-            put("note", json!(note));
+        if !self.notes.is_empty() {
+            put("note", json!(self.note()));
         }
+        let relay = self.relay.as_ref();
+        put("relayEnabled", json!(relay.map(|it| it.0.is_some())));
+        put("relayUrl", json!(relay.and_then(|it| it.0.as_ref())));
+        put("daemonNodePath", json!(self.daemon_node));
+        put("notes", json!(self.notes));
+        let near = self.near.as_ref();
+        put("ownerId", json!(near.and_then(|near| near.owner_id)));
         data.into()
+    }
+
+    /// Returns the program of the daemon, or the word that the official CLI has for none.
+    fn daemon_node_word(&self) -> Option<&str> {
+        let none = self.near.as_ref().map(|near| match near.local_daemon {
+            "running" | "unresponsive" => "unknown",
+            _ => "-",
+        });
+        self.daemon_node.as_deref().or(none)
+    }
+
+    fn note(&self) -> String {
+        self.notes.join("; ")
     }
 
     fn rows(&self, program: &str) -> Vec<(String, Cell)> {
@@ -137,7 +173,8 @@ impl Status {
             row("Home", near.home.as_str().into());
         }
         row("Listen", text(&self.listen));
-        row("Relay", text(&self.relay));
+        let relay = self.relay.as_ref().map(|relay| relay.word().to_owned());
+        row("Relay", text(&relay));
         row("Hostname", text(&self.hostname));
         row("PID", text(&self.pid.map(|pid| pid.to_string())));
         row("Started", text(&self.started_at));
@@ -145,12 +182,12 @@ impl Status {
             row("Owner", text(&near.owner));
             row("Logs", text(&near.has_log.then(|| near.log_path.clone())));
         }
-        row("Daemon Node", text(&self.daemon_node));
+        row("Daemon Node", self.daemon_node_word().unwrap_or("-").into());
         row("CLI Node", program.into());
         row("CLI", VERSION.into());
         row("Daemon Version", text(&self.daemon_version));
-        if let Some(note) = &self.note {
-            row("Note", note.as_str().into());
+        if !self.notes.is_empty() {
+            row("Note", self.note().into());
         }
         if let Some(providers) = &self.providers {
             row("", "".into());
@@ -169,6 +206,7 @@ impl Provider {
         if let Some(source) = self.source {
             data["source"] = json!(source);
         }
+        data["isAvailable"] = json!(self.path.is_some());
         data
     }
 
