@@ -22,6 +22,7 @@ pub(crate) fn outputs(told: &mut Told) {
     let mut far = Far { told, world };
     far.pairing();
     far.agents();
+    far.schedules();
     far.terminals();
     far.ways();
     far.ends();
@@ -40,9 +41,7 @@ impl Far<'_> {
         let output = self.world.run(&[before, args, &["--json"]].concat());
         let stdout = String::from_utf8(output.stdout).unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(!stdout.is_empty(), "{args:?}: {stderr}");
-        self.told.take(args, &stdout);
-        serde_json::from_str(&stdout).unwrap_or_default()
+        self.told.took(args, &stdout, &stderr)
     }
 
     fn work(&mut self, args: &[&str]) -> Value {
@@ -59,9 +58,11 @@ impl Far<'_> {
             &[],
             &["remote", "add", "work", "offer.json", "--store", "file"],
         );
+        self.run(&[], &["remote", "add", "lost", "127.0.0.1:1", "--no-check"]);
         self.run(&[], &["remote", "check"]);
+        self.run(&[], &["remote", "rm", "lost"]);
         self.run(&[], &["doctor", "work"]);
-        self.run(&[], &["ping", "work", "-n", "1"]);
+        self.run(&[], &["ping", "work", "--count", "1"]);
         let relay = self.world.address.clone();
         self.run(
             &[],
@@ -85,6 +86,24 @@ impl Far<'_> {
         assert!(waits.as_array().unwrap().len() >= 2, "{waits}");
         self.work(&["permit", "ls"]);
         self.work(&["ls"]);
+    }
+
+    fn schedules(&mut self) {
+        let cwd = self.world.cwd();
+        let create = [
+            "schedule",
+            "create",
+            "think",
+            "--cron",
+            "0 0 1 1 *",
+            "--provider",
+            "mock",
+        ];
+        let made = self.work(&[&create[..], &["--cwd", &cwd]].concat());
+        let id = made["id"].as_str().unwrap().to_owned();
+        self.work(&["schedule", "run-once", &id]);
+        let found = self.work(&["schedule", "inspect", &id]);
+        assert_eq!(found["runs"].as_array().unwrap().len(), 1, "{found}");
     }
 
     fn terminals(&mut self) {

@@ -8,6 +8,7 @@ use crate::sandbox::Sandbox;
 
 /// Words, and a command each.
 const OFFLINE: &[&str] = &[
+    "remote set work dirs=[{local='~/src',remote='/srv/src'}]",
     "remote ls",
     "remote show work",
     "remote show -G work",

@@ -92,6 +92,9 @@ struct Inspected<'a> {
     parent_agent_id: Option<&'a str>,
     #[serde(flatten)]
     exact: Exact,
+    /// As the provider gave it; the official field has 0 for what it did not give.
+    #[serde(rename = "lastUsage")]
+    usage: Option<&'a Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -148,6 +151,7 @@ impl<'a> Inspected<'a> {
             worktree: label(WORKTREE),
             parent_agent_id: label(PARENT),
             exact: Exact::from(agent),
+            usage: agent.last_usage.as_ref(),
         }
     }
 
