@@ -18,7 +18,7 @@ use crate::world::World;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn outputs(told: &mut Told) {
-    let world = World::start(&["mock=mock:"]);
+    let world = World::start(&["mock=mock:", "gone=/nonexistent/program"]);
     let mut far = Far { told, world };
     far.pairing();
     far.agents();
@@ -27,6 +27,7 @@ pub(crate) fn outputs(told: &mut Told) {
     far.ways();
     far.ends();
     near(told);
+    everything(told);
 }
 
 /// The daemon behind the relay, as the remote `work`.
@@ -85,25 +86,34 @@ impl Far<'_> {
         let waits = self.work(&["inbox"]);
         assert!(waits.as_array().unwrap().len() >= 2, "{waits}");
         self.work(&["permit", "ls"]);
-        self.work(&["ls"]);
+        self.work(&["provider", "ls"]);
+        self.work(&["archive", &done]);
+        self.work(&["inspect", &done]);
+        self.work(&["ls", "-a"]);
     }
 
+    /// One that succeeds, and one that fails.
     fn schedules(&mut self) {
         let cwd = self.world.cwd();
-        let create = [
-            "schedule",
-            "create",
-            "think",
-            "--cron",
-            "0 0 1 1 *",
-            "--provider",
-            "mock",
-        ];
-        let made = self.work(&[&create[..], &["--cwd", &cwd]].concat());
-        let id = made["id"].as_str().unwrap().to_owned();
-        self.work(&["schedule", "run-once", &id]);
-        let found = self.work(&["schedule", "inspect", &id]);
-        assert_eq!(found["runs"].as_array().unwrap().len(), 1, "{found}");
+        for prompt in ["think", "fail"] {
+            let create = [
+                "schedule",
+                "create",
+                prompt,
+                "--cron",
+                "0 0 1 1 *",
+                "--provider",
+                "mock",
+            ];
+            let more = ["--cwd", &cwd, "--timezone", "Europe/Paris"];
+            let made = self.work(&[&create[..], &more].concat());
+            let id = made["id"].as_str().unwrap().to_owned();
+            self.work(&["schedule", "run-once", &id]);
+            self.work(&["schedule", "logs", &id]);
+            self.work(&["schedule", "pause", &id]);
+            let found = self.work(&["schedule", "inspect", &id]);
+            assert_eq!(found["runs"].as_array().unwrap().len(), 1, "{found}");
+        }
     }
 
     fn terminals(&mut self) {
@@ -159,32 +169,25 @@ impl Far<'_> {
 
 /// A daemon of this machine that is another process after a restart; and the file of one that is gone.
 fn near(told: &mut Told) {
-    let processes = AtomicU32::new(7);
-    let daemon = FakeDaemon::start("srv_1", &["daemonStatusRpc"], move |request| {
-        if request["type"] == "restart_server_request" {
-            processes.fetch_add(1, Ordering::Relaxed);
-            return json!({ "status": "restart_requested", "clientId": "c" });
-        }
-        let pid = processes.load(Ordering::Relaxed);
-        json!({ "serverId": "srv_1", "pid": pid, "nodePath": "/bin/node", "listen": null, "providers": [] })
-    });
-    let sandbox = Sandbox::new();
-    let listen = &daemon.address;
-    let config =
-        json!({ "version": 1, "daemon": { "listen": listen, "relay": { "enabled": false } } });
-    sandbox.write("home/.paseo/config.json", &config.to_string());
-    sandbox.write("home/.paseo/server-id", "srv_1");
+    let home = |listen: &str| {
+        let sandbox = Sandbox::new();
+        let config =
+            json!({ "version": 1, "daemon": { "listen": listen, "relay": { "enabled": false } } });
+        sandbox.write("home/.paseo/config.json", &config.to_string());
+        sandbox.write("home/.paseo/server-id", "srv_1");
+        let pid = json!({ "pid": 1_073_741_824, "startedAt": "2026-11-22T13:29:26.017Z", "hostname": "vm",
+            "uid": 0, "listen": listen });
+        sandbox.write("home/.paseo/paseo.pid", &pid.to_string());
+        sandbox
+    };
+    let daemon = restarting();
+    let sandbox = home(&daemon.address);
+    told.run(&sandbox, &["status"]);
     let restarted = told.run(&sandbox, &["restart", "--yes"]);
-    assert_eq!(
-        (&restarted["pid"], &restarted["processId"]),
-        (&json!("-"), &Value::Null)
-    );
-    let pid = json!({ "pid": 1_073_741_824, "startedAt": "2026-11-22T13:29:26.017Z", "hostname": "vm",
-        "uid": 0, "listen": "127.0.0.1:1" });
-    let gone = Sandbox::new();
-    gone.write("home/.paseo/paseo.pid", &pid.to_string());
-    let config = json!({ "version": 1, "daemon": { "listen": "127.0.0.1:1" } });
-    gone.write("home/.paseo/config.json", &config.to_string());
+    told.is_sound();
+    let process = (&json!("1073741824"), &json!(1_073_741_824));
+    assert_eq!((&restarted["pid"], &restarted["processId"]), process);
+    let gone = home("127.0.0.1:1");
     let status = told.run(&gone, &["status"]);
     assert_eq!(
         (
@@ -195,8 +198,56 @@ fn near(told: &mut Told) {
         (&json!("-"), &Value::Null, &status["note"])
     );
     let stopped = told.run(&gone, &["daemon", "stop"]);
-    assert_eq!(
-        (&stopped["pid"], &stopped["processId"]),
-        (&json!("1073741824"), &json!(1_073_741_824))
-    );
+    assert_eq!((&stopped["pid"], &stopped["processId"]), process);
+}
+
+/// A daemon that says after a restart that it is another process.
+fn restarting() -> FakeDaemon {
+    let processes = AtomicU32::new(7);
+    FakeDaemon::start("srv_1", &["daemonStatusRpc"], move |request| {
+        if request["type"] == "restart_server_request" {
+            processes.fetch_add(1, Ordering::Relaxed);
+            return json!({ "status": "restart_requested", "clientId": "c" });
+        }
+        let pid = processes.load(Ordering::Relaxed);
+        let providers = json!([{ "provider": "claude", "available": false, "error": "absent" }]);
+        json!({ "serverId": "srv_1", "pid": pid, "nodePath": "/bin/node", "listen": null, "providers": providers })
+    })
+}
+
+/// A daemon with one agent of which everything is known, and which asks.
+fn everything(told: &mut Told) {
+    let request = json!({ "id": "ask-1", "provider": "p", "name": "Bash", "kind": "tool", "title": "List",
+        "description": "Lists files", "input": { "command": "ls" }, "detail": { "type": "shell", "command": "ls" },
+        "metadata": { "a": 1 }, "actions": [{ "id": "a", "label": "Yes", "behavior": "allow" }] });
+    let agent = json!({ "id": "4daff7e7-efd6-4346-a11b-2a63904a556f", "provider": "p", "cwd": "/src",
+        "createdAt": "2026-11-22T13:29:26.017Z", "updatedAt": "2026-11-22T13:29:26.017Z", "status": "idle",
+        "title": "one", "model": "m", "thinkingOptionId": "high", "currentModeId": "plan",
+        "labels": { "paseo.worktree": "wt", "paseo.parent-agent-id": "p1" }, "pendingPermissions": [request] });
+    let daemon = FakeDaemon::start("srv_1", &[], move |request| {
+        match request["type"].as_str() {
+            Some("fetch_agents_request") => {
+                json!({ "entries": [{ "agent": agent }], "pageInfo": { "hasMore": false } })
+            }
+            Some("fetch_agent_request") => json!({ "agent": agent, "error": null }),
+            Some("update_agent_request") => {
+                json!({ "agentId": agent["id"], "accepted": true, "error": null,
+            "notice": { "type": "warning", "message": "later" } })
+            }
+            Some("list_provider_models_request") => {
+                json!({ "provider": "p", "error": null, "fetchedAt": "2026-11-22T13:29:26.017Z", "models": [
+            { "provider": "p", "id": "m", "label": "M", "description": "fast", "thinkingOptions":
+                [{ "id": "high", "label": "High" }], "defaultThinkingOptionId": "high" }] })
+            }
+            _ => Value::Null,
+        }
+    });
+    let mut sandbox = Sandbox::new();
+    sandbox.set("PASEO_HOST", &daemon.address);
+    told.run(&sandbox, &["ls"]);
+    told.run(&sandbox, &["inspect", "4daff7e"]);
+    told.run(&sandbox, &["inbox"]);
+    told.run(&sandbox, &["permit", "ls"]);
+    told.run(&sandbox, &["agent", "update", "4daff7e", "--name", "two"]);
+    told.run(&sandbox, &["provider", "models", "p"]);
 }

@@ -6,9 +6,12 @@ use crate::json_fields::Told;
 use crate::remotes::{link, offer, with_work};
 use crate::sandbox::Sandbox;
 
-/// Words, and a command each.
+const FILE: &str = "home/.config/paseo/remotes.toml";
+
+/// A command each.
 const OFFLINE: &[&str] = &[
-    "remote set work dirs=[{local='~/src',remote='/srv/src'}]",
+    "remote set work dirs=[{local='~/src',remote='/srv/src'}] cwd=/srv description=mine expires=2099-01-01T00:00:00Z",
+    "remote set work connect_timeout=7s persist=1m",
     "remote ls",
     "remote show work",
     "remote show -G work",
@@ -58,7 +61,16 @@ pub(crate) fn outputs(told: &mut Told) {
         "--no-check",
         "--again",
     ];
+    let add = [&add[..], &["--description", "for builds"]].concat();
     told.run(&sandbox, &add);
+    // One that another file has.
+    let own = sandbox.read(FILE);
+    sandbox.write(FILE, &format!("include = ['more.toml']\n{own}"));
+    sandbox.write(
+        "home/.config/paseo/more.toml",
+        "[remotes.lab]\nurl = 'tcp://127.0.0.1:1'\n",
+    );
+    told.run(&sandbox, &["remote", "show", "lab"]);
     bundle(told, &sandbox);
     told.run(&sandbox, &["remote", "rm", "other"]);
 }
@@ -69,7 +81,7 @@ fn bundle(told: &mut Told, here: &Sandbox) {
     there.set("PASEO_KEYSTORE", "file");
     let recipient = told.run(&there, &["remote", "recipient"]);
     let recipient = recipient["recipient"].as_str().unwrap();
-    let export = ["remote", "export", "work", "--recipient", recipient];
+    let export = ["remote", "export", "other", "--recipient", recipient];
     told.run(here, &[&export[..], &["--file", "bundle.json"]].concat());
     there.write("bundle.json", &here.read("bundle.json"));
     told.run(&there, &["remote", "import", "bundle.json"]);

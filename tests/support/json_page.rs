@@ -41,7 +41,7 @@ enum Whose {
     Ours,
 }
 
-/// Fields that outputs had: the commands of a section, and the path.
+/// Fields that outputs had, and not only as null: the first command of a section, and the path.
 pub(crate) type Seen = BTreeSet<(String, String)>;
 
 impl Page {
@@ -87,16 +87,16 @@ impl Page {
         }
     }
 
-    /// Returns the sections with a field that no output had.
-    pub(crate) fn unseen(&self, seen: &Seen) -> Vec<String> {
-        let of = |section: &Section| {
-            let name = section.commands.join(", ");
-            let fields = section.fields.iter().map(|field| field.path.clone());
-            let missing = fields.filter(|path| !seen.contains(&(name.clone(), path.clone())));
-            let missing: Vec<String> = missing.collect();
-            (!missing.is_empty()).then(|| format!("{name}: {}", missing.join(", ")))
-        };
-        self.sections.iter().filter_map(of).collect()
+    /// Returns the fields that no output had, or only as null, each behind the first command that has it.
+    pub(crate) fn unseen(&self, seen: &Seen) -> BTreeSet<String> {
+        let all = self.sections.iter().flat_map(|section| {
+            let fields = section.fields.iter();
+            fields.map(|field| (section.first().to_owned(), field.path.clone()))
+        });
+        let unseen = all.filter(|field| !seen.contains(field));
+        unseen
+            .map(|(name, path)| format!("{name}: {path}"))
+            .collect()
     }
 }
 
@@ -117,6 +117,10 @@ impl Section {
             one: intro.contains("one such object") || intro.contains("JSON Lines of"),
             fields: rows.map(Field::parse).collect(),
         }
+    }
+
+    fn first(&self) -> &str {
+        &self.commands[0]
     }
 
     /// Returns how many words of a command line a name takes up, flags included, and the name; the longest.
@@ -142,7 +146,7 @@ impl Section {
     pub(crate) fn check(&self, output: &Value, seen: &mut Seen) -> Vec<String> {
         let mut check = Check {
             section: self,
-            name: self.commands.join(", "),
+            name: self.first().to_owned(),
             wrong: Vec::new(),
             seen,
         };
@@ -272,7 +276,10 @@ impl Check<'_> {
                 .wrong
                 .push(format!("{path} is not on the page: {value}"));
         };
-        self.seen.insert((self.name.clone(), path.to_owned()));
+        // A null says nothing of the type.
+        if !value.is_null() {
+            self.seen.insert((self.name.clone(), path.to_owned()));
+        }
         if !field.holds(value) {
             self.wrong
                 .push(format!("{path} is no {}: {value}", field.kind));
