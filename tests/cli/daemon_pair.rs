@@ -64,7 +64,9 @@ fn the_offer_is_made_of_the_files_of_the_home() {
             "url",
             "qr",
             "fingerprint",
-            "fingerprintWords"
+            "fingerprintWords",
+            "saved",
+            "picture"
         ]
     );
     assert_eq!(json["relayEnabled"], true);
