@@ -220,34 +220,42 @@ fn everything(told: &mut Told) {
     let request = json!({ "id": "ask-1", "provider": "p", "name": "Bash", "kind": "tool", "title": "List",
         "description": "Lists files", "input": { "command": "ls" }, "detail": { "type": "shell", "command": "ls" },
         "metadata": { "a": 1 }, "actions": [{ "id": "a", "label": "Yes", "behavior": "allow" }] });
+    let feature = json!({ "type": "select", "id": "f", "label": "F", "value": "a",
+        "options": [{ "id": "a", "label": "A" }] });
     let agent = json!({ "id": "4daff7e7-efd6-4346-a11b-2a63904a556f", "provider": "p", "cwd": "/src",
         "createdAt": "2026-11-22T13:29:26.017Z", "updatedAt": "2026-11-22T13:29:26.017Z", "status": "idle",
         "title": "one", "model": "m", "thinkingOptionId": "high", "currentModeId": "plan",
-        "labels": { "paseo.worktree": "wt", "paseo.parent-agent-id": "p1" }, "pendingPermissions": [request] });
+        "labels": { "paseo.worktree": "wt", "paseo.parent-agent-id": "p1" },
+        "pendingPermissions": [request], "features": [feature] });
+    let notice = json!({ "type": "warning", "message": "later" });
+    let model = json!({ "provider": "p", "id": "m", "label": "M", "description": "fast",
+        "thinkingOptions": [{ "id": "high", "label": "High" }], "defaultThinkingOptionId": "high" });
+    let replies = json!({
+        "fetch_agents_request": { "entries": [{ "agent": agent }], "pageInfo": { "hasMore": false } },
+        "fetch_agent_request": { "agent": agent, "error": null },
+        "update_agent_request": { "agentId": agent["id"], "accepted": true, "error": null, "notice": notice },
+        "list_provider_models_request": { "provider": "p", "error": null, "models": [model],
+            "fetchedAt": "2026-11-22T13:29:26.017Z" },
+        "provider.login.list.request": { "provider": "p",
+            "methods": [{ "id": "key", "name": "A key", "type": "agent" }] },
+        "provider.login.request": { "provider": "p" },
+    });
     let daemon = FakeDaemon::start("srv_1", &[], move |request| {
-        match request["type"].as_str() {
-            Some("fetch_agents_request") => {
-                json!({ "entries": [{ "agent": agent }], "pageInfo": { "hasMore": false } })
-            }
-            Some("fetch_agent_request") => json!({ "agent": agent, "error": null }),
-            Some("update_agent_request") => {
-                json!({ "agentId": agent["id"], "accepted": true, "error": null,
-            "notice": { "type": "warning", "message": "later" } })
-            }
-            Some("list_provider_models_request") => {
-                json!({ "provider": "p", "error": null, "fetchedAt": "2026-11-22T13:29:26.017Z", "models": [
-            { "provider": "p", "id": "m", "label": "M", "description": "fast", "thinkingOptions":
-                [{ "id": "high", "label": "High" }], "defaultThinkingOptionId": "high" }] })
-            }
-            _ => Value::Null,
-        }
+        replies[request["type"].as_str().unwrap()].clone()
     });
     let mut sandbox = Sandbox::new();
     sandbox.set("PASEO_HOST", &daemon.address);
-    told.run(&sandbox, &["ls"]);
-    told.run(&sandbox, &["inspect", "4daff7e"]);
-    told.run(&sandbox, &["inbox"]);
-    told.run(&sandbox, &["permit", "ls"]);
-    told.run(&sandbox, &["agent", "update", "4daff7e", "--name", "two"]);
-    told.run(&sandbox, &["provider", "models", "p"]);
+    for line in [
+        "ls",
+        "inspect 4daff7e",
+        "inbox",
+        "permit ls",
+        "agent update 4daff7e --name two",
+        "agent feature 4daff7e",
+        "provider models p",
+        "provider login p",
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        told.run(&sandbox, &args);
+    }
 }

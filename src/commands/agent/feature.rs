@@ -102,7 +102,7 @@ fn row(agent: &AgentSnapshot, feature: &Feature) -> Row {
         _ => String::new(),
     };
     let choices = feature.choices();
-    let data = json!({ "agentId": short_id(&agent.id), "id": feature.id(), "label": feature.label(),
+    let data = json!({ "agentId": agent.id, "fullAgentId": agent.id, "id": feature.id(), "label": feature.label(),
         "value": feature.value(), "choices": choices });
     let cells = vec![
         feature.id().into(),
