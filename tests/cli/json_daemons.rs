@@ -85,6 +85,7 @@ impl Far<'_> {
         self.work(&[&run[..], &["fail"]].concat());
         let waits = self.work(&["inbox"]);
         assert!(waits.as_array().unwrap().len() >= 2, "{waits}");
+        self.run(&[], &["inbox", "--dismiss"]);
         self.work(&["permit", "ls"]);
         self.work(&["provider", "ls"]);
         self.work(&["archive", &done]);

@@ -77,6 +77,7 @@ pub(super) async fn now(daemon: &DaemonClient, agent_id: OneOrMany) -> Result<()
 fn row(remote: Option<&str>, agent: &str) -> Row {
     let short = short_id(agent);
     let cells = vec![short.as_str().into(), remote.unwrap_or_default().into()];
-    let data = json!({ "agentId": agent, "agentShortId": short, "remote": remote });
+    let data = json!({ "agentId": agent, "agentShortId": short, "fullAgentId": agent,
+        "remote": remote });
     Row::new(short.clone(), cells, &data)
 }
