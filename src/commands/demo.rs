@@ -260,7 +260,7 @@ impl Stage<'_> {
             variables.join(" ")
         ));
         super::runtime::run_async(async {
-            tokio::signal::ctrl_c()
+            super::signals::ctrl_c()
                 .await
                 .map_err(|e| failed("signals cannot be received").because(e))
         })

@@ -50,6 +50,7 @@ pub mod schedule;
 pub mod script;
 mod selection;
 mod several;
+mod signals;
 mod stop_signal;
 mod suggestion;
 pub mod terminal;

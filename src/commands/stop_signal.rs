@@ -7,10 +7,12 @@ use crate::error::CommandError;
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
     #[cfg(unix)]
     {
-        use tokio::signal::unix::{SignalKind, signal};
+        use tokio::signal::unix::SignalKind;
+
+        use super::signals::catch;
         let failed = |error| CommandError::internal("signals cannot be caught").because(error);
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        let mut terminate = catch(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = catch(SignalKind::interrupt()).map_err(failed)?;
         Ok(async move {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -21,7 +23,7 @@ pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, CommandError> {
     #[cfg(not(unix))]
     Ok(async {
         // Without the signal there is only the hard way to stop.
-        if tokio::signal::ctrl_c().await.is_err() {
+        if super::signals::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
     })

@@ -8,10 +8,11 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush,
-    tcgetattr, tcsetattr,
+    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr,
 };
 use zeroize::Zeroizing;
+
+use super::ending::{MARKS_OFF, MARKS_ON, Silence, interrupt};
 
 /// Longest answer in bytes. What comes beyond is read and left out.
 const MAX_ANSWER: usize = 128 * 1024;
@@ -37,22 +38,20 @@ pub enum Hidden<'a> {
 /// Asks for a text that is not shown while it is typed. Nothing that was typed before counts, and nothing that was
 /// typed for it is left afterwards.
 pub fn ask_hidden(question: &str, hidden: &Hidden<'_>) -> io::Result<Zeroizing<String>> {
-    // Silent before the question is asked: somebody may paste the moment it is there.
-    let mut terminal = Silent::begin()?;
     let marks = matches!(hidden, Hidden::Pasted { marks: true, .. });
-    terminal.say(if marks { "\x1b[?2004h" } else { "" })?;
+    // Silent before the question is asked: somebody may paste the moment it is there.
+    let mut terminal = Silent::begin(marks)?;
+    terminal.say(if marks { MARKS_ON } else { "" })?;
     terminal.say(&format!("{}: ", super::safe_line(question, true)))?;
     let answer = read(&mut terminal, hidden);
-    terminal.say(if marks { "\x1b[?2004l\n" } else { "\n" })?;
+    terminal.say(if marks { MARKS_OFF } else { "" })?;
+    terminal.say("\n")?;
     drop(terminal);
     match answer? {
         Answer::Text(text) => Ok(text),
         Answer::Interrupt => {
             // As if the terminal had sent it, now that its mode is back.
-            let _ = rustix::process::kill_process(
-                rustix::process::getpid(),
-                rustix::process::Signal::INT,
-            );
+            interrupt();
             Err(io::ErrorKind::Interrupted.into())
         }
     }
@@ -180,14 +179,20 @@ impl Typing {
 struct Silent {
     terminal: File,
     before: Termios,
+    silence: Silence,
 }
 
 impl Silent {
-    fn begin() -> io::Result<Self> {
+    fn begin(marks: bool) -> io::Result<Self> {
         let mut options = File::options();
         let terminal = options.read(true).write(true).open("/dev/tty")?;
         let before = tcgetattr(&terminal)?;
-        let silent = Self { terminal, before };
+        let silence = Silence::begin(&terminal, &before, marks)?;
+        let silent = Self {
+            terminal,
+            before,
+            silence,
+        };
         silent.wait(false, OptionalActions::Flush)?;
         Ok(silent)
     }
@@ -216,15 +221,7 @@ impl Silent {
         let (least, tenths) = if briefly { (0, 1) } else { (1, 0) };
         silent.special_codes[SpecialCodeIndex::VMIN] = least;
         silent.special_codes[SpecialCodeIndex::VTIME] = tenths;
-        Ok(tcsetattr(&self.terminal, when, &silent)?)
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        // The terminal may be gone. What was typed meanwhile goes with the old mode, in one step.
-        let _ = tcflush(&self.terminal, QueueSelector::IFlush);
-        let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
+        self.silence.set(when, &silent)
     }
 }
 

@@ -5,6 +5,7 @@
 //! 3. Text that came from elsewhere is made safe for terminals, in every form of output, and left alone in pipes.
 //! 4. Prompts appear only on a terminal, and never with `--batch`.
 
+mod ending;
 mod fit;
 mod hidden;
 mod label;
@@ -27,6 +28,7 @@ use serde_json::Value;
 
 use crate::spelling::{closest, did_you_mean};
 
+pub use ending::signal_is_caught;
 pub use hidden::{Hidden, ask_hidden};
 pub use label::Label;
 pub use operand::{shell_operand, shell_word};

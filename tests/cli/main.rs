@@ -48,6 +48,8 @@ mod preview;
 #[cfg(target_os = "linux")]
 #[path = "../support/process_memory.rs"]
 mod process_memory;
+#[cfg(target_os = "linux")]
+mod prompt_signals;
 
 mod published;
 mod quiet;

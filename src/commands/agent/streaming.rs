@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use tokio::sync::watch;
 
-use crate::commands::{CommandResult, Outcome};
+use crate::commands::{CommandResult, Outcome, signals};
 use crate::error::{CommandError, Exit};
 use crate::output::{ReaderGone, Stream};
 
@@ -94,8 +94,10 @@ async fn interrupted() {
 async fn signalled() {
     #[cfg(unix)]
     {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        use tokio::signal::unix::SignalKind;
+
+        use crate::commands::signals::catch;
+        let Ok(mut terminate) = catch(SignalKind::terminate()) else {
             return ctrl_c().await;
         };
         tokio::select! {
@@ -108,7 +110,7 @@ async fn signalled() {
 }
 
 async fn ctrl_c() {
-    if tokio::signal::ctrl_c().await.is_err() {
+    if signals::ctrl_c().await.is_err() {
         // Without a handler the signal ends the process.
         std::future::pending::<()>().await;
     }

@@ -7,7 +7,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::tool_line;
 use crate::client::{DaemonClient, Event};
-use crate::commands::Context;
+use crate::commands::{Context, signals};
 use crate::error::{CommandError, Exit};
 use crate::protocol::lifecycle::Waited;
 use crate::protocol::timeline::{
@@ -48,7 +48,7 @@ pub(super) async fn until(
         tokio::select! {
             waited = &mut waiting => return waited,
             // By the signal itself the line would stay.
-            _ = tokio::signal::ctrl_c() => return Err(interrupted()),
+            _ = signals::ctrl_c() => return Err(interrupted()),
             items = &mut before, if !looked => {
                 looked = true;
                 items.into_iter().for_each(|item| doing.saw(item));

@@ -7,14 +7,16 @@
 pub(super) fn catch() {
     #[cfg(target_os = "linux")]
     {
-        use tokio::signal::unix::{SignalKind, signal};
+        use tokio::signal::unix::SignalKind;
+
+        use crate::commands::signals::catch;
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
         for kind in [SignalKind::hangup(), SignalKind::quit()] {
             let is_ignored = mask.unwrap_or_default() >> (kind.as_raw_value() - 1) & 1 == 1;
             // It stays caught when what would tell of it is dropped.
-            if is_ignored && let Err(error) = signal(kind) {
+            if is_ignored && let Err(error) = catch(kind) {
                 tracing::warn!(%error, "programs in terminals may outlive them");
             }
         }

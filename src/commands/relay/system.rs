@@ -67,8 +67,10 @@ pub(super) fn take_descriptors(sockets: usize, asked: bool) {
 pub(super) fn reload_on_signal(mut reload: Reload) -> Result<(), CommandError> {
     #[cfg(unix)]
     {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut hangup = signal(SignalKind::hangup()).map_err(uncaught)?;
+        use tokio::signal::unix::SignalKind;
+
+        use crate::commands::signals::catch;
+        let mut hangup = catch(SignalKind::hangup()).map_err(uncaught)?;
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
                 reload.now();

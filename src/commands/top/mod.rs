@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::Instant;
 
 use tokio::io::unix::AsyncFd;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind};
 
 use feed::{Feed, Questions};
 use model::{Action, Model, Target};
@@ -20,6 +20,7 @@ use view::{Screen, View, screen_size};
 
 use super::runtime::run_async;
 use super::several::{self, Spread};
+use super::signals::catch;
 use super::{CommandResult, Context, Outcome};
 use crate::env;
 use crate::error::CommandError;
@@ -84,10 +85,10 @@ struct Signals {
 impl Signals {
     fn new() -> io::Result<Self> {
         Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-            resize: signal(SignalKind::window_change())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            terminate: catch(SignalKind::terminate())?,
+            hang_up: catch(SignalKind::hangup())?,
+            resize: catch(SignalKind::window_change())?,
         })
     }
 

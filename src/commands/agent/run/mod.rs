@@ -15,7 +15,7 @@ use crate::client::DaemonClient;
 use crate::commands::failure::Doing;
 use crate::commands::isolation::WorktreeFlags;
 use crate::commands::lifeline::Lifeline;
-use crate::commands::{CommandResult, Context, Outcome, suggestion};
+use crate::commands::{CommandResult, Context, Outcome, signals, suggestion};
 use crate::complete;
 use crate::error::{CommandError, Exit};
 use crate::output::{self, Format, Output};
@@ -182,7 +182,7 @@ async fn follow(
     let wait = plan.wait(&agent.id);
     tokio::select! {
         biased;
-        _ = tokio::signal::ctrl_c() => Ok(Ended::Detached(agent)),
+        _ = signals::ctrl_c() => Ok(Ended::Detached(agent)),
         waited = asking::until_done(context, line, &wait) => {
             let waited = Box::new(waited?);
             Ok(Ended::Waited(agent, waited))

@@ -1,7 +1,8 @@
 //! The signals that a session minds.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind};
 
+use crate::commands::signals;
 use crate::error::CommandError;
 
 /// All of them, caught from the beginning.
@@ -22,7 +23,7 @@ impl Signals {
     /// Starts to catch them. Call it within a runtime.
     pub(super) fn catch() -> Result<Self, CommandError> {
         let catch = |kind| {
-            signal(kind)
+            signals::catch(kind)
                 .map_err(|error| CommandError::internal("signals cannot be caught").because(error))
         };
         let ending = |kind| Ok::<_, CommandError>((kind, catch(kind)?));
