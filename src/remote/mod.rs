@@ -31,7 +31,7 @@ pub use file::{ConfigError, Edit, FILE_NAME, RemotesFile, UnknownRemote};
 pub use host::{Address, Host, HostError};
 pub use include::Place;
 pub use item::{ResolveError, offer_item, offer_target, password_item};
-pub use keeping::{Holder, KeepError, Keeper, Pruned};
+pub use keeping::{Holder, KeepError, Keeper, Left, Pruned};
 pub use local::LocalHints;
 pub use name::{NameError, RemoteName};
 pub use network::{NetworkOptions, ProxyOption, ValueSource};

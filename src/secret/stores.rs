@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use super::store::{SecretStore, StoreError, StoreKind};
 use super::{
-    CommandSpec, CommandStore, FileStore, KeyringStore, Nobody, Passphrase, SecretId, VaultStore,
+    CommandSpec, CommandStore, FileStore, KeyHolder, KeyringStore, Nobody, Passphrase, SecretId,
+    VaultStore,
 };
+
+/// How long the keyring may take for another label.
+const RELABEL_LIMIT: Duration = Duration::from_secs(2);
 
 /// Opens stores. Making one touches nothing.
 pub struct Stores {
@@ -17,6 +21,7 @@ pub struct Stores {
     keyring: OnceLock<Arc<KeyringStore>>,
     waiting: Option<fn()>,
     passphrase: Arc<dyn Passphrase>,
+    holder: Option<Arc<dyn KeyHolder>>,
     vault: OnceLock<Arc<VaultStore>>,
     command: CommandLookup,
 }
@@ -42,6 +47,7 @@ impl Stores {
             keyring: OnceLock::new(),
             waiting: None,
             passphrase: Arc::new(Nobody),
+            holder: None,
             vault: OnceLock::new(),
             command: Arc::new(|| Err("none is configured".to_owned())),
         }
@@ -61,6 +67,13 @@ impl Stores {
         self
     }
 
+    /// Sets what holds the key of the vault between commands.
+    #[must_use]
+    pub fn with_holder(mut self, holder: Arc<dyn KeyHolder>) -> Self {
+        self.holder = Some(holder);
+        self
+    }
+
     /// Sets how the user's program is found.
     #[must_use]
     pub fn with_command(mut self, command: CommandLookup) -> Self {
@@ -72,10 +85,8 @@ impl Stores {
     pub fn vault(&self) -> Result<Arc<VaultStore>, StoreError> {
         let dir = self.place(StoreKind::Vault)?;
         let new = || {
-            Arc::new(VaultStore::new(
-                dir.join("vault.json"),
-                self.passphrase.clone(),
-            ))
+            let vault = VaultStore::new(dir.join(VaultStore::FILE), self.passphrase.clone());
+            Arc::new(vault.with_holder(self.holder.clone()))
         };
         // Shared, because it asks for its passphrase once.
         Ok(self.vault.get_or_init(new).clone())
@@ -91,6 +102,18 @@ impl Stores {
                 ids.unwrap_or_default()
             }
             StoreKind::Keyring | StoreKind::Command => Vec::new(),
+        }
+    }
+
+    /// Gives an item another label, where the store shows one to people. Asks nobody, and does not wait long.
+    pub fn relabel(&self, kind: StoreKind, id: &SecretId, label: &str) -> Result<(), StoreError> {
+        match kind {
+            StoreKind::Keyring => {
+                // With a budget of its own: nobody waits for a label.
+                let budget = self.keyring_budget.min(RELABEL_LIMIT);
+                KeyringStore::new(budget).relabel(id, label)
+            }
+            StoreKind::Vault | StoreKind::Command | StoreKind::File => Ok(()),
         }
     }
 

@@ -181,6 +181,10 @@ fn doctor_names_what_was_left_behind_and_who_can_read() {
         "file",
     );
     let note = sandbox.path("home/.local/state/paseo/unfinished/r_0123456789abcdef");
+    // Where the secret is not there, nothing was left.
+    let checks = doctor(&sandbox, &["lab"], 0);
+    assert_eq!(checks["leftovers"]["result"], "pass", "{checks}");
+    sandbox.write("home/.local/share/paseo/secrets/r_0123456789abcdef", "x");
     let secrets = sandbox.path("home/.local/share/paseo/secrets");
     std::fs::set_permissions(secrets, std::fs::Permissions::from_mode(0o755)).unwrap();
     let checks = doctor(&sandbox, &["lab"], 1);
@@ -194,6 +198,8 @@ fn doctor_names_what_was_left_behind_and_who_can_read() {
     assert_eq!(checks["permissions"]["result"], "fail", "{checks}");
     // A secret that no remote uses is named too.
     std::fs::remove_file(note).unwrap();
+    std::fs::remove_file(sandbox.path("home/.local/share/paseo/secrets/r_0123456789abcdef"))
+        .unwrap();
     sandbox.write("home/.local/share/paseo/secrets/r_00000000deadbeef", "x");
     let checks = doctor(&sandbox, &["lab"], 1);
     assert!(

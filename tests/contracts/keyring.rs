@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use dbus_secret_service::{EncryptionType, SecretService};
+use paseo::remote::{Keeper, RemotesFile};
 use paseo::secret::{KeyringStore, SecretId, SecretStore, StoreError, StoreKind, Stores, probe};
 
 use crate::prompter::Prompter;
@@ -102,15 +103,114 @@ fn child_labelled() {
         .output()
         .expect("paseo runs");
     assert!(added.status.success(), "{added:?}");
-    let service = SecretService::connect(EncryptionType::Plain).expect("a session");
-    let found = service.search_items(HashMap::from([("service", "paseo")]));
-    let found = found.expect("a search");
-    let labels: Vec<String> = found
-        .unlocked
+    let labels = || {
+        let service = SecretService::connect(EncryptionType::Plain).expect("a session");
+        let found = service.search_items(HashMap::from([("service", "paseo")]));
+        let found = found.expect("a search");
+        let items = found.unlocked.iter();
+        items
+            .map(|item| item.get_label().expect("a label"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(labels(), ["paseo: work"]);
+    // Under another name, however it is given.
+    paseo(&["--batch", "remote", "rename", "work", "home"]);
+    assert_eq!(labels(), ["paseo: home"]);
+    let file = std::env::home_dir()
+        .expect("a home")
+        .join(".config/paseo/remotes.toml");
+    let before = RemotesFile::load(file.parent()).expect("remotes");
+    let text = std::fs::read_to_string(&file).expect("remotes");
+    let text = text.replace("remotes.home", "remotes.lab");
+    std::fs::write(&file, text).expect("remotes");
+    let after = RemotesFile::load(file.parent()).expect("remotes");
+    let stores = Stores::new(None, PATIENT);
+    let keeper = Keeper::new(&stores, file.parent(), None);
+    assert!(keeper.relabel(&before, &after).is_empty());
+    assert_eq!(labels(), ["paseo: lab"]);
+    assert!(keeper.relabel(&after, &after).is_empty());
+}
+
+fn paseo(args: &[&str]) -> String {
+    let ran = Command::new(env!("CARGO_BIN_EXE_paseo"))
+        .args(args)
+        .output();
+    let ran = ran.expect("paseo runs");
+    assert!(ran.status.success(), "{ran:?}");
+    String::from_utf8(ran.stdout).expect("text")
+}
+
+/// A store that did not answer while a secret was put into it may have taken it later, or never.
+#[test]
+fn doctor_tells_of_a_secret_only_where_it_may_be() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    in_session(home.path(), UNLOCKED, "keyring::child_left");
+    in_session(home.path(), LOCKED, "keyring::child_left_behind_a_lock");
+}
+
+/// Notes that a change has begun with a secret.
+fn note(id: &str) -> std::path::PathBuf {
+    let home = std::env::home_dir().expect("a home");
+    let notes = home.join(".local/state/paseo/unfinished");
+    std::fs::create_dir_all(&notes).expect("a directory");
+    let note = notes.join(id);
+    std::fs::write(&note, "keyring").expect("a note");
+    note
+}
+
+/// What `doctor` says of leftovers: result and detail.
+fn leftovers() -> (String, String) {
+    let ran = Command::new(env!("CARGO_BIN_EXE_paseo"))
+        .args(["--batch", "doctor", "--json"])
+        .output()
+        .expect("paseo runs");
+    let checks: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+    let checks = checks
+        .as_array()
+        .cloned()
+        .unwrap_or_else(|| checks["checks"].as_array().expect("checks").clone());
+    let check = checks
         .iter()
-        .map(|item| item.get_label().expect("a label"))
-        .collect();
-    assert_eq!(labels, ["paseo: work"]);
+        .find(|check| check["check"] == "leftovers" || check["name"] == "leftovers")
+        .unwrap_or_else(|| panic!("{checks:?}"));
+    let text = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
+    (text("result"), text("detail"))
+}
+
+#[test]
+#[ignore = "runs under dbus-run-session"]
+fn child_left() {
+    note("r_lost");
+    assert_eq!(leftovers().0, "pass", "nothing is there");
+    let store = KeyringStore::new(PATIENT);
+    store.put(&known_id(), &item(b"one")).expect("put");
+    note(known_id().as_str());
+    let (result, detail) = leftovers();
+    assert_eq!(result, "warn", "{detail}");
+    assert!(detail.contains("left the secrets"), "{detail}");
+    assert!(!detail.contains("r_lost"), "{detail}");
+    // The next change clears both.
+    let added = [
+        "--batch",
+        "remote",
+        "add",
+        "work",
+        "tcp://127.0.0.1:9",
+        "--no-check",
+    ];
+    paseo(&added);
+    assert!(store.get(&known_id()).expect("get").is_none());
+    assert_eq!(leftovers().0, "pass");
+    note("r_lost");
+}
+
+#[test]
+#[ignore = "runs under dbus-run-session"]
+fn child_left_behind_a_lock() {
+    let (result, detail) = leftovers();
+    assert_eq!(result, "warn", "{detail}");
+    assert!(detail.contains("may have left"), "{detail}");
+    assert!(detail.contains("locked"), "{detail}");
 }
 
 #[test]

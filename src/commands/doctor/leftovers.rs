@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::commands::Context;
 use crate::commands::report::{Report, Verdict};
 use crate::files;
-use crate::remote::{RemotesFile, SecretRef};
+use crate::remote::{Left, RemotesFile, SecretRef};
 
 /// Looks at the notes of changes, at the stores that can be listed, and at the directories that are
 /// written to. Needs no passphrase.
@@ -19,8 +19,18 @@ pub(super) fn check(context: &Context, report: &mut Report) {
     let staged = staged(context, &file);
 
     let mut found = Vec::new();
-    if !noted.is_empty() {
-        found.push(format!("changes that were cut short left {}", list(&noted)));
+    let told = |left: &&Left| left.1.is_ok();
+    let (sure, unsure): (Vec<&Left>, Vec<&Left>) = noted.iter().partition(told);
+    if !sure.is_empty() {
+        let secrets = list(sure.iter().map(|(secret, _)| secret));
+        found.push(format!("interrupted commands left the secrets {secrets}"));
+    }
+    for (secret, error) in &unsure {
+        let why = error.as_ref().err().map(ToString::to_string);
+        found.push(format!(
+            "an interrupted command may have left the secret {secret}: {}",
+            why.unwrap_or_default()
+        ));
     }
     if !staged.is_empty() {
         found.push(format!("files were being written: {}", staged.join(", ")));
@@ -70,7 +80,7 @@ fn damaged(context: &Context) -> Vec<String> {
     damaged.map(|path| path.display().to_string()).collect()
 }
 
-fn list(secrets: &[SecretRef]) -> String {
-    let words = secrets.iter().map(SecretRef::to_string);
+fn list<'a>(secrets: impl IntoIterator<Item = &'a SecretRef>) -> String {
+    let words = secrets.into_iter().map(SecretRef::to_string);
     words.collect::<Vec<_>>().join(", ")
 }

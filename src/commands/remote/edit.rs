@@ -27,6 +27,7 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
     let dir = context.env.config_dir();
     // A file that is invalid is just what somebody may want to edit.
     let mut before = RemotesFile::read_text(dir.as_deref())?;
+    let remotes_before = RemotesFile::load(dir.as_deref()).ok();
     let mut copy = copy_of(&before)?;
     loop {
         open_editor(context, copy.path())?;
@@ -36,7 +37,12 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
                 return Ok(Output::Nothing.into());
             }
             Ok(after) => match RemotesFile::replace(dir.as_deref(), &before, after) {
-                Ok(_) => return Ok(Output::Nothing.into()),
+                Ok(remotes) => {
+                    if let Some(before) = &remotes_before {
+                        context.relabel(before, &remotes);
+                    }
+                    return Ok(Output::Nothing.into());
+                }
                 Err(error) => error,
             },
             Err(error) => error,

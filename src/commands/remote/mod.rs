@@ -22,7 +22,8 @@ pub mod use_;
 use clap::Subcommand;
 
 use super::{CommandResult, Context};
-use crate::remote::Keeper;
+use crate::output;
+use crate::remote::{Keeper, RemotesFile};
 
 /// A command about saved remotes.
 #[derive(Debug, Subcommand)]
@@ -92,5 +93,16 @@ impl Context {
     pub(super) fn keeper(&self) -> Keeper<'_> {
         let (config, state) = (self.env.config_dir(), self.env.state_dir());
         Keeper::new(&self.stores, config.as_deref(), state.as_deref())
+    }
+
+    /// Has tools of the keyring show the new names of remotes.
+    fn relabel(&self, before: &RemotesFile, after: &RemotesFile) {
+        for (secret, labelled) in self.keeper().relabel(before, after) {
+            if let Err(error) = labelled {
+                output::note(&format!(
+                    "tools of the keyring go on showing the old name for {secret}: {error}"
+                ));
+            }
+        }
     }
 }

@@ -22,8 +22,9 @@ pub struct Args {
 /// Renames a remote; the default follows, and its secret stays where it is.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
     let mut edit = RemotesFile::edit(context.env.config_dir().as_deref())?;
+    let before = edit.file().clone();
     edit.rename(&args.from, &args.to)?;
-    edit.save()?;
+    context.relabel(&before, &edit.save()?);
     Ok(Output::Text {
         text: format!("`{}` is now `{}`", args.from, args.to),
         json: json!({ "name": args.to.as_str(), "from": args.from }),

@@ -24,6 +24,9 @@ type Item = Secret<Vec<u8>>;
 /// A secret that was to be deleted, and what came of it.
 pub type Pruned = (SecretRef, Result<(), StoreError>);
 
+/// A secret that a change has left; an error where the store does not tell whether it is there.
+pub type Left = (SecretRef, Result<(), StoreError>);
+
 /// Directory of the notes, below the state directory. Each is named by an id and holds its store.
 const NOTES: &str = "unfinished";
 /// Largest note in bytes.
@@ -214,6 +217,20 @@ impl<'a> Keeper<'a> {
         Ok((removed, deleted))
     }
 
+    /// Gives the secrets of remotes that have another name now the label with that name. Returns those that keep the old
+    /// one, and why.
+    pub fn relabel(&self, before: &RemotesFile, after: &RemotesFile) -> Vec<Pruned> {
+        let secrets = after.remotes().filter_map(|remote| remote.secret());
+        let renamed = secrets
+            .filter(|secret| before.uses(secret) && label(before, secret) != label(after, secret));
+        let labelled = renamed.map(|secret| {
+            let label = label(after, secret);
+            let labelled = self.stores.relabel(secret.store, &secret.id, &label);
+            (secret.clone(), labelled)
+        });
+        labelled.filter(|(_, labelled)| labelled.is_err()).collect()
+    }
+
     /// Moves a secret into another store: copies it under a new id, reads it back, switches the file over,
     /// and deletes the old one. When that cannot be deleted, the secret has been moved and the error of the
     /// old store is returned.
@@ -308,14 +325,34 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Returns the secrets of changes that did not come to their end: no remote uses them. What a probe wrote is among them
-    /// only where it can be seen that it is still there: it is no secret, and goes with the next change.
-    pub fn unfinished(&self, file: &RemotesFile) -> Vec<SecretRef> {
-        let is_there = |secret: &SecretRef| self.stores.ids(secret.store).contains(&secret.id);
+    /// Returns the secrets of changes that did not come to their end, as far as they are still in their store or nobody can
+    /// tell: no remote uses them. What a probe wrote is among them only where it can be seen that it is still there: it is
+    /// no secret, and goes with the next change. Asks nobody.
+    pub fn unfinished(&self, file: &RemotesFile) -> Vec<Left> {
         let noted = self.noted().into_iter();
-        let left = noted.filter(|(secret, noted)| *noted == Noted::Secret || is_there(secret));
-        let left = left.map(|(secret, _)| secret);
-        left.filter(|secret| !file.uses(secret)).collect()
+        let unused = noted.filter(|(secret, _)| !file.uses(secret));
+        let left = unused.filter_map(|(secret, noted)| match (self.is_there(&secret), noted) {
+            (Ok(true), _) => Some((secret, Ok(()))),
+            (Err(error), Noted::Secret) => Some((secret, Err(error))),
+            (Ok(false), _) | (Err(_), Noted::Probe) => None,
+        });
+        left.collect()
+    }
+
+    /// Returns whether a store has a secret. Asks nobody, so a store may not tell.
+    fn is_there(&self, secret: &SecretRef) -> Result<bool, StoreError> {
+        match secret.store {
+            StoreKind::File | StoreKind::Vault => {
+                Ok(self.stores.ids(secret.store).contains(&secret.id))
+            }
+            StoreKind::Keyring => {
+                let keyring = self.stores.open(secret.store)?;
+                keyring.status()?;
+                Ok(keyring.get(&secret.id)?.is_some())
+            }
+            // The user's program may ask somebody.
+            store @ StoreKind::Command => Err(StoreError::Locked { store }),
+        }
     }
 
     /// Returns the other secrets that no remote of this file uses, of the stores that can be listed. Those of another

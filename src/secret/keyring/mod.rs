@@ -58,6 +58,19 @@ impl KeyringStore {
         self
     }
 
+    /// Gives an item another label, where a tool shows one and the keyring is open. Asks nobody.
+    #[cfg(all(unix, not(target_os = "macos")))]
+    pub fn relabel(&self, id: &SecretId, label: &str) -> Result<(), StoreError> {
+        let (id, label) = (id.clone(), label.to_owned());
+        self.call(move || service::relabel(SERVICE, id.as_str(), &label))
+    }
+
+    /// Nothing shows a label there.
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    pub fn relabel(&self, _id: &SecretId, _label: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Runs one call on its own thread. Calls wait for each other, so that what they wait is counted once.
     fn call<T: Send + 'static>(
         &self,

@@ -1,5 +1,6 @@
 //! What the Secret Service of a Linux desktop says when it does not work, in the words of all stores.
 
+use std::collections::HashMap;
 use std::error::Error;
 
 use dbus_secret_service::{EncryptionType, Error as ServiceError, SecretService};
@@ -53,13 +54,28 @@ fn named(name: &str) -> Option<StoreError> {
     NO_ANSWER.contains(&name).then(not_answering)
 }
 
+/// Gives an item another label. Asks nobody: one that is locked stays as it is.
+pub(super) fn relabel(service_name: &str, id: &str, label: &str) -> Result<(), StoreError> {
+    let service = SecretService::connect(EncryptionType::Plain).map_err(sort)?;
+    let attributes = HashMap::from([("service", service_name), ("username", id)]);
+    let found = service.search_items(attributes).map_err(sort)?;
+    if !found.locked.is_empty() {
+        return Err(locked());
+    }
+    for item in found.unlocked {
+        item.set_label(label).map_err(sort)?;
+    }
+    Ok(())
+}
+
+fn sort(error: ServiceError) -> StoreError {
+    let text = error.to_string();
+    let boxed: Box<dyn Error + Send + Sync> = Box::new(error);
+    sorted(boxed.as_ref()).unwrap_or_else(|| failed(text))
+}
+
 /// Finds out whether the collection that items go into is there and open. Asks nobody.
 pub(super) fn look() -> Result<(), StoreError> {
-    let sort = |error: ServiceError| {
-        let text = error.to_string();
-        let boxed: Box<dyn Error + Send + Sync> = Box::new(error);
-        sorted(boxed.as_ref()).unwrap_or_else(|| failed(text))
-    };
     let service = SecretService::connect(EncryptionType::Plain).map_err(sort)?;
     let collection = service.get_default_collection().map_err(sort)?;
     match collection.is_locked().map_err(sort)? {
