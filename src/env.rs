@@ -152,13 +152,6 @@ const PATHS: [&str; 7] = [
     PASEO_HANDED_OVER,
 ];
 
-/// Secrets that somebody chose, perhaps with blanks in front.
-const MAY_BEGIN_WITH_BLANKS: [&str; 3] = [
-    PASEO_PASSWORD,
-    PASEO_VAULT_PASSPHRASE,
-    PASEO_BUNDLE_PASSPHRASE,
-];
-
 /// What users without a home directory have as `HOME`.
 const NO_HOME: &str = "/dev/null";
 
@@ -201,15 +194,22 @@ impl Env {
     }
 
     /// Returns the text of a variable, without the blanks and the CR that files with settings leave around it. A
-    /// password or passphrase may begin with blanks. Unset and blank are `None`; so is what is not UTF-8, which
-    /// [`Env::not_text`] finds first.
+    /// password may begin with blanks. Unset and blank are `None`; so is what is not UTF-8, which [`Env::not_text`] finds
+    /// first.
     pub fn text(&self, name: &str) -> Option<&str> {
         let value = self.vars.get(OsStr::new(name))?.to_str()?.trim_end();
-        let value = match MAY_BEGIN_WITH_BLANKS.contains(&name) {
-            true => value,
-            false => value.trim_start(),
+        let value = match name {
+            PASEO_PASSWORD => value,
+            _ => value.trim_start(),
         };
         (!value.is_empty()).then_some(value)
+    }
+
+    /// Returns a passphrase as it stands in a variable: every blank belongs to it, as in a file and at a prompt. Only one
+    /// line end behind it does not. Unset and blank are `None`.
+    pub fn passphrase(&self, name: &str) -> Option<&str> {
+        let value = self.vars.get(OsStr::new(name))?.to_str()?;
+        (!value.trim().is_empty()).then(|| without_line_end(value))
     }
 
     /// Returns a variable as a path, without blanks around it, and with `~` expanded in those of ours: no shell does
@@ -326,6 +326,12 @@ impl Env {
     }
 }
 
+/// Takes away the line end that files and programs put behind a text.
+pub fn without_line_end(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
+
 /// Returns a path without blanks and CR around it, if anything is left.
 fn trimmed_path(value: &OsStr) -> Option<PathBuf> {
     let trimmed = match value.to_str() {
@@ -376,6 +382,30 @@ mod tests {
         }
         let env = Env::from_pairs([(PASEO_PASSWORD, " pass word \r")]);
         assert_eq!(env.text(PASEO_PASSWORD), Some(" pass word"));
+    }
+
+    #[test]
+    fn a_passphrase_is_taken_as_it_stands_but_for_one_line_end() {
+        for (value, passphrase) in [
+            ("long horse", Some("long horse")),
+            ("long horse ", Some("long horse ")),
+            ("  long horse", Some("  long horse")),
+            ("\tlong horse\t", Some("\tlong horse\t")),
+            ("long horse\n", Some("long horse")),
+            ("long horse\r\n", Some("long horse")),
+            ("long horse\r", Some("long horse")),
+            ("long horse \r\n", Some("long horse ")),
+            ("long horse\n\n", Some("long horse\n")),
+            ("\u{a0}long horse\u{3000}", Some("\u{a0}long horse\u{3000}")),
+            ("   ", None),
+            ("\r\n", None),
+            ("", None),
+        ] {
+            for name in [PASEO_VAULT_PASSPHRASE, PASEO_BUNDLE_PASSPHRASE] {
+                let env = Env::from_pairs([(name, value)]);
+                assert_eq!(env.passphrase(name), passphrase, "{name}={value:?}");
+            }
+        }
     }
 
     #[test]

@@ -15,8 +15,10 @@ use crate::subprocess;
 /// Longest passphrase in bytes.
 const MAX_BYTES: usize = 1024;
 
-/// Fewest characters of a new passphrase. Shorter ones that exist go on to open what they open.
-const MIN_CHARS: usize = 8;
+/// Fewest characters of a new passphrase, blanks around it not counted. Whoever gets the file guesses as long as they like:
+/// eight lower-case letters are 38 bits at most, and at 64 MiB a guess some weeks; three random words have twelve. Shorter
+/// ones that exist go on to open what they open.
+const MIN_CHARS: usize = 12;
 
 /// What a passphrase is for.
 #[derive(Debug)]
@@ -88,7 +90,7 @@ pub(super) enum NoPassphrase {
 
 impl Source {
     fn new(env: &Env, batch: bool, purpose: &Purpose) -> Self {
-        if let Some(passphrase) = env.text(purpose.given) {
+        if let Some(passphrase) = env.passphrase(purpose.given) {
             return Self::Given(passphrase.into());
         }
         let file = env.path(purpose.file);
@@ -140,7 +142,7 @@ impl Asker {
     /// Returns a passphrase for something to be made. A person types it twice.
     pub(super) fn new_one(&self) -> Result<Secret<String>, NoPassphrase> {
         let first = self.source.ask(self.purpose.new)?;
-        if first.expose().chars().count() < MIN_CHARS {
+        if first.expose().trim().chars().count() < MIN_CHARS {
             return Err(NoPassphrase::Short);
         }
         // A longer one could not be read from a file.
@@ -150,7 +152,7 @@ impl Asker {
         if self.is_interactive() {
             let second = self.source.ask("The same once more")?;
             if !first.is(second.expose()) {
-                return Err(none("the two are not the same"));
+                return Err(none("the two passphrases do not match"));
             }
         }
         Ok(first)
@@ -173,6 +175,10 @@ impl Passphrase for Asker {
 
     fn is_interactive(&self) -> bool {
         self.is_interactive()
+    }
+
+    fn is_typed(&self) -> bool {
+        matches!(self.source, Source::Terminal)
     }
 }
 
@@ -247,8 +253,7 @@ fn run(program: &Path, question: &str) -> Result<Secret<String>, NoPassphrase> {
 /// Takes the line end away, which files and programs add.
 fn line(bytes: Secret<Vec<u8>>) -> Result<Secret<String>, NoPassphrase> {
     let text = std::str::from_utf8(bytes.expose()).map_err(|_| none("it is not UTF-8"))?;
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).into())
+    Ok(env::without_line_end(text).into())
 }
 
 fn none(reason: &str) -> NoPassphrase {

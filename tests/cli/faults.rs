@@ -213,18 +213,18 @@ fn a_new_passphrase_survives_every_fault() {
     let mut start = with_work();
     let asking = "#!/bin/sh\ncase $1 in New*|The*) cat home/new;; *) cat home/old;; esac\n";
     start.write("home/ask", asking);
-    start.write("home/old", "long horse\n");
-    start.write("home/new", "long horse\n");
+    start.write("home/old", "long horse stall\n");
+    start.write("home/new", "long horse stall\n");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(start.path("home/ask"), mode).unwrap();
     start.set("PASEO_ASKPASS", "./home/ask");
     start.set("PATH", "/usr/bin:/bin");
     let migrated = start.run(&["keystore", "migrate", "--to", "vault"]);
     assert_eq!(migrated.status, 0, "{migrated:?}");
-    start.write("home/new", "long staple\n");
+    start.write("home/new", "long staple stall\n");
     each_fails(&start, &["keystore", "passwd"], VAULT, |after, new| {
         if new {
-            after.sandbox.write("home/old", "long staple\n");
+            after.sandbox.write("home/old", "long staple stall\n");
             let ran = after.sandbox.run(&["-r", "work", "ls"]);
             ran.failed(6, "127.0.0.1:9");
         }

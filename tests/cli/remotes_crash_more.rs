@@ -113,21 +113,21 @@ fn the_vault_has_the_old_passphrase_or_the_new_one_and_opens_with_it() {
     let mut start = with_work();
     let asking = "#!/bin/sh\ncase $1 in New*|The*) cat home/new;; *) cat home/old;; esac\n";
     start.write("home/ask", asking);
-    start.write("home/old", "long horse\n");
-    start.write("home/new", "long horse\n");
+    start.write("home/old", "long horse stall\n");
+    start.write("home/new", "long horse stall\n");
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(start.path("home/ask"), mode).unwrap();
     start.set("PASEO_ASKPASS", "./home/ask");
     start.set("PATH", "/usr/bin:/bin");
     ran(&start, &["keystore", "migrate", "--to", "vault"]);
-    start.write("home/new", "long staple\n");
+    start.write("home/new", "long staple stall\n");
     kill_at_each_step(&start, &["keystore", "passwd"], |sandbox, step| {
         let opens = |passphrase: &str| {
             sandbox.write("home/old", passphrase);
             sandbox.run(&["-r", "work", "ls"]).status == 6
         };
-        match (opens("long horse\n"), opens("long staple\n")) {
+        match (opens("long horse stall\n"), opens("long staple stall\n")) {
             (true, false) => State::Old,
             (false, true) => State::New,
             both => panic!("{step:?}: {both:?}"),

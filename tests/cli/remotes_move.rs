@@ -143,9 +143,9 @@ fn a_person_types_the_passphrase_and_may_mistype_it() {
     here.run(&export).failed(4, "nobody is there to be asked");
     let mut exporting = paseo(&here, &export);
     exporting.wait_for("Passphrase for the bundle: ");
-    exporting.type_in("long horse\r");
+    exporting.type_in("long horse stall\r");
     exporting.wait_for("The same once more: ");
-    exporting.type_in("long horse\r");
+    exporting.type_in("long horse stall\r");
     let (status, shown) = exporting.end();
     assert_eq!(status, 0, "{shown}");
     there.write("b", &here.read("b"));
@@ -153,7 +153,7 @@ fn a_person_types_the_passphrase_and_may_mistype_it() {
     importing.wait_for("Passphrase of the bundle: ");
     importing.type_in("mule\r");
     importing.wait_for("Wrong. Passphrase of the bundle: ");
-    importing.type_in("long horse\r");
+    importing.type_in("long horse stall\r");
     let (status, shown) = importing.end();
     assert_eq!(status, 0, "{shown}");
     assert!(shown.contains("paseo remote check"), "{shown}");
