@@ -52,6 +52,11 @@ pub fn ours() -> std::io::Result<Command> {
     Ok(command_with(std::env::current_exe()?, &needed))
 }
 
+/// Returns a command of this program that gets no secret from the environment.
+pub fn ours_without_secrets() -> std::io::Result<Command> {
+    Ok(command(std::env::current_exe()?))
+}
+
 /// Returns whether a program can be started by this name: a path, or a word that is looked for in `PATH`. Of a relative
 /// path nobody knows before the directory is known.
 pub fn is_there(program: &str) -> bool {

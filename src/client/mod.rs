@@ -27,4 +27,4 @@ pub use introduction::is_introduction;
 pub use raw::{RawSession, connect_channel, connect_raw};
 pub use session::{CallError, DaemonClient, EarlyReply, REPLY_TIMEOUT, Reply};
 pub use settings::Settings;
-pub use wake::rest;
+pub use wake::{rest, since_boot};

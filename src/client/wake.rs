@@ -62,7 +62,7 @@ async fn rest_by(clock: Clock, limit: Duration) {
 
 /// The uptime, as Linux tells it: with sleep. Else the time of day; that it is set looks like sleep, and does no
 /// harm.
-fn since_boot() -> Duration {
+pub fn since_boot() -> Duration {
     let uptime = std::fs::read_to_string("/proc/uptime").ok();
     let seconds = uptime.and_then(|text| text.split_whitespace().next()?.parse().ok());
     let uptime = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());

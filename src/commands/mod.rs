@@ -18,6 +18,8 @@ pub mod forward;
 mod guard;
 pub mod handover;
 pub mod heartbeat;
+#[cfg(unix)]
+mod holder;
 pub mod inbox;
 mod isolation;
 pub mod keystore;

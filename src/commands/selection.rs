@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(unix)]
+use super::keystore::key_process::KeyProcess;
 use super::network::Between;
 use super::race::{self, Way};
 use super::{Context, passphrase};
@@ -48,6 +50,8 @@ pub(super) fn stores(env: &Env, batch: bool) -> Stores {
             &passphrase::VAULT,
         )))
         .with_command(Arc::new(command));
+    #[cfg(unix)]
+    let stores = stores.with_holder(Arc::new(KeyProcess::new(env)));
     match std::io::stderr().is_terminal() {
         true => stores.telling(|| {
             output::note("waiting for the keyring to be unlocked … (Ctrl-C ends it)");

@@ -1,14 +1,12 @@
 //! The connections that a holder keeps ready, seen from a command: where its socket is, how it is used, and how
 //! the holder is started.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use super::Context;
+use super::holder::{self, is_private};
 use crate::client::{self, ConnectError, DaemonClient};
 use crate::env;
 use crate::output;
@@ -72,12 +70,11 @@ impl Context {
     /// its secret included, gives another name.
     pub(super) fn socket_of(&self, remote: &Remote, options: &Options) -> Option<PathBuf> {
         let profile = format!("{} {remote:?} {options:?}", env!("CARGO_PKG_VERSION"));
-        let digest = Sha256::digest(profile);
-        let name: String = digest[..8]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Some(self.env.runtime_dir()?.join(name).with_extension(SOCKET))
+        Some(holder::socket_in(
+            &self.env.runtime_dir()?,
+            &profile,
+            SOCKET,
+        ))
     }
 }
 
@@ -125,11 +122,4 @@ impl Warm {
             tracing::info!(%error, "no holder");
         }
     }
-}
-
-/// Returns whether a directory is ours alone.
-pub(super) fn is_private(dir: &Path) -> bool {
-    let owner = rustix::process::geteuid().as_raw();
-    dir.symlink_metadata()
-        .is_ok_and(|dir| dir.is_dir() && dir.uid() == owner && dir.mode() & 0o077 == 0)
 }

@@ -81,10 +81,7 @@ pub(super) async fn run(
                 }));
             }),
             #[cfg(unix)]
-            Socket::Unix {
-                listener: socket, ..
-            } => socket.accept().await.map(|(stream, _)| {
-                let owner = peer::owner_of_unix(&stream);
+            Socket::Unix(socket) => socket.accept().await.map(|(stream, owner)| {
                 if listener.owner.is_some_and(|uid| owner != Owner::User(uid)) {
                     tracing::warn!("the connection of another user was refused");
                     return;

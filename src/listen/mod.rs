@@ -9,6 +9,8 @@ mod http;
 mod lobby;
 mod names;
 mod password;
+#[cfg(unix)]
+mod unix;
 
 use std::fmt;
 use std::io;
@@ -20,14 +22,14 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-#[cfg(unix)]
-use tokio::net::UnixListener;
 use tokio::sync::watch;
 
 pub use address::{ListenError, socket_addr};
 pub use gate::{Access, Credential, Guest, Refused, RelayGate};
 pub use names::Names;
 pub use password::Password;
+#[cfg(unix)]
+pub use unix::{UnixSocket, inode};
 
 use self::gate::{Gate, Visitor};
 use self::lobby::{Lobby, Peer};
@@ -97,22 +99,7 @@ pub struct Listener {
 enum Socket {
     Tcp(TcpListener),
     #[cfg(unix)]
-    Unix {
-        listener: UnixListener,
-        /// Held for its drop.
-        _file: SocketFile,
-    },
-}
-
-/// The file of a Unix socket; removed when dropped.
-#[derive(Debug)]
-struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // Best effort: a socket that stays refuses connections, and the next start replaces it.
-        let _ = std::fs::remove_file(&self.0);
-    }
+    Unix(UnixSocket),
 }
 
 impl Listener {
@@ -124,7 +111,13 @@ impl Listener {
                 let at = Listen::Tcp(listener.local_addr()?);
                 Ok(Self::new(Socket::Tcp(listener), at))
             }
-            Listen::Unix(path) => Ok(Self::new(open_unix(path)?, listen.clone())),
+            #[cfg(unix)]
+            Listen::Unix(path) => {
+                let socket = Socket::Unix(UnixSocket::open(path)?);
+                Ok(Self::new(socket, listen.clone()))
+            }
+            #[cfg(not(unix))]
+            Listen::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -193,31 +186,4 @@ where
         place: Arc::new(Lobby::new().enter(Peer::Unknown)),
     };
     http::serve(http::Door::new(service, gate), visitor, stream).await;
-}
-
-#[cfg(unix)]
-fn open_unix(path: &std::path::Path) -> io::Result<Socket> {
-    use std::os::unix::fs::FileTypeExt;
-
-    use rustix::fs::Mode;
-    use rustix::process::umask;
-
-    let stale = path
-        .symlink_metadata()
-        .is_ok_and(|meta| meta.file_type().is_socket());
-    if stale && std::os::unix::net::UnixStream::connect(path).is_err() {
-        std::fs::remove_file(path)?;
-    }
-    // With the mode that it keeps: whoever came before a later change would stay connected.
-    let usual = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
-    let listener = UnixListener::bind(path);
-    umask(usual);
-    let listener = listener?;
-    let _file = SocketFile(path.to_owned());
-    Ok(Socket::Unix { listener, _file })
-}
-
-#[cfg(not(unix))]
-fn open_unix(_: &std::path::Path) -> io::Result<Socket> {
-    Err(io::ErrorKind::Unsupported.into())
 }

@@ -13,7 +13,7 @@ use super::profile::{
     DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef,
 };
 use super::reader::{Problems, Reader};
-use super::value::{duration, end_of, persist, required, timestamp};
+use super::value::{duration, duration_or_zero, end_of, required, timestamp};
 use crate::e2ee::Fingerprint;
 use crate::protocol::relay::Endpoint;
 use crate::secret::CommandSpec;
@@ -36,7 +36,8 @@ const ROOT: &[&str] = &[
 const INCLUDED: &[&str] = &["version", "include", "blocked", "remotes"];
 /// What only the user's own file may say.
 const OWN: &[&str] = &["default", "defaults", "stores", "recipient"];
-const STORES: &[&str] = &["command"];
+const STORES: &[&str] = &["command", "vault"];
+const VAULT: &[&str] = &["keep"];
 const COMMAND: &[&str] = &["get", "put", "delete", "json", "absent", "timeout"];
 /// How long a call of the user's program may take: time to type a passphrase.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
@@ -81,7 +82,7 @@ const WORDS: &[&str] = &["true", "false", "keyring", "vault", "command", "file"]
 /// Returns whether a word is one of this file format's, or a slip of the finger away from one.
 pub(super) fn is_near_known(word: &str) -> bool {
     let known = [
-        ROOT, DEFAULTS, STORES, COMMAND, REMOTE, RELAY, SECRET, DIR, NETWORK, ROADS, PROXY,
+        ROOT, DEFAULTS, STORES, COMMAND, VAULT, REMOTE, RELAY, SECRET, DIR, NETWORK, ROADS, PROXY,
         ELSEWHERE, WORDS,
     ];
     known.iter().any(|words| closest(word, words).is_some())
@@ -110,6 +111,8 @@ pub(super) struct Contents {
     pub(super) blocked: Vec<Fingerprint>,
     /// How the user's program of secrets is called.
     pub(super) command: Option<CommandSpec>,
+    /// How long a typed passphrase of the vault is good for; zero is not at all.
+    pub(super) vault_keep: Option<Duration>,
     /// Where the key is that bundles for this machine are sealed for.
     pub(super) recipient: Option<SecretRef>,
 }
@@ -173,6 +176,8 @@ fn read_root(
     if let Some(stores) = root.table("stores", STORES, newer) {
         let command = stores.table("command", COMMAND, newer);
         contents.command = command.and_then(|command| command_spec(&command));
+        let vault = stores.table("vault", VAULT, newer);
+        contents.vault_keep = vault.and_then(|vault| duration_or_zero(&vault, "keep"));
     }
     let recipient = root.table("recipient", SECRET, newer);
     contents.recipient = recipient.and_then(|recipient| secret_ref(&recipient));
@@ -341,7 +346,7 @@ fn options(table: &Reader<'_>, newer: bool) -> Options {
     Options {
         connect_timeout: duration(table, "connect_timeout"),
         cwd: table.text("cwd").map(str::to_owned),
-        persist: persist(table),
+        persist: duration_or_zero(table, "persist"),
         network: NetworkOptions::read(table, newer),
     }
 }

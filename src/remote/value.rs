@@ -17,11 +17,11 @@ pub(super) fn required<T>(table: &Reader<'_>, key: &str, value: Option<T>) -> Op
     value
 }
 
-/// Reads how long warm connections are kept; 0 is not at all.
-pub(super) fn persist(table: &Reader<'_>) -> Option<Duration> {
-    match table.text_or_number("persist")?.as_str() {
+/// Reads how long something is kept; 0 is not at all.
+pub(super) fn duration_or_zero(table: &Reader<'_>, key: &str) -> Option<Duration> {
+    match table.text_or_number(key)?.as_str() {
         "0" | "0s" => Some(Duration::ZERO),
-        _ => duration(table, "persist"),
+        _ => duration(table, key),
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod crypt;
 mod file;
 mod id;
 mod keyring;
+mod locked;
 mod memory;
 mod passphrase;
 mod store;
@@ -28,14 +29,15 @@ pub use crypt::Cost;
 pub use file::FileStore;
 pub use id::{SecretId, SecretIdError};
 pub use keyring::KeyringStore;
+pub use locked::LockedKey;
 pub use memory::MemoryStore;
 pub use passphrase::{Nobody, Passphrase};
 pub use store::{MAX_ITEM_BYTES, SecretStore, StoreError, StoreKind, StoreKindError, probe};
 pub use stores::{CommandLookup, Stores};
 pub use token::{RelayToken, RelayTokenError};
-pub use vault::VaultStore;
 #[cfg(any(test, fuzzing))]
 pub(crate) use vault::fuzz::vault as fuzz_vault;
+pub use vault::{KeyHolder, VaultStore};
 
 /// A value that is wiped when dropped and never printed. It stays in one place, because whatever is moved leaves its
 /// bytes behind.

@@ -14,6 +14,11 @@ pub trait Passphrase: fmt::Debug + Send + Sync {
 
     /// Returns whether a person is asked, or would have to be.
     fn is_interactive(&self) -> bool;
+
+    /// Returns whether a person types it at a terminal: then it is held for later commands.
+    fn is_typed(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody knows it.

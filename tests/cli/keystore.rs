@@ -215,17 +215,20 @@ fn a_person_makes_a_vault_and_opens_it() {
     adding.wait_for("(not shown): ");
     adding.type_in(&format!("{}\r", link()));
     adding.wait_for("New passphrase for the vault: ");
-    adding.type_in("long horse\r");
+    adding.type_in("long horse stall\r");
     adding.wait_for("The same once more: ");
-    adding.type_in("long horse\r");
+    adding.type_in("long horse stall\r");
     let (status, shown) = adding.end();
     assert_eq!(status, 0, "{shown}");
     assert!(!shown.contains("horse"), "{shown}");
+    // What was typed just now is not asked for again, until somebody wants that.
+    sandbox.run(&["-r", "work", "ls"]).failed(6, "127.0.0.1:9");
+    ran(&sandbox, &["keystore", "lock"]);
     let mut using = Terminal::start(&sandbox, program, &["-r", "work", "ls"], "PASEO_BATCH");
     using.wait_for("Passphrase of the vault: ");
     using.type_in("mule\r");
     using.wait_for("Wrong. Passphrase of the vault: ");
-    using.type_in("long horse\r");
+    using.type_in("long horse stall\r");
     let (status, shown) = using.end();
     assert_eq!(status, 6, "{shown}");
 }
@@ -247,6 +250,7 @@ fn a_person_is_asked_once_for_many_remotes() {
     let (status, shown) = opening.end();
     assert_eq!(status, 6, "{shown}");
     assert!(!shown.contains("Passphrase of the vault"), "{shown}");
+    ran(&sandbox, &["keystore", "lock"]);
     // Who does not know it is not asked three times for each.
     let mut guessing = start();
     for question in ["Passphrase", "Wrong. Passphrase", "Wrong. Passphrase"] {
@@ -370,15 +374,21 @@ fn a_short_passphrase_is_refused_and_an_old_one_opens_its_vault() {
     use paseo::secret::SecretStore;
     let mut sandbox = with_work();
     let bundle = ["remote", "export", "work", "--passphrase"];
-    for short in ["x", "1234567", "äöüäöüä"] {
+    for short in [
+        "x",
+        "12345678901",
+        "äöüäöüäöüäö",
+        "long horse ",
+        "           x",
+    ] {
         sandbox.set("PASEO_VAULT_PASSPHRASE", short);
         sandbox.set("PASEO_BUNDLE_PASSPHRASE", short);
         let refused = sandbox.run(&["keystore", "migrate", "--to", "vault"]);
-        refused.failed(2, "at least 8 characters");
+        refused.failed(2, "at least 12 characters");
         assert!(!sandbox.path(VAULT).exists());
-        sandbox.run(&bundle).failed(2, "at least 8 characters");
+        sandbox.run(&bundle).failed(2, "at least 12 characters");
     }
-    sandbox.set("PASEO_BUNDLE_PASSPHRASE", "12345678");
+    sandbox.set("PASEO_BUNDLE_PASSPHRASE", "äöüäöüäöüäöü");
     assert_eq!(sandbox.run(&bundle).status, 0);
 
     let vault = paseo::secret::VaultStore::new(sandbox.path(VAULT), std::sync::Arc::new(Old));
@@ -389,6 +399,6 @@ fn a_short_passphrase_is_refused_and_an_old_one_opens_its_vault() {
     ran(&sandbox, &["keystore", "rekey"]);
     works(&sandbox);
     let refused = sandbox.run(&["keystore", "passwd"]);
-    refused.failed(2, "at least 8 characters");
+    refused.failed(2, "at least 12 characters");
     works(&sandbox);
 }

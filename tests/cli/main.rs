@@ -84,6 +84,8 @@ mod tool;
 mod top;
 mod trust;
 mod typed;
+#[cfg(target_os = "linux")]
+mod vault_held;
 mod widths;
 #[path = "../support/world.rs"]
 mod world;

@@ -1,7 +1,9 @@
 //! `paseo keystore status`: every store, looked at without asking anybody.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
+use super::until;
 use crate::commands::{CommandResult, Context};
 use crate::output::{Column, Output, Row, Table};
 use crate::secret::{StoreError, StoreKind};
@@ -16,26 +18,33 @@ struct Found {
     state: &'static str,
     reason: Option<String>,
     remotes: usize,
+    /// Until when the key of an unlocked vault is held.
+    #[serde(rename = "heldUntil")]
+    held_until: Option<Timestamp>,
 }
 
 /// Shows the stores.
 pub fn run(context: &Context, _args: &Args) -> CommandResult {
     let file = context.remotes()?;
+    let held_until = held_until(context);
     let row = |kind: StoreKind| {
         let opened = context.stores.open(kind);
         let (state, reason) = state(opened.and_then(|store| store.status()));
         let secrets = file.remotes().filter_map(|remote| remote.secret());
+        let held_until = held_until.filter(|_| kind == StoreKind::Vault);
         let found = Found {
             store: kind.as_str(),
             state,
             reason,
             remotes: secrets.filter(|secret| secret.store == kind).count(),
+            held_until,
         };
+        let held = held_until.map(|until| format!("unlocked until {}", until::for_people(until)));
         let cells = vec![
             found.store.into(),
             found.state.into(),
             found.remotes.to_string().into(),
-            found.reason.as_deref().unwrap_or_default().into(),
+            found.reason.clone().or(held).unwrap_or_default().into(),
         ];
         Row::new(found.store, cells, &found)
     };
@@ -49,6 +58,19 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
         rows: StoreKind::ALL.into_iter().map(row).collect(),
     })
     .into())
+}
+
+/// Returns until when the key of the vault is held, where it fits.
+#[cfg(unix)]
+fn held_until(context: &Context) -> Option<Timestamp> {
+    let vault = context.stores.vault().ok()?;
+    let left = super::key_process::KeyProcess::new(&context.env).time_left()?;
+    vault.is_held().then(|| until::moment_in(left))
+}
+
+#[cfg(not(unix))]
+fn held_until(_context: &Context) -> Option<Timestamp> {
+    None
 }
 
 fn state(status: Result<(), StoreError>) -> (&'static str, Option<String>) {

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::holder::Holder;
+use super::holder::status_of;
+use crate::commands::holder::Holder;
 use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::error::{CommandError, Exit};
@@ -32,7 +33,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         ))
     })?;
     let pid = holder.pid.as_raw_nonzero().get();
-    let status = holder.status().map_err(|error| {
+    let status = status_of(holder).map_err(|error| {
         fail("what keeps connections ready does not answer, for")
             .because(error)
             .hint(format!("paseo mux stop {}", remote.name))

@@ -1,8 +1,6 @@
 //! `paseo mux hold`: the process that keeps connections ready. It ends when nobody used it for a while, when its
 //! remote was changed or removed, when its socket is gone, and when the daemon cannot be reached.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,17 +9,13 @@ use tokio::sync::watch;
 use crate::commands::context::Road;
 use crate::commands::runtime::run_async;
 use crate::commands::stop_signal::stop_signal;
-use crate::commands::warm::{Warm, is_private};
-use crate::commands::{CommandResult, Context};
+use crate::commands::warm::Warm;
+use crate::commands::{CommandResult, Context, holder};
 use crate::error::{CommandError, Exit};
-use crate::files;
 use crate::forward;
 use crate::listen::{self, Listen, Listener};
 use crate::output::Output;
 use crate::remote::Choice;
-
-/// How often it looks whether it is still wanted.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// One that was replaced because it answered too late, and has gone on, ends when nobody has used it for so long: who
 /// does loses nothing.
@@ -40,12 +34,7 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
         let message = "connections are kept ready for saved remotes, with --persist";
         return Err(CommandError::usage("NOT_PERSISTENT", message));
     };
-    if let Some(dir) = warm.socket.parent() {
-        files::create_private_dir(dir)?;
-        if !is_private(dir) {
-            return Err(not_ours(dir));
-        }
-    }
+    holder::prepare_dir(&warm.socket)?;
     run_async(async {
         let stop = stop_signal()?;
         // One that is there already answers, and then this one has nothing to do.
@@ -64,18 +53,11 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
             error = service.fill() => return Err(error.into()),
             () = service.idle_for(warm.time) => {}
             () = changed(context, &warm) => {}
-            () = replaced(&warm) => service.idle_for(REPLACED).await,
+            () = holder::replaced(&warm.socket) => service.idle_for(REPLACED).await,
             () = stop => {}
         }
         Ok(Output::Nothing.into())
     })
-}
-
-/// A link, or a directory that others may get into: no command would use a socket there.
-fn not_ours(dir: &Path) -> CommandError {
-    let message = format!("{} is not a directory of yours alone", dir.display());
-    CommandError::new("DIRECTORY_EXPOSED", Exit::Config, message)
-        .hint("remove it, or point XDG_RUNTIME_DIR to a directory with mode 0700")
 }
 
 fn not_listening(error: std::io::Error) -> CommandError {
@@ -86,21 +68,8 @@ fn not_listening(error: std::io::Error) -> CommandError {
 /// Returns once the remote is not what it was.
 async fn changed(context: &Context, warm: &Warm) {
     while is_same(context, warm) {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(holder::LOOK_EVERY).await;
     }
-}
-
-/// Returns once another process listens on the socket, or none.
-async fn replaced(warm: &Warm) {
-    let ours = inode(&warm.socket);
-    while ours.is_some() && inode(&warm.socket) == ours {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-fn inode(path: &Path) -> Option<(u64, u64)> {
-    let found = path.symlink_metadata().ok()?;
-    Some((found.dev(), found.ino()))
 }
 
 /// Whether the remote is still as it was; no secret store is asked for that.

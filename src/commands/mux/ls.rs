@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::holder::{Holder, sockets};
+use super::holder::{Status, sockets, status_of};
+use crate::commands::holder::Holder;
 use crate::commands::{CommandResult, Context};
 use crate::output::{Column, Output, Row, Table};
 
@@ -15,12 +16,12 @@ pub fn run(context: &Context, _args: &Args) -> CommandResult {
     let rows = sockets(context).into_iter().filter_map(|socket| {
         let holder = Holder::at(&socket)?;
         let pid = holder.pid.as_raw_nonzero().get();
-        let status = holder.status().ok();
+        let status = status_of(holder).ok();
         let state = match &status {
             Some(_) => "running",
             None => "stuck",
         };
-        let number = |of: fn(&super::holder::Status) -> u64| {
+        let number = |of: fn(&Status) -> u64| {
             let number = status.as_ref().map(of);
             number.map(|number| number.to_string()).unwrap_or_default()
         };

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::holder::{Holder, sockets};
+use super::holder::sockets;
+use crate::commands::holder::Holder;
 use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::output::Output;

@@ -274,6 +274,11 @@ impl RemotesFile {
         self.contents.command.as_ref()
     }
 
+    /// Returns how long a typed passphrase of the vault is good for, if that is set; zero is not at all.
+    pub fn vault_keep(&self) -> Option<Duration> {
+        self.contents.vault_keep
+    }
+
     /// Returns whether no connection may be made to the daemon with a key.
     pub fn is_blocked(&self, fingerprint: Fingerprint) -> bool {
         self.contents.blocked.contains(&fingerprint)

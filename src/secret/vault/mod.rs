@@ -6,10 +6,13 @@
 mod format;
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzz;
+mod holder;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+pub use self::holder::KeyHolder;
 
 use self::format::{FormatError, MAX_FILE, VaultFile};
 use super::crypt::{self, Bytes, Cost, Key};
@@ -31,6 +34,7 @@ pub struct VaultStore {
     path: PathBuf,
     cost: Cost,
     passphrase: Arc<dyn Passphrase>,
+    holder: Option<Arc<dyn KeyHolder>>,
     known: Mutex<Known>,
 }
 
@@ -53,15 +57,34 @@ struct Unlocked {
     key: Key,
 }
 
+/// What a passphrase opened.
+struct Opened {
+    unlocked: Unlocked,
+    passphrase: Secret<String>,
+    /// The key out of the passphrase.
+    derived: Key,
+}
+
 impl VaultStore {
+    /// The name of its file.
+    pub const FILE: &str = "vault.json";
+
     /// Takes the file, which is made with the first item, and who knows the passphrase.
     pub fn new(path: PathBuf, passphrase: Arc<dyn Passphrase>) -> Self {
         Self {
             path,
             cost: Cost::USUAL,
             passphrase,
+            holder: None,
             known: Mutex::default(),
         }
+    }
+
+    /// Sets what holds its key between commands.
+    #[must_use]
+    pub fn with_holder(mut self, holder: Option<Arc<dyn KeyHolder>>) -> Self {
+        self.holder = holder;
+        self
     }
 
     /// Sets what a new passphrase costs.
@@ -74,18 +97,19 @@ impl VaultStore {
     /// Seals everything anew, with fresh keys, under a new passphrase or the same one. Returns the number of
     /// items. Who knows the old passphrase and has an old copy of the file learns what was in that copy, and
     /// nothing that comes later.
+    /// It asks for the old passphrase also where the key is held: who only finds the terminal shall not change it.
     pub fn rotate(&self, new_passphrase: bool) -> Result<usize, StoreError> {
         for _ in 0..ROUNDS {
             let old = self.load()?.ok_or_else(Self::absent)?;
-            let (key, passphrase) = self.unlock_file(&old, new_passphrase)?;
-            let passphrase = match passphrase {
-                Some(passphrase) => passphrase,
-                None => self.passphrase.new_one()?,
+            let opened = self.ask(&old)?;
+            let passphrase = match new_passphrase {
+                true => self.passphrase.new_one()?,
+                false => opened.passphrase,
             };
-            let (mut new, new_key) = self.sealed_under(&passphrase)?;
+            let (mut new, new_key, derived) = self.sealed_under(&passphrase)?;
             for (name, sealed) in &old.items {
                 let id: SecretId = name.parse().map_err(|_| damaged("an item"))?;
-                let item = open_item(&old, &key, &id, sealed)?;
+                let item = open_item(&old, &opened.unlocked.key, &id, sealed)?;
                 let sealed = crypt::seal(&new_key.key, &new.bound_to_item(&id), item.expose());
                 new.items.insert(name.clone(), encode(&sealed));
             }
@@ -93,10 +117,30 @@ impl VaultStore {
             if self.load()?.as_ref() == Some(&old) {
                 self.write(&new)?;
                 self.remember(new_key);
+                let is_held = |holder: &Arc<dyn KeyHolder>| holder.replace(&derived);
+                if !self.holder.as_ref().is_some_and(is_held) {
+                    self.hold(&derived);
+                }
                 return Ok(new.items.len());
             }
         }
         Err(Self::busy())
+    }
+
+    /// Asks for the passphrase of a vault that is there, and returns the key out of it.
+    pub fn key_of_passphrase(&self) -> Result<Secret<[u8; 32]>, StoreError> {
+        let file = self.load()?.ok_or_else(Self::absent)?;
+        let opened = self.ask(&file)?;
+        self.remember(opened.unlocked);
+        Ok(opened.derived)
+    }
+
+    /// Returns whether a key is held that opens it. Asks nobody.
+    pub fn is_held(&self) -> bool {
+        let file = self.load().ok().flatten();
+        let held = self.holder.as_ref().and_then(|holder| holder.held());
+        file.zip(held)
+            .is_some_and(|(file, derived)| matches!(open_key(&file, &derived), Ok(Some(_))))
     }
 
     /// Takes away what killed writers left beside it.
@@ -112,19 +156,6 @@ impl VaultStore {
     pub fn ids(&self) -> Result<Vec<SecretId>, StoreError> {
         let items = self.load()?.map(|file| file.items).unwrap_or_default();
         Ok(items.keys().filter_map(|id| id.parse().ok()).collect())
-    }
-
-    /// Returns the data key of a file and, unless a new one is wanted, the passphrase, which only asking tells.
-    fn unlock_file(
-        &self,
-        file: &VaultFile,
-        new_passphrase: bool,
-    ) -> Result<(Key, Option<Secret<String>>), StoreError> {
-        if new_passphrase {
-            return Ok((self.key_of(file)?, None));
-        }
-        let (unlocked, passphrase) = self.ask(file)?;
-        Ok((unlocked.key, Some(passphrase)))
     }
 
     fn load(&self) -> Result<Option<VaultFile>, StoreError> {
@@ -160,20 +191,43 @@ impl VaultStore {
         Ok(lock)
     }
 
-    /// Returns the data key; asks for the passphrase once in a process.
+    /// Returns the data key; asks for the passphrase once in a process, and not while its key is held.
     fn key_of(&self, file: &VaultFile) -> Result<Key, StoreError> {
         if let Known::Key(known) = self.known()
             && known.sealed == file.key
         {
             return Ok(known.key);
         }
-        let (unlocked, _) = self.ask(file)?;
+        let unlocked = match self.held(file) {
+            Some(unlocked) => unlocked,
+            None => {
+                let opened = self.ask(file)?;
+                self.hold(&opened.derived);
+                opened.unlocked
+            }
+        };
         let key = unlocked.key.clone();
         self.remember(unlocked);
         Ok(key)
     }
 
-    fn ask(&self, file: &VaultFile) -> Result<(Unlocked, Secret<String>), StoreError> {
+    /// Opens it with the key that is held. A passphrase that is given counts more, and one that has changed gives
+    /// another key.
+    fn held(&self, file: &VaultFile) -> Option<Unlocked> {
+        let holder = self.holder.as_ref();
+        let holder = holder.filter(|_| self.passphrase.is_interactive())?;
+        open_key(file, &holder.held()?).ok().flatten()
+    }
+
+    fn hold(&self, derived: &Key) {
+        if let Some(holder) = &self.holder
+            && self.passphrase.is_typed()
+        {
+            holder.hold(derived);
+        }
+    }
+
+    fn ask(&self, file: &VaultFile) -> Result<Opened, StoreError> {
         let store = StoreKind::Vault;
         match self.known() {
             Known::Refused(None) => return Err(StoreError::WrongPassphrase { store }),
@@ -192,24 +246,18 @@ impl VaultStore {
         asked
     }
 
-    fn ask_anew(&self, file: &VaultFile) -> Result<(Unlocked, Secret<String>), StoreError> {
-        let bound = VaultFile::bound_to_key(&file.id.0, file.cost, &file.salt.0);
+    fn ask_anew(&self, file: &VaultFile) -> Result<Opened, StoreError> {
         for attempt in 0..ATTEMPTS {
             let passphrase = self.passphrase.existing(attempt > 0)?;
             let derived = crypt::derive(&passphrase, &file.salt.0, file.cost);
             let derived =
                 derived.ok_or_else(|| Self::failed("there is not enough memory for it"))?;
-            if let Some(key) = crypt::open(&derived, &bound, &file.key.0) {
-                let key: &[u8; crypt::KEY_BYTES] = key
-                    .expose()
-                    .as_slice()
-                    .try_into()
-                    .map_err(|_| damaged("the vault's key"))?;
-                let unlocked = Unlocked {
-                    sealed: file.key,
-                    key: Secret::filled(|place| place.copy_from_slice(key)),
-                };
-                return Ok((unlocked, passphrase));
+            if let Some(unlocked) = open_key(file, &derived)? {
+                return Ok(Opened {
+                    unlocked,
+                    passphrase,
+                    derived,
+                });
             }
             if !self.passphrase.is_interactive() {
                 break;
@@ -220,11 +268,11 @@ impl VaultStore {
         })
     }
 
-    /// Makes an empty vault with fresh keys.
+    /// Makes an empty vault with fresh keys: its file, its data key, and the key out of the passphrase.
     fn sealed_under(
         &self,
         passphrase: &Secret<String>,
-    ) -> Result<(VaultFile, Unlocked), StoreError> {
+    ) -> Result<(VaultFile, Unlocked, Key), StoreError> {
         let (id, salt, key) = (crypt::random(), crypt::random(), crypt::fresh_key());
         let derived = crypt::derive(passphrase, &salt, self.cost);
         let derived = derived.ok_or_else(|| Self::failed("there is not enough memory for it"))?;
@@ -236,39 +284,37 @@ impl VaultStore {
             sealed: file.key,
             key,
         };
-        Ok((file, unlocked))
+        Ok((file, unlocked, derived))
     }
 
     /// Changes the vault with its key. Whoever is asked is asked before it is locked.
     fn change(&self, change: impl Fn(&mut VaultFile, &Key)) -> Result<(), StoreError> {
         for _ in 0..ROUNDS {
             let found = self.load()?;
-            let (before, unlocked) = match &found {
+            let (made, unlocked) = match &found {
                 Some(file) => {
                     let key = self.key_of(file)?;
-                    (
-                        None,
-                        Unlocked {
-                            sealed: file.key,
-                            key,
-                        },
-                    )
+                    let sealed = file.key;
+                    (None, Unlocked { sealed, key })
                 }
                 None => {
-                    let (file, unlocked) = self.sealed_under(&self.passphrase.new_one()?)?;
-                    (Some(file), unlocked)
+                    let made = self.sealed_under(&self.passphrase.new_one()?)?;
+                    (Some((made.0, made.2)), made.1)
                 }
             };
             let _lock = self.lock()?;
-            let mut file = match (self.load()?, before) {
-                (Some(now), None) if now.key == unlocked.sealed => now,
-                (None, Some(new)) => new,
+            let (mut file, derived) = match (self.load()?, made) {
+                (Some(now), None) if now.key == unlocked.sealed => (now, None),
+                (None, Some((new, derived))) => (new, Some(derived)),
                 // Made, rotated or removed meanwhile.
                 _ => continue,
             };
             change(&mut file, &unlocked.key);
             self.write(&file)?;
             self.remember(unlocked);
+            if let Some(derived) = derived {
+                self.hold(&derived);
+            }
             return Ok(());
         }
         Err(Self::busy())
@@ -290,7 +336,7 @@ impl VaultStore {
     fn absent() -> StoreError {
         StoreError::Unavailable {
             store: StoreKind::Vault,
-            reason: "there is none yet; it is made with its first secret".to_owned(),
+            reason: "not created yet; created when you first use --store vault".to_owned(),
         }
     }
 
@@ -348,13 +394,30 @@ impl SecretStore for VaultStore {
 
     fn status(&self) -> Result<(), StoreError> {
         let file = self.load()?.ok_or_else(Self::absent)?;
-        if self.passphrase.is_interactive() {
+        if self.passphrase.is_interactive() && self.held(&file).is_none() {
             return Err(StoreError::Locked {
                 store: StoreKind::Vault,
             });
         }
         self.key_of(&file).map(drop)
     }
+}
+
+/// Opens the data key with the key out of the passphrase; `None` when that is another one.
+fn open_key(file: &VaultFile, derived: &Key) -> Result<Option<Unlocked>, StoreError> {
+    let bound = VaultFile::bound_to_key(&file.id.0, file.cost, &file.salt.0);
+    let Some(key) = crypt::open(derived, &bound, &file.key.0) else {
+        return Ok(None);
+    };
+    let key: &[u8; crypt::KEY_BYTES] = key
+        .expose()
+        .as_slice()
+        .try_into()
+        .map_err(|_| damaged("the vault's key"))?;
+    Ok(Some(Unlocked {
+        sealed: file.key,
+        key: Secret::filled(|place| place.copy_from_slice(key)),
+    }))
 }
 
 fn open_item(
