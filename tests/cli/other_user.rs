@@ -409,8 +409,23 @@ fn no_server_can_be_read() {
         assert!(start.elapsed() < Duration::from_secs(30), "no holder");
         std::thread::sleep(Duration::from_millis(50));
     }
+    let mut keys = theirs.paseo(&["keystore", "hold", "--for", "1h"]);
+    let mut keys = Running(keys.stdin(Stdio::piped()).spawn().unwrap());
+    let mut stdin = keys.0.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, &[7; 32]).unwrap();
+    let status = format!("/proc/{}/status", keys.0.id());
+    let locks = || {
+        let status = fs::read_to_string(&status).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmLck:"));
+        line.is_some_and(|line| !line.contains(" 0 kB"))
+    };
+    while !locks() {
+        assert!(start.elapsed() < Duration::from_secs(60), "no key");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     // None ends before all were tried: the holder does not outlive the daemon.
     let servers = [
+        ("holder of a key", keys),
         ("relay", relay),
         ("daemon", daemon),
         ("forward", forward),
