@@ -26,7 +26,9 @@ use crate::protocol::lifecycle::{
     WaitForFinish,
 };
 use crate::protocol::permissions::AnswerPermission;
-use crate::protocol::providers::{DiagnoseProvider, GetProviders, ListLogins, ListModels, LogIn};
+use crate::protocol::providers::{
+    DiagnoseProvider, FetchSessions, GetProviders, ListLogins, ListModels, LogIn,
+};
 use crate::protocol::schedules::{
     CreateSchedule, DeleteSchedule, InspectSchedule, ListSchedules, PauseSchedule, ResumeSchedule,
     RunSchedule, ScheduleLogs, UpdateSchedule,
@@ -178,7 +180,8 @@ pub(super) async fn session(
             ListTerminals, CreateTerminal, CaptureTerminal, KillTerminal, SubscribeTerminal,
             GetStatus, GetPairingOffer, ReloadConfig, GetConfig, SetConfig, Restart, Shutdown;
         slowly:
-            GetProviders, ListModels, DiagnoseProvider, ListLogins, LogIn, ImportAgent,
+            GetProviders, ListModels, DiagnoseProvider, ListLogins, LogIn, FetchSessions,
+            ImportAgent,
             WaitForFinish, SendMessage, CancelAgent, ArchiveAgent, DeleteAgent, RefreshAgent,
             RunSchedule, StopScript,
             CreateWorkspace, ArchiveWorkspace, CreateWorktree, ArchiveWorktree, CloneRepository;

@@ -66,7 +66,7 @@ requests! {
     GetStatus, GetPairingOffer, ReloadConfig, GetConfig, SetConfig, Restart, Shutdown, CreateAgent, ImportAgent,
     FetchAgent, WaitForFinish, SendMessage, CancelAgent, ArchiveAgent, DeleteAgent, UpdateAgent, SetMode,
     SetThinking, SetFeature, RefreshAgent, ClearAttention, DetachAgent, AnswerPermission, GetProviders, ListModels,
-    DiagnoseProvider, ListLogins, LogIn, CreateSchedule, ListSchedules, InspectSchedule, ScheduleLogs, PauseSchedule, ResumeSchedule,
+    DiagnoseProvider, FetchSessions, ListLogins, LogIn, CreateSchedule, ListSchedules, InspectSchedule, ScheduleLogs, PauseSchedule, ResumeSchedule,
     RunSchedule, UpdateSchedule, DeleteSchedule, ListScripts, StartScript, StopScript, Ping, ListTerminals,
     CreateTerminal, CaptureTerminal, KillTerminal, SubscribeTerminal, FetchTimeline, SubscribeTimelines,
     FetchWorkspaces, CreateWorkspace, OpenProject, RenameWorkspace, ArchiveWorkspace, ListProjects, AddProject,

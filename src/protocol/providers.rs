@@ -157,6 +157,63 @@ pub struct ProviderDiagnostic {
     pub diagnostic: String,
 }
 
+/// `fetch_recent_provider_sessions_request`: what providers have kept. Not in 0.1.65.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchSessions {
+    /// Only sessions of this directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// Only of these providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub providers: Option<Vec<String>>,
+    /// ISO 8601: only what was in use later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// How many at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+}
+
+/// Reply to [`FetchSessions`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecentSessions {
+    /// Newest first.
+    pub entries: Vec<RecentSession>,
+    /// How many were left out because an agent goes on with them already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filtered_already_imported_count: Option<u64>,
+}
+
+/// A session that a provider has kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecentSession {
+    /// Id of the provider.
+    pub provider_id: String,
+    /// Its name for people.
+    #[serde(default)]
+    pub provider_label: String,
+    /// The provider's own id of it, which an import names.
+    pub provider_handle_id: String,
+    /// Where it worked.
+    #[serde(default)]
+    pub cwd: String,
+    /// Name for people.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The beginning of its first prompt.
+    #[serde(default)]
+    pub first_prompt_preview: Option<String>,
+    /// The beginning of its last prompt.
+    #[serde(default)]
+    pub last_prompt_preview: Option<String>,
+    /// ISO 8601; empty when the provider does not tell.
+    #[serde(default)]
+    pub last_activity_at: String,
+}
+
 /// `provider.login.list.request`: the ways to log in to an agent. Built-in daemons only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListLogins {
@@ -230,6 +287,7 @@ pub struct LoggedIn {
 }
 
 requests! {
+    reads FetchSessions: "fetch_recent_provider_sessions_request" => "fetch_recent_provider_sessions_response" RecentSessions;
     reads ListLogins: "provider.login.list.request" => "provider.login.list.response" Logins;
     changes LogIn: "provider.login.request" => "provider.login.response" LoggedIn;
     reads GetProviders: "get_providers_snapshot_request" => "get_providers_snapshot_response" Providers;

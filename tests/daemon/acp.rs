@@ -333,8 +333,14 @@ async fn agents_of_no_use_fail_their_turn_and_say_why() {
     assert_eq!(entry("acp-login")["status"], "error");
     assert_eq!(entry("acp-no")["status"], "ready");
     // What we do not offer is refused, and the agent lives with it.
-    let id = agent(&mut client, home.path(), "files").await;
-    assert_eq!(client.wait(&id).await["lastMessage"], "-32601. Done.");
+    let id = agent(&mut client, home.path(), "files files").await;
+    let said = "-32601. -32601. Done.";
+    assert_eq!(client.wait(&id).await["lastMessage"], said);
+    let shown = items(&mut client, &id).await;
+    let mut told = shown.iter().filter(|item| item["type"] == "error");
+    let told = (told.next().unwrap()["message"].as_str(), told.next());
+    let why = "refused fs/read_text_file: the agent was told that it must use its own files and terminals";
+    assert_eq!(told, (Some(why), None));
     daemon.stop().await;
 }
 

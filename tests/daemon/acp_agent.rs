@@ -35,6 +35,7 @@ fn is_the_agent() {
         mode: "ask".to_owned(),
         model: "small".to_owned(),
         changes: 0,
+        servers: Value::Null,
         options: json!({ "effort": "low", "fast": false, "temper": "calm" }),
         memory: PathBuf::new(),
         last_id: 0,
@@ -53,6 +54,8 @@ struct Agent<R> {
     model: String,
     /// How often the client has set something.
     changes: usize,
+    /// The MCP servers of its session.
+    servers: Value,
     /// Its configuration options.
     options: Value,
     /// What was said in the session: a line for each prompt.
@@ -100,12 +103,22 @@ impl<R: BufRead> Agent<R> {
             }
             Some("session/new") => {
                 let request: acp::NewSessionRequest = params(message);
+                self.servers = json!(request.mcp_servers);
                 self.open(request.cwd, format!("acp-{}", std::process::id()));
                 self.state::<acp::NewSessionResponse>(json!({ "sessionId": self.session }))
             }
             Some("session/resume") => {
                 let _: acp::ResumeSessionRequest = params(message);
                 return self.refuse(message, -32603, "it cannot resume today");
+            }
+            Some(method @ ("session/close" | "session/delete")) => {
+                let _: acp::CloseSessionRequest = params(message);
+                self.note("forgotten", method);
+                Some(json!({}))
+            }
+            Some("session/list") => {
+                let request: acp::ListSessionsRequest = params(message);
+                Some(self.sessions(request.cursor.as_deref()))
             }
             Some("session/load") => {
                 let request: acp::LoadSessionRequest = params(message);
@@ -116,7 +129,12 @@ impl<R: BufRead> Agent<R> {
                 if self.spoilt == "logged-out" {
                     return self.refuse(message, -32000, "Authentication required");
                 }
-                let Ok(memory) = std::fs::read_to_string(&self.memory) else {
+                let invents = ["invents", "lists"].iter().any(|it| self.spoilt == *it);
+                let memory = std::fs::read_to_string(&self.memory);
+                let Ok(memory) = memory.or_else(|error| match invents {
+                    true => Ok(String::new()),
+                    false => Err(error),
+                }) else {
                     return self.refuse(message, -32002, "no such session");
                 };
                 for said in memory.lines() {
@@ -183,9 +201,17 @@ impl<R: BufRead> Agent<R> {
         let loads = self.spoilt != "forgets";
         let can = match self.spoilt.as_str() {
             "resumes-not" => json!({ "resume": {} }),
+            "closes" => json!({ "close": {}, "delete": {} }),
+            "lists" => json!({ "list": {} }),
             _ => json!({}),
         };
         assert!(request.client_capabilities.auth.terminal);
+        if self.spoilt == "slow" {
+            self.note("started", "one");
+            while !self.home().join("go").exists() {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        }
         let mut response = official::<acp::InitializeResponse>(json!({
             "protocolVersion": 1,
             "agentCapabilities": {
@@ -221,6 +247,31 @@ impl<R: BufRead> Agent<R> {
         #[allow(clippy::disallowed_methods, reason = "this is a program of its own")]
         let home = std::env::var_os("ACP_HOME").unwrap_or_default();
         home.into()
+    }
+
+    /// Adds a line to a file that the test reads.
+    fn note(&self, file: &str, line: &str) {
+        let mut notes = std::fs::OpenOptions::new();
+        let notes = notes.create(true).append(true);
+        writeln!(notes.open(self.home().join(file)).unwrap(), "{line}").unwrap();
+    }
+
+    /// A page with one session.
+    fn sessions(&self, cursor: Option<&str>) -> Value {
+        let mut known: Vec<String> = std::fs::read_dir(self.home())
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
+            .filter_map(|name| Some(name.strip_suffix(".memory")?.to_owned()))
+            .collect();
+        known.sort();
+        let at: usize = cursor.map_or(0, |cursor| cursor.parse().unwrap());
+        let next = (at + 1 < known.len()).then(|| (at + 1).to_string());
+        let sessions = known.get(at).map(|id| {
+            json!({ "sessionId": id, "cwd": self.home(), "title": format!("about {id}"),
+                "updatedAt": format!("2026-01-0{}T00:00:00Z", at + 1) })
+        });
+        let sessions: Vec<_> = sessions.into_iter().collect();
+        official::<acp::ListSessionsResponse>(json!({ "sessions": sessions, "nextCursor": next }))
     }
 
     fn config_options(&self) -> Value {
@@ -317,6 +368,26 @@ impl<R: BufRead> Agent<R> {
                     let (effort, temper) = (&options["effort"], &options["temper"]);
                     self.say(&format!("{effort} {temper} {}. ", options["fast"]));
                 }
+                "title" => self.update(json!({
+                    "sessionUpdate": "session_info_update", "title": "What it is about",
+                })),
+                "notice" => {
+                    for severity in ["info", "warning"] {
+                        self.update(json!({ "sessionUpdate": "notice", "severity": severity,
+                            "title": "Quota", "description": "nearly used up" }));
+                    }
+                }
+                "compact" => {
+                    for status in ["in_progress", "completed"] {
+                        self.update(json!({ "sessionUpdate": "compaction_update",
+                            "compactionId": "c1", "status": status }));
+                    }
+                }
+                "cost" => self.update(
+                    json!({ "sessionUpdate": "usage_update", "used": 10, "size": 100,
+                    "cost": { "amount": 0.25, "currency": "USD" } }),
+                ),
+                "servers" => self.say(&format!("{} ", self.servers)),
                 "changes" => self.say(&format!("{} changes. ", self.changes)),
                 "settings" => self.say(&format!("{} {}. ", self.mode, self.model)),
                 "yolo" => {

@@ -317,3 +317,147 @@ async fn an_agent_logs_in_when_it_is_asked_to() {
     );
     daemon.stop().await;
 }
+
+/// Agents that load themselves for long are neither called broken nor all started at once.
+#[tokio::test]
+async fn agents_that_start_slowly_are_not_known_yet() {
+    let home = tempfile::tempdir().unwrap();
+    let mut config = config(home.path());
+    for name in ["one", "two", "three", "four"] {
+        let spoilt = format!("slow ACP_HOME={}", home.path().display());
+        let spec = format!("{name}={}", acp_agent::command(&spoilt));
+        config.agents.push(spec.parse().unwrap());
+    }
+    let daemon = TestDaemon::with(config).await;
+    let mut client = daemon.client().await;
+    let status = |list: &Value, name: &str| {
+        let entries = list["entries"].as_array().unwrap();
+        let found = entries.iter().find(|entry| entry["provider"] == name);
+        found.unwrap()["status"].as_str().unwrap().to_owned()
+    };
+    let list = client
+        .call("get_providers_snapshot_request", json!({}))
+        .await;
+    assert_eq!(status(&list, "mock"), "ready");
+    for name in ["one", "two", "three", "four"] {
+        assert_eq!(status(&list, name), "loading");
+    }
+    let started = || std::fs::read_to_string(home.path().join("started")).unwrap_or_default();
+    assert_eq!(started().lines().count(), 2);
+    // Nobody waits any more, but what was begun goes on.
+    std::fs::write(home.path().join("go"), "").unwrap();
+    let told = |message: &Value| message["type"] == "providers_snapshot_update";
+    let update = client.until(told).await;
+    for name in ["one", "two", "three", "four"] {
+        assert_eq!(status(&update["payload"], name), "ready");
+    }
+    // What is known stays known.
+    client
+        .call("get_providers_snapshot_request", json!({}))
+        .await;
+    assert_eq!(started().lines().count(), 4);
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn a_session_that_was_only_looked_at_is_forgotten() {
+    let home = tempfile::tempdir().unwrap();
+    let spoilt = format!("closes ACP_HOME={}", home.path().display());
+    let daemon = daemon(home.path(), &spoilt).await;
+    let mut client = daemon.client().await;
+    assert_eq!(provider(&mut client).await["status"], "ready");
+    let forgotten = std::fs::read_to_string(home.path().join("forgotten")).unwrap();
+    assert_eq!(forgotten, "session/close\nsession/delete\n");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_one_that_does_not_exist_is_not_imported() {
+    let home = tempfile::tempdir().unwrap();
+    for (id, said) in [("old", "first\n"), ("older", "zero\n")] {
+        std::fs::write(home.path().join(format!("{id}.memory")), said).unwrap();
+    }
+    for spoilt in ["lists", "invents"] {
+        let acp = format!("{spoilt} ACP_HOME={}", home.path().display());
+        let daemon = daemon(home.path(), &acp).await;
+        let mut client = daemon.client().await;
+        let import = |id: &str| json!({ "provider": "acp", "sessionId": id, "cwd": home.path() });
+        let list = json!({ "providers": ["acp"] });
+        let kind = "fetch_recent_provider_sessions_request";
+        if spoilt == "lists" {
+            let listed = client.call(kind, list.clone()).await;
+            let entries = listed["entries"].as_array().unwrap();
+            let ids: Vec<_> = entries.iter().map(|it| &it["providerHandleId"]).collect();
+            assert_eq!(ids, ["older", "old"]);
+            assert_eq!(entries[1]["title"], "about old");
+        }
+        let made_up = client.call("import_agent_request", import("made-up")).await;
+        assert_eq!(made_up["status"], "agent_create_failed", "{spoilt}");
+        let error = made_up["error"].as_str().unwrap();
+        assert!(error.contains("no such session 'made-up'"), "{error}");
+        let imported = client.call("import_agent_request", import("old")).await;
+        assert_eq!(imported["status"], "agent_resumed", "{imported}");
+        let listed = client.call(kind, list).await;
+        let entries = listed["entries"].as_array().unwrap();
+        assert!(entries.iter().all(|it| it["providerHandleId"] != "old"));
+        let delete = json!({ "agentId": imported["agentId"] });
+        client.call("delete_agent_request", delete).await;
+        daemon.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn titles_notices_compaction_and_cost_are_shown() {
+    let home = tempfile::tempdir().unwrap();
+    let daemon = daemon(home.path(), "no").await;
+    let mut client = daemon.client().await;
+    let (id, waited) = said(&mut client, home.path(), "title notice compact cost").await;
+    assert_eq!(waited["final"]["title"], "What it is about");
+    assert_eq!(waited["final"]["lastUsage"]["totalCostUsd"], 0.25);
+    let shown = items(&mut client, &id).await;
+    assert_eq!(shown[1]["text"], "Quota: nearly used up");
+    assert_eq!(
+        shown[2],
+        json!({ "type": "error", "message": "Quota: nearly used up" })
+    );
+    assert_eq!(shown[3]["type"], "compaction");
+    // What a person calls it stays.
+    let name = json!({ "agentId": id, "name": "mine" });
+    client.call("update_agent_request", name).await;
+    let waited = send(&mut client, &id, "title").await;
+    assert_eq!(waited["final"]["title"], "mine");
+    daemon.stop().await;
+}
+
+#[tokio::test]
+async fn mcp_servers_reach_the_agent() {
+    let home = tempfile::tempdir().unwrap();
+    let daemon = daemon(home.path(), "no").await;
+    let mut client = daemon.client().await;
+    let create = |servers: Value| {
+        json!({ "labels": {}, "initialPrompt": "servers",
+            "config": { "provider": "acp", "cwd": home.path(), "mcpServers": servers } })
+    };
+    let files =
+        json!({ "type": "stdio", "command": "/bin/files", "args": ["-r"], "env": { "KEY": "v" } });
+    let made = client
+        .call("create_agent_request", create(json!({ "files": files })))
+        .await;
+    let waited = client.wait(made["agentId"].as_str().unwrap()).await;
+    let said = waited["lastMessage"].as_str().unwrap();
+    let said: Value = serde_json::from_str(said.trim_end_matches("Done.")).unwrap();
+    assert_eq!(
+        said,
+        json!([{ "name": "files", "command": "/bin/files", "args": ["-r"],
+            "env": [{ "name": "KEY", "value": "v" }] }])
+    );
+    // It has not said that it speaks HTTP.
+    let web = json!({ "type": "http", "url": "http://127.0.0.1:1/" });
+    let made = client
+        .call("create_agent_request", create(json!({ "web": web })))
+        .await;
+    let waited = client.wait(made["agentId"].as_str().unwrap()).await;
+    let error = waited["error"].as_str().unwrap();
+    assert!(error.contains("MCP server 'web'"), "{error}");
+    daemon.stop().await;
+}

@@ -1,10 +1,17 @@
 //! `paseo import`: take over a session that a provider already has.
 
+use std::time::Duration;
+
 use super::started;
 use crate::commands::failure::Doing;
 use crate::commands::{CommandResult, Context, pairs, place};
 use crate::error::CommandError;
+use crate::output::{Column, Output, Row, Table};
 use crate::protocol::lifecycle::{AgentStarted, ImportAgent};
+use crate::protocol::providers::FetchSessions;
+
+/// An agent is started to be asked.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 const DOING: Doing = Doing {
     code: "AGENT_IMPORT_FAILED",
@@ -14,9 +21,9 @@ const DOING: Doing = Doing {
 /// Arguments of `paseo import`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The provider's own id of the session
+    /// The provider's own id of the session; without it, list the sessions
     #[arg(value_name = "id")]
-    pub id: String,
+    pub id: Option<String>,
 
     /// Provider that has the session
     #[arg(long, value_name = "PROVIDER")]
@@ -34,7 +41,7 @@ pub struct Args {
 impl Args {
     fn request(&self, context: &Context) -> Result<ImportAgent, CommandError> {
         const USAGE: &str = "write it as: paseo import --provider PROVIDER SESSION";
-        let session_id = self.id.trim();
+        let session_id = self.id.as_deref().unwrap_or_default().trim();
         if session_id.is_empty() {
             let error = CommandError::usage("MISSING_SESSION_ID", "Session ID is required");
             return Err(error.hint(USAGE));
@@ -62,8 +69,45 @@ impl Args {
     }
 }
 
+/// Lists the sessions that a provider has and no agent goes on with.
+fn list(context: &Context, args: &Args) -> CommandResult {
+    let request = FetchSessions {
+        cwd: args.cwd.clone(),
+        providers: Some(vec![args.provider.trim().to_owned()]),
+        ..FetchSessions::default()
+    };
+    let reply = context.with_daemon(async |daemon| {
+        let reply = daemon.call_within(&request, Some(PATIENCE)).await;
+        reply.map_err(|error| DOING.error(error))
+    })?;
+    let rows = reply.entries.iter().map(|session| {
+        let title = session.title.as_deref().unwrap_or_default();
+        let id = session.provider_handle_id.as_str();
+        let cells = vec![
+            id.into(),
+            title.into(),
+            session.cwd.as_str().into(),
+            session.last_activity_at.as_str().into(),
+        ];
+        Row::new(id.to_owned(), cells, session)
+    });
+    Ok(Output::List(Table {
+        columns: vec![
+            Column("SESSION", 36),
+            Column("TITLE", 30),
+            Column("CWD", 30),
+            Column("LAST ACTIVITY", 24),
+        ],
+        rows: rows.collect(),
+    })
+    .into())
+}
+
 /// Makes an agent out of a session that the provider has.
 pub fn run(context: &Context, args: &Args) -> CommandResult {
+    if args.id.is_none() {
+        return list(context, args);
+    }
     let request = args.request(context)?;
     let reply = context.with_daemon(async |daemon| {
         daemon

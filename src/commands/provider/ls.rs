@@ -48,6 +48,11 @@ pub fn run(context: &Context, _: &Args) -> CommandResult {
         if let Some(error) = &entry.error {
             context.output.note(&format!("{}: {error}", entry.provider));
         }
+        if entry.status == "loading" {
+            let provider = &entry.provider;
+            let note = format!("{provider}: not known yet: it is still starting; list again later");
+            context.output.note(&note);
+        }
     }
     let rows = providers
         .entries

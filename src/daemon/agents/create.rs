@@ -61,7 +61,7 @@ impl Core {
             mode: config.mode_id.clone(),
             model: config.model.clone(),
             thinking: config.thinking_option_id.clone(),
-            features: Default::default(),
+            features: config.features(),
         };
         let thinking = config.thinking_option_id.clone().or_else(|| {
             let model = description
@@ -85,8 +85,10 @@ impl Core {
                 .title
                 .clone()
                 .filter(|title| !title.trim().is_empty()),
+            made_title: false,
             labels,
             env: request.env.clone().unwrap_or_default(),
+            mcp_servers: config.mcp_servers.clone().unwrap_or_default(),
             created_at: at.clone(),
             updated_at: at,
             last_user_message_at: None,

@@ -56,6 +56,11 @@ impl Core {
         self.imported(&id)
     }
 
+    /// Whether an agent goes on with this session of a provider.
+    pub(in crate::daemon) fn has_session(&self, provider: &str, session: &str) -> bool {
+        self.agent_of(provider, session).is_some()
+    }
+
     fn agent_of(&self, provider: &str, session: &str) -> Option<String> {
         let agents = self.agents();
         let mut records = agents.iter().map(|agent| &agent.record);
@@ -90,9 +95,10 @@ impl Core {
             return Err(AgentError::Invalid(error));
         }
         self.change(id, |agent| {
-            let words = self.first_words(agent);
-            let title = &mut agent.record.title;
-            *title = title.take().or(words);
+            if agent.record.title.is_none() {
+                agent.record.title = self.first_words(agent);
+                agent.record.made_title = true;
+            }
             Ok(())
         })
         .await

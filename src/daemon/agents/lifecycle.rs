@@ -75,7 +75,10 @@ impl Core {
             ));
         }
         self.change(id, |agent| {
-            agent.record.title = title.or(agent.record.title.take());
+            if title.is_some() {
+                agent.record.title = title;
+                agent.record.made_title = false;
+            }
             agent.record.labels.extend(labels.unwrap_or_default());
             Ok(())
         })

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Agent, Turn};
 use crate::daemon::providers::{Description, Settings, capabilities};
 use crate::protocol::agents::{AgentSnapshot, Feature, Mode, RuntimeInfo};
+use crate::protocol::lifecycle::McpServer;
 
 /// What survives the process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -35,11 +36,17 @@ pub(in crate::daemon) struct Record {
     pub(in crate::daemon) modes: Vec<Mode>,
     #[serde(default)]
     pub(in crate::daemon) title: Option<String>,
+    /// The title was made here, or by the provider: nobody has chosen it.
+    #[serde(default)]
+    pub(in crate::daemon) made_title: bool,
     #[serde(default)]
     pub(in crate::daemon) labels: BTreeMap<String, String>,
     /// Environment of its process; may hold secrets.
     #[serde(default)]
     pub(in crate::daemon) env: BTreeMap<String, String>,
+    /// Its MCP servers; may hold secrets.
+    #[serde(default)]
+    pub(in crate::daemon) mcp_servers: BTreeMap<String, McpServer>,
     pub(in crate::daemon) created_at: String,
     pub(in crate::daemon) updated_at: String,
     #[serde(default)]
@@ -80,6 +87,7 @@ impl Record {
             }
         }
         field(&mut self.title, before.title, &after.title);
+        field(&mut self.made_title, before.made_title, &after.made_title);
         field(&mut self.labels, before.labels, &after.labels);
         field(&mut self.mode, before.mode, &after.mode);
         field(&mut self.thinking, before.thinking, &after.thinking);

@@ -95,7 +95,10 @@ impl Core {
             });
             let record = &mut agent.record;
             let before = record.clone();
-            record.title.get_or_insert_with(|| title(&prompt.text));
+            if record.title.is_none() {
+                record.title = Some(title(&prompt.text));
+                record.made_title = true;
+            }
             record.archived_at = None;
             record.last_error = None;
             record.attention = None;
@@ -158,6 +161,7 @@ impl Core {
             agent_id: record.id.clone(),
             cwd: record.cwd.clone().into(),
             env: record.env.clone(),
+            mcp_servers: record.mcp_servers.clone(),
             session_id: record.session_id.clone(),
         });
         if record.modes.is_empty() {
@@ -266,6 +270,12 @@ impl Core {
                 self.stream(id, event);
                 self.touch(agent);
             }
+            // What a person calls it stays.
+            Report::Title(text) if agent.record.made_title => {
+                agent.record.title = Some(title(&text));
+                self.touch(agent);
+            }
+            Report::Title(_) => {}
             Report::Settings {
                 modes,
                 features,

@@ -22,6 +22,8 @@ pub(in crate::daemon) enum Report {
     Ask(Box<PermissionRequest>, oneshot::Sender<PermissionAnswer>),
     /// The provider's own session.
     Session(String),
+    /// What the provider calls the session.
+    Title(String),
     /// What can be chosen now, and what is in force, where that is known.
     Settings {
         /// The modes.

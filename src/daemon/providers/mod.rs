@@ -15,9 +15,9 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
-use acp::Acp;
 #[cfg(any(test, fuzzing))]
 pub(crate) use acp::fuzz_acp;
+use acp::{Acp, Looks};
 use command::Command;
 use echo::Echo;
 pub(super) use feed::{Feed, Report, Settings, Stopped};
@@ -26,8 +26,11 @@ pub(super) use spec::all;
 pub use spec::{AgentKind, AgentSpec, AgentSpecError};
 
 use crate::protocol::agents::Mode;
-use crate::protocol::lifecycle::Image;
-use crate::protocol::providers::{Login, Model, ProviderEntry};
+use crate::protocol::lifecycle::{Image, McpServer};
+use crate::protocol::providers::{Login, Model, ProviderEntry, RecentSession};
+
+/// Status of a provider that has not told yet what it offers.
+pub(super) const LOADING: &str = "loading";
 
 /// How a provider shows itself.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +65,7 @@ impl Description {
         ProviderEntry {
             provider: self.id.clone(),
             status: match (&self.error, self.missing) {
+                (None, _) if self.open_modes => LOADING,
                 (None, _) => "ready",
                 (Some(_), false) => "error",
                 (Some(_), true) => "unavailable",
@@ -111,6 +115,8 @@ pub(super) struct SessionSpec {
     pub(super) cwd: PathBuf,
     /// Added to the environment of its process.
     pub(super) env: BTreeMap<String, String>,
+    /// MCP servers that it is to use.
+    pub(super) mcp_servers: BTreeMap<String, McpServer>,
     /// The provider's own session, to go on with; none for a new agent.
     pub(super) session_id: Option<String>,
 }
@@ -148,9 +154,17 @@ pub(super) trait Provider: Send + Sync {
     /// How it shows itself.
     fn describe(&self) -> Arc<Description>;
 
-    /// Finds out what there is to describe, if that is not known yet. Ends within seconds.
+    /// Finds out what there is to describe, if that is not known yet. Goes on when nobody waits for it.
     fn look(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
+    }
+
+    /// Asks it for the sessions that it has kept, those of a directory when one is given; `None` when it tells none.
+    fn sessions<'a>(
+        &'a self,
+        _cwd: Option<&'a str>,
+    ) -> BoxFuture<'a, Option<Result<Vec<RecentSession>, String>>> {
+        Box::pin(std::future::ready(None))
     }
 
     /// Asks it how to log in.

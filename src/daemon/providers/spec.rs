@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::{Acp, Command, Echo, Mock, Provider};
+use super::{Acp, Command, Echo, Looks, Mock, Provider};
 use crate::daemon::StartError;
 use crate::daemon::processes::Processes;
 
@@ -155,12 +155,16 @@ pub(in crate::daemon) fn all(
     processes: &Arc<Processes>,
 ) -> Result<Vec<Arc<dyn Provider>>, StartError> {
     let mut providers: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
+    let looks = Looks::default();
     for spec in specs {
         let provider: Arc<dyn Provider> = match spec.kind {
             AgentKind::Command(argv) => {
                 Arc::new(Command::new(&spec.name, argv, Arc::clone(processes)))
             }
-            AgentKind::Acp(argv) => Arc::new(Acp::new(&spec.name, argv, Arc::clone(processes))),
+            AgentKind::Acp(argv) => {
+                let processes = Arc::clone(processes);
+                Arc::new(Acp::new(&spec.name, argv, processes, looks.clone()))
+            }
             AgentKind::Mock => Arc::new(Mock::new(&spec.name)),
         };
         if providers.insert(spec.name.clone(), provider).is_some() {

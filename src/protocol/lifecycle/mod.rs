@@ -1,6 +1,7 @@
 //! What is done to one agent: create, send, wait, cancel, archive, … (`docs/protocol.md`, "Agent
 //! lifecycle").
 
+mod mcp;
 mod starting;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use super::agents::{AgentEntry, AgentSnapshot};
 
+pub use mcp::McpServer;
 pub use starting::{AgentConfig, AgentStarted, CreateAgent, Image, ImportAgent};
 
 /// `fetch_agent_request`: one agent, by its id, the beginning of one, or its title.

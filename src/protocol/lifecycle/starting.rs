@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::mcp::McpServer;
 use crate::protocol::agents::AgentSnapshot;
 use crate::protocol::picture::Picture;
 
@@ -28,9 +29,23 @@ pub struct AgentConfig {
     /// Name for people; derived from the prompt when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Anything else: MCP servers, feature values, system prompt, …
+    /// MCP servers by their names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcp_servers: Option<BTreeMap<String, McpServer>>,
+    /// Anything else: `featureValues`, system prompt, …
     #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
+}
+
+impl AgentConfig {
+    /// Returns `featureValues`: options that only this provider has, by their ids.
+    pub fn features(&self) -> BTreeMap<String, Value> {
+        let values = self.other.get("featureValues").and_then(Value::as_object);
+        let values = values.into_iter().flatten();
+        values
+            .map(|(id, value)| (id.clone(), value.clone()))
+            .collect()
+    }
 }
 
 /// A picture beside a prompt.

@@ -1,6 +1,7 @@
 //! `paseo run`: start an agent on a prompt.
 
 mod asking;
+mod mcp;
 mod plan;
 mod providers;
 mod schema;
@@ -89,6 +90,10 @@ pub struct Args {
     /// Environment variable of the agent; repeat for more
     #[arg(long, value_name = "KEY=VALUE")]
     pub env: Vec<String>,
+
+    /// File with MCP servers for the agent, as in .mcp.json
+    #[arg(long, value_name = "FILE")]
+    pub mcp: Option<String>,
 
     /// Label of the agent; repeat for more
     #[arg(long, value_name = "KEY=VALUE")]

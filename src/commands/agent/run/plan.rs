@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::providers;
 use super::schema::Schema;
 use super::structured;
 use super::workspace::Home;
 use super::{Args, DOING};
+use super::{mcp, providers};
 use crate::client::DaemonClient;
 use crate::commands::agent::wait::{self, Wait};
 use crate::commands::agent::{images, update};
@@ -62,6 +62,7 @@ impl Plan {
         let images = open_images(&args.image)?;
         let labels = pairs::parse(args.label.iter().map(String::as_str), pairs::LABEL)?;
         let env = pairs::parse(args.env.iter().map(String::as_str), pairs::ENV)?;
+        let mcp_servers = args.mcp.as_deref().map(mcp::read).transpose()?;
         let caller = Caller::of(context)?;
         // With a workspace, the directory is the workspace's: then nobody needs to name one.
         let home = Home::of(args, &caller, || {
@@ -75,6 +76,7 @@ impl Plan {
                     thinking_option_id: thinking.map(str::to_owned),
                     mode_id: args.mode.clone(),
                     title: args.title.clone().or_else(|| args.name.clone()),
+                    mcp_servers,
                     ..AgentConfig::default()
                 },
                 env: (!env.is_empty()).then_some(env),

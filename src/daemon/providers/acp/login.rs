@@ -135,7 +135,7 @@ impl LoginRequired {
             #[serde(default, deserialize_with = "list")]
             auth_methods: Vec<AuthMethod>,
         }
-        let data = self.refusal.data.as_ref();
+        let data = self.refusal.data.as_deref();
         let told = data.and_then(|data| Data::deserialize(data).ok());
         for way in told.into_iter().flat_map(|data| data.auth_methods) {
             if !self.ways.iter().any(|known| known.id == way.id) {

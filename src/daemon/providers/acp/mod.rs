@@ -10,6 +10,8 @@ mod ended;
 mod fuzz;
 mod lenient;
 mod login;
+mod look;
+mod mcp;
 mod offers;
 mod open;
 mod peer;
@@ -27,29 +29,25 @@ mod updates;
 pub(crate) use fuzz::acp as fuzz_acp;
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::{Description, Provider, Session, SessionSpec};
 use crate::daemon::processes::Processes;
 use crate::daemon::store::lock;
-use crate::protocol::providers::Login;
+use crate::protocol::providers::{Login, RecentSession};
+use look::Looking;
+pub(super) use look::Looks;
 use offers::Offers;
 use session::AcpSession;
-
-/// How long a look at an agent may take.
-const LOOK: Duration = Duration::from_secs(20);
-/// How long a failed look counts.
-const AGAIN: Duration = Duration::from_secs(30);
 
 /// An ACP agent.
 #[derive(Debug)]
 pub(super) struct Acp {
     shared: Arc<Shared>,
-    /// When a look failed; held during a look.
-    looked: tokio::sync::Mutex<Option<Instant>>,
+    looking: Looking,
+    looks: Looks,
 }
 
 /// What the sessions of an agent share.
@@ -59,9 +57,15 @@ struct Shared {
     argv: Vec<String>,
     processes: Arc<Processes>,
     description: Mutex<Arc<Description>>,
+    /// When the last look at it failed.
+    failed: Mutex<Option<Instant>>,
 }
 
 impl Shared {
+    fn describe(&self) -> Arc<Description> {
+        Arc::clone(&lock(&self.description))
+    }
+
     /// Shows what a new session offers. What is in force in a session that went on is that session's alone, and
     /// never the default of others.
     fn learn(&self, offers: &Offers) {
@@ -76,7 +80,12 @@ impl Shared {
 
 impl Acp {
     /// Makes a provider `name` out of a program and its arguments.
-    pub(super) fn new(name: &str, argv: Vec<String>, processes: Arc<Processes>) -> Self {
+    pub(super) fn new(
+        name: &str,
+        argv: Vec<String>,
+        processes: Arc<Processes>,
+        looks: Looks,
+    ) -> Self {
         let program = argv.first().cloned().unwrap_or_default();
         let description = Description {
             id: name.to_owned(),
@@ -94,33 +103,24 @@ impl Acp {
                 argv,
                 processes,
                 description: Mutex::new(Arc::new(description)),
+                failed: Mutex::default(),
             }),
-            looked: tokio::sync::Mutex::default(),
+            looking: Looking::default(),
+            looks,
         }
     }
+}
 
-    async fn look(&self) {
-        let mut looked = self.looked.lock().await;
-        let known = self.describe();
-        let recent = looked.is_some_and(|at| at.elapsed() < AGAIN);
-        if !known.open_modes || (known.error.is_some() && recent) {
-            return;
-        }
-        let session = AcpSession::new(Arc::clone(&self.shared), nowhere());
-        let error = match timeout(LOOK, session.look()).await {
-            Ok(Ok((name, offers))) => {
-                self.shared.learn(&offers);
-                tracing::debug!(provider = known.id, name, "looked at an agent");
-                return;
-            }
-            Ok(Err(failure)) => failure.to_string(),
-            Err(_) => format!("the agent did not start within {} s", LOOK.as_secs()),
-        };
-        *looked = Some(Instant::now());
-        let mut known = lock(&self.shared.description);
-        let mut description = Description::clone(&known);
-        description.error = Some(error);
-        *known = Arc::new(description);
+fn recent(provider: &str, label: &str, session: schema::SessionInfo) -> RecentSession {
+    RecentSession {
+        provider_id: provider.to_owned(),
+        provider_label: label.to_owned(),
+        provider_handle_id: session.session_id,
+        cwd: session.cwd,
+        title: session.title,
+        first_prompt_preview: None,
+        last_prompt_preview: None,
+        last_activity_at: session.updated_at.unwrap_or_default(),
     }
 }
 
@@ -130,17 +130,42 @@ fn nowhere() -> SessionSpec {
         agent_id: String::new(),
         cwd: std::env::temp_dir(),
         env: Default::default(),
+        mcp_servers: Default::default(),
         session_id: None,
     }
 }
 
 impl Provider for Acp {
     fn describe(&self) -> Arc<Description> {
-        Arc::clone(&lock(&self.shared.description))
+        self.shared.describe()
     }
 
     fn look(&self) -> BoxFuture<'_, ()> {
-        Box::pin(self.look())
+        Box::pin(self.looking.look(&self.shared, &self.looks))
+    }
+
+    fn sessions<'a>(
+        &'a self,
+        cwd: Option<&'a str>,
+    ) -> BoxFuture<'a, Option<Result<Vec<RecentSession>, String>>> {
+        Box::pin(async move {
+            let told = async {
+                let mut talk = open::start(&self.shared, &nowhere()).await?;
+                match talk.can.session_capabilities.list.is_some() {
+                    true => open::sessions(&mut talk, cwd).await.map(Some),
+                    false => Ok(None),
+                }
+            };
+            let told = told
+                .await
+                .map_err(|failure| failure.to_string())
+                .transpose()?;
+            let label = self.describe().label.clone();
+            Some(told.map(|sessions| {
+                let shown = |session| recent(&self.shared.name, &label, session);
+                sessions.into_iter().map(shown).collect()
+            }))
+        })
     }
 
     fn logins(&self) -> BoxFuture<'_, Result<Vec<Login>, String>> {
@@ -156,7 +181,7 @@ impl Provider for Acp {
         Box::pin(async move {
             let done = open::log_in(&self.shared, &nowhere(), method).await;
             // What failed before the login is looked at afresh.
-            *self.looked.lock().await = None;
+            *lock(&self.shared.failed) = None;
             done.map_err(|failure| failure.to_string())
         })
     }

@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::Shared;
+use super::mcp;
 use super::peer::Peer;
-use super::schema::{Initialized, SessionState, VERSION};
+use super::schema::{Initialized, SessionInfo, SessionState, Sessions, VERSION};
 use super::talk::{Failure, LIMIT, Talk};
 use crate::daemon::providers::SessionSpec;
 use crate::subprocess;
 
+/// Pages of sessions that are read of one agent.
+const MAX_PAGES: usize = 50;
 /// How long somebody may take to log in, perhaps in a browser.
 const LOGIN: Duration = Duration::from_secs(600);
 
@@ -86,10 +89,51 @@ pub(super) async fn log_in(
 /// Opens a session without history.
 pub(super) async fn new(talk: &mut Talk, spec: &SessionSpec) -> Result<(), Failure> {
     let method = "session/new";
-    let state: SessionState = ask(talk, method, params(spec, None)).await?;
+    let params = params(talk, spec, None)?;
+    let state: SessionState = ask(talk, method, params).await?;
     talk.session = state.session_id.clone().ok_or(Failure::Answer(method))?;
     talk.offers.learn(state);
     Ok(())
+}
+
+/// Ends a session that nobody has used, in every way that the agent has, so that it is in no list of its sessions.
+pub(super) async fn forget(talk: &mut Talk) -> Result<(), Failure> {
+    let can = &talk.can.session_capabilities;
+    let ways = [
+        ("session/close", can.close.is_some()),
+        ("session/delete", can.delete.is_some()),
+    ];
+    for (method, _) in ways.into_iter().filter(|(_, offered)| *offered) {
+        let params = json!({ "sessionId": talk.session });
+        // A refusal leaves the other way.
+        let _ = talk.call(method, params, None, Some(LIMIT)).await?;
+    }
+    Ok(())
+}
+
+/// Asks an agent for the sessions that it has kept, newest first as it orders them.
+pub(super) async fn sessions(
+    talk: &mut Talk,
+    cwd: Option<&str>,
+) -> Result<Vec<SessionInfo>, Failure> {
+    let mut found = Vec::new();
+    let mut cursor = None;
+    for _ in 0..MAX_PAGES {
+        let mut params = json!({});
+        if let Some(cwd) = cwd {
+            params["cwd"] = json!(cwd);
+        }
+        if let Some(cursor) = cursor.take() {
+            params["cursor"] = json!(cursor);
+        }
+        let page: Sessions = ask(talk, "session/list", params).await?;
+        found.extend(page.sessions);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 /// Goes on with a session, in the first of the agent's ways that works.
@@ -107,7 +151,7 @@ pub(super) async fn go_on(
     ];
     let mut refusals = Vec::new();
     for (method, _) in ways.into_iter().filter(|(_, offered)| *offered) {
-        let params = params(spec, Some(id));
+        let params = params(talk, spec, Some(id))?;
         match talk.call(method, params, None, Some(LIMIT)).await? {
             Ok(answer) => {
                 talk.session = id.to_owned();
@@ -137,10 +181,15 @@ pub(super) async fn ask<T: DeserializeOwned>(
 }
 
 /// The arguments of what opens a session.
-pub(super) fn params(spec: &SessionSpec, session: Option<&str>) -> Value {
-    let mut params = json!({ "cwd": spec.cwd, "mcpServers": [] });
+pub(super) fn params(
+    talk: &Talk,
+    spec: &SessionSpec,
+    session: Option<&str>,
+) -> Result<Value, Failure> {
+    let servers = mcp::servers(&spec.mcp_servers, &talk.can.mcp_capabilities)?;
+    let mut params = json!({ "cwd": spec.cwd, "mcpServers": servers });
     if let Some(session) = session {
         params["sessionId"] = json!(session);
     }
-    params
+    Ok(params)
 }

@@ -1,6 +1,6 @@
 //! JSON-RPC 2.0 as ACP carries it: one message a line.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -51,8 +51,8 @@ pub(super) struct RpcError {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) message: String,
     /// Mostly the reason, in a shape of the agent's own.
-    #[serde(default, deserialize_with = "bounded")]
-    pub(super) data: Option<Value>,
+    #[serde(default, deserialize_with = "boxed")]
+    pub(super) data: Option<Box<Value>>,
     /// The last line of its standard error, when the refusal arrived.
     #[serde(skip)]
     pub(super) stderr: Option<String>,
@@ -67,7 +67,7 @@ impl RpcError {
     /// Returns everything that it tells, on as few lines as the agent used.
     fn sentence(&self) -> String {
         let mut sentence = format!("{} ({})", shown(&self.message), self.code);
-        let reason = self.data.as_ref().and_then(reason);
+        let reason = self.data.as_deref().and_then(reason);
         if let Some(reason) = reason.filter(|reason| !self.message.contains(reason)) {
             sentence += &format!(": {}", shown(&reason));
         }
@@ -76,6 +76,10 @@ impl RpcError {
         }
         sentence
     }
+}
+
+fn boxed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Value>>, D::Error> {
+    bounded(deserializer).map(|value| value.map(Box::new))
 }
 
 /// Finds the reason in the data of a refusal: the first field that is known to hold one, else all of it.

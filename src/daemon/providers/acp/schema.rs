@@ -35,7 +35,18 @@ pub(super) struct Capabilities {
     #[serde(default, deserialize_with = "lenient")]
     pub(super) prompt_capabilities: PromptCapabilities,
     #[serde(default, deserialize_with = "lenient")]
+    pub(super) mcp_capabilities: McpCapabilities,
+    #[serde(default, deserialize_with = "lenient")]
     pub(super) session_capabilities: SessionCapabilities,
+}
+
+/// How an agent reaches MCP servers, beside programs that it starts.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct McpCapabilities {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) http: bool,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) sse: bool,
 }
 
 /// What may be in a prompt beside text.
@@ -51,6 +62,15 @@ pub(super) struct SessionCapabilities {
     /// There when it can go on with a session without telling its history.
     #[serde(default, deserialize_with = "bounded")]
     pub(super) resume: Option<Value>,
+    /// There when it can end a session.
+    #[serde(default, deserialize_with = "bounded")]
+    pub(super) close: Option<Value>,
+    /// There when it can forget a session.
+    #[serde(default, deserialize_with = "bounded")]
+    pub(super) delete: Option<Value>,
+    /// There when it can tell its sessions.
+    #[serde(default, deserialize_with = "bounded")]
+    pub(super) list: Option<Value>,
 }
 
 /// What an agent calls itself.
@@ -199,6 +219,64 @@ pub(super) enum Update {
     Config(SessionState),
     /// How full its context is.
     Usage(ContextUsage),
+    /// What it calls the session.
+    Info(SessionInfoUpdate),
+    /// Something that people should know.
+    Notice(Notice),
+    /// It makes its context shorter.
+    Compaction(Compaction),
+}
+
+/// What changed about a session.
+#[derive(Debug, Deserialize)]
+pub(super) struct SessionInfoUpdate {
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) title: Option<String>,
+}
+
+/// Something that people should know.
+#[derive(Debug, Deserialize)]
+pub(super) struct Notice {
+    /// `info`, `warning`, `error`, …
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) severity: String,
+    pub(super) title: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) description: Option<String>,
+}
+
+/// How far a shortening of the context is.
+#[derive(Debug, Deserialize)]
+pub(super) struct Compaction {
+    /// `in_progress`, `completed`, `failed` or `cancelled`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) status: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) error: Option<String>,
+}
+
+/// Reply to `session/list`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Sessions {
+    #[serde(default, deserialize_with = "list")]
+    pub(super) sessions: Vec<SessionInfo>,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) next_cursor: Option<String>,
+}
+
+/// A session that an agent has kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionInfo {
+    pub(super) session_id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) cwd: String,
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) title: Option<String>,
+    /// ISO 8601.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(super) updated_at: Option<String>,
 }
 
 /// A piece of text, or of something else.
@@ -394,6 +472,9 @@ pub(super) fn update(params: &RawValue) -> Option<Update> {
         "current_mode_update" => read(text).map(Update::Mode),
         "config_option_update" => read(text).map(Update::Config),
         "usage_update" => read(text).map(Update::Usage),
+        "session_info_update" => read(text).map(Update::Info),
+        "notice" => read(text).map(Update::Notice),
+        "compaction_update" => read(text).map(Update::Compaction),
         _ => None,
     }
 }

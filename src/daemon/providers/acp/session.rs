@@ -6,7 +6,6 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 
 use super::ended::{failed, outcome};
-use super::offers::Offers;
 use super::open::{self, NotContinued};
 use super::schema::{Prompted, SessionState};
 use super::talk::{Failure, LIMIT, Talk};
@@ -29,13 +28,6 @@ impl AcpSession {
             spec,
             talk: None,
         }
-    }
-
-    /// Starts the agent and a session without history, to see what it offers.
-    pub(super) async fn look(&self) -> Result<(String, Offers), Failure> {
-        let mut talk = open::start(&self.shared, &self.spec).await?;
-        open::new(&mut talk, &self.spec).await?;
-        Ok((talk.name.take().unwrap_or_default(), talk.offers))
     }
 
     /// Starts the agent and goes on with its session, if it has one and the agent can.
@@ -106,16 +98,31 @@ impl AcpSession {
             let error = "the agent cannot load sessions".to_owned();
             return Err(Failure::Refused(error));
         }
+        // Some agents make up a session under an id that they do not know.
+        let listed = talk.can.session_capabilities.list.is_some();
+        if listed {
+            let mut known = open::sessions(&mut talk, None).await?.into_iter();
+            if !known.any(|session| session.session_id == id) {
+                return Err(Failure::Refused(unknown(&id)));
+            }
+        }
         let method = "session/load";
-        let params = params(&self.spec, Some(&id));
+        let params = params(&talk, &self.spec, Some(&id))?;
         let answer = talk.call(method, params, Some(feed), Some(LIMIT)).await?;
         let state: Option<SessionState> = talk.read(method, answer)?;
+        if !listed && !talk.has_said {
+            return Err(Failure::Refused(unknown(&id)));
+        }
         talk.session = id;
         talk.offers.learn(state.unwrap_or_default());
         talk.tell(Some(feed)).await?;
         self.talk = Some(talk);
         Ok(Outcome::Completed { usage: None })
     }
+}
+
+fn unknown(id: &str) -> String {
+    format!("the agent has no such session '{id}', or nothing was said in it")
 }
 
 impl Session for AcpSession {

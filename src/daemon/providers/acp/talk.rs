@@ -103,6 +103,8 @@ pub(super) struct Talk {
     pub(super) logins: Vec<AuthMethod>,
     /// What it is asked to do just now; an echo of it is no news.
     pub(super) prompt: Option<String>,
+    /// It has said something that people can read.
+    pub(super) has_said: bool,
     /// How full the context is, as last told.
     pub(super) context: Option<schema::ContextUsage>,
 }
@@ -123,6 +125,8 @@ struct Exchange<'a> {
     updates: Updates,
     asked: FuturesUnordered<BoxFuture<'a, (Value, Value)>>,
     changes: HashMap<u64, Wish>,
+    /// It has been said that the agent asks for what it was told it would not get.
+    told: bool,
 }
 
 impl Talk {
@@ -137,6 +141,7 @@ impl Talk {
             can: Capabilities::default(),
             logins: Vec::new(),
             prompt: None,
+            has_said: false,
             context: None,
         }
     }
@@ -183,6 +188,7 @@ impl Talk {
             updates: Updates::answering(self.prompt.clone()),
             asked: FuturesUnordered::new(),
             changes: HashMap::new(),
+            told: false,
         };
         let mut settings = feed.map(Feed::settings);
         let mut deadline = limit.map(|limit| Instant::now() + limit);
@@ -250,7 +256,16 @@ impl Talk {
             Incoming::Request { id, method, params } if method == "session/request_permission" => {
                 self.asked(id, &params, exchange).await
             }
-            Incoming::Request { id, .. } => {
+            Incoming::Request { id, method, .. } => {
+                let ours = ["fs/", "terminal/"];
+                if ours.iter().any(|part| method.starts_with(part)) && !exchange.told {
+                    exchange.told = true;
+                    let message = format!(
+                        "refused {method}: the agent was told that it must use its own files and terminals"
+                    );
+                    exchange.flush().await?;
+                    exchange.show(vec![TimelineItem::Error { message }]).await?;
+                }
                 let refusal = rpc::refusal(id, rpc::NO_METHOD, "this client does not do that");
                 Ok(self.peer.send(refusal)?)
             }
@@ -273,7 +288,17 @@ impl Talk {
                 self.context = Some(usage);
                 return Ok(());
             }
-            update => return exchange.take(update).await,
+            Update::Info(info) => {
+                let title = info.title.filter(|title| !title.trim().is_empty());
+                if let (Some(title), Some(feed)) = (title, exchange.feed) {
+                    feed.report(Report::Title(title)).await?;
+                }
+                return Ok(());
+            }
+            update => {
+                self.has_said = true;
+                return exchange.take(update).await;
+            }
         }
         self.tell(exchange.feed).await
     }

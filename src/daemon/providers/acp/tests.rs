@@ -11,18 +11,24 @@ use super::lenient::Whole;
 use super::permission;
 use super::schema::{self, Initialized, SessionState, Update};
 use super::updates::Updates;
-use super::{Acp, Processes};
+use super::{Acp, Looks, Processes};
 use crate::daemon::providers::{Feed, Outcome, Prompt, Provider, Report, SessionSpec, Settings};
 use crate::protocol::timeline::TimelineItem;
 
 /// Runs a turn with a shell script as the agent and returns why it failed.
 async fn fails(script: &str) -> String {
     let argv = ["sh", "-c", script].map(str::to_owned).to_vec();
-    let provider = Acp::new("hostile", argv, Processes::new(Vec::new()));
+    let provider = Acp::new(
+        "hostile",
+        argv,
+        Processes::new(Vec::new()),
+        Looks::default(),
+    );
     let mut session = provider.session(SessionSpec {
         agent_id: "a".to_owned(),
         cwd: "/".into(),
         env: Default::default(),
+        mcp_servers: Default::default(),
         session_id: None,
     });
     let (stop, settings) = (
@@ -80,7 +86,12 @@ async fn harm_is_told() {
 #[tokio::test]
 async fn what_is_no_program_is_told() {
     let argv = vec!["/nonexistent/agent".to_owned()];
-    let provider = Acp::new("missing", argv, Processes::new(Vec::new()));
+    let provider = Acp::new(
+        "missing",
+        argv,
+        Processes::new(Vec::new()),
+        Looks::default(),
+    );
     Provider::look(&provider).await;
     let error = provider.describe().error.clone().unwrap();
     assert!(
@@ -99,11 +110,12 @@ async fn an_agent_that_says_nothing_is_given_up() {
 async fn a_turn_of_an_agent_that_ignores_a_cancellation_ends_all_the_same() {
     let argv = ["sh", "-c"].map(str::to_owned).to_vec();
     let argv = [argv, vec![format!("{GREETING} sleep 1000")]].concat();
-    let provider = Acp::new("deaf", argv, Processes::new(Vec::new()));
+    let provider = Acp::new("deaf", argv, Processes::new(Vec::new()), Looks::default());
     let mut session = provider.session(SessionSpec {
         agent_id: "a".to_owned(),
         cwd: "/".into(),
         env: Default::default(),
+        mcp_servers: Default::default(),
         session_id: None,
     });
     let (stop, settings) = (

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::schema::{Chunk, Plan, Tool, Update};
+use super::schema::{Chunk, Compaction, Notice, Plan, Tool, Update};
 use super::tools::text_of;
 use crate::protocol::timeline::{TimelineItem, TodoItem, ToolStatus};
 
@@ -79,8 +79,18 @@ impl Updates {
                 items.push(todo(plan));
                 items
             }
-            Update::Mode(_) | Update::Config(_) | Update::Usage(_) => Vec::new(),
+            Update::Notice(notice) => self.between(Some(notice.item())),
+            Update::Compaction(compaction) => self.between(compaction.item()),
+            Update::Mode(_) | Update::Config(_) | Update::Usage(_) | Update::Info(_) => Vec::new(),
         }
+    }
+
+    /// Shows an item after everything that was said before it.
+    fn between(&mut self, item: Option<TimelineItem>) -> Vec<TimelineItem> {
+        self.message = None;
+        let mut items = self.flush();
+        items.extend(item);
+        items
     }
 
     /// Whether it is a piece of the prompt, said back.
@@ -190,6 +200,43 @@ impl Updates {
 
     fn wait_until(&mut self, at: Instant) {
         self.due = Some(self.due.map_or(at, |due| due.min(at)));
+    }
+}
+
+impl Notice {
+    fn item(self) -> TimelineItem {
+        let text = match self.description {
+            Some(description) => format!("{}: {description}", self.title),
+            None => self.title,
+        };
+        match self.severity.as_str() {
+            "warning" | "error" => TimelineItem::Error { message: text },
+            _ => TimelineItem::AssistantMessage {
+                text,
+                message_id: Some(uuid::Uuid::new_v4().to_string()),
+            },
+        }
+    }
+}
+
+impl Compaction {
+    /// The item that shows it; a cancelled one has changed nothing.
+    fn item(self) -> Option<TimelineItem> {
+        let status = match self.status.as_str() {
+            "in_progress" => "loading",
+            "completed" => "completed",
+            "failed" => {
+                let why = self.error.unwrap_or_else(|| "no reason given".to_owned());
+                let message = format!("the agent could not shorten its context: {why}");
+                return Some(TimelineItem::Error { message });
+            }
+            _ => return None,
+        };
+        Some(TimelineItem::Compaction {
+            status: status.to_owned(),
+            trigger: None,
+            pre_tokens: None,
+        })
     }
 }
 
