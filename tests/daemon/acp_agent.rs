@@ -90,7 +90,7 @@ impl<R: BufRead> Agent<R> {
         let result = match message["method"].as_str() {
             Some("initialize") => self.initialize(message),
             Some("session/new") if self.spoilt == "refuses" => {
-                eprintln!("loading …\ncannot find the program\n");
+                eprintln!("loading …\ncannot find the program\n}}\n");
                 // The two streams are two roads.
                 std::thread::sleep(std::time::Duration::from_millis(300));
                 let why = json!({ "details": "it exited with code 1" });
@@ -234,7 +234,7 @@ impl<R: BufRead> Agent<R> {
                 return None;
             }
             "greets" => {
-                println!("Please run: scripted setup");
+                writeln!(std::io::stdout(), "Please run: scripted setup").unwrap();
                 std::process::exit(1);
             }
             _ => {}

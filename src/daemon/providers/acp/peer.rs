@@ -131,12 +131,14 @@ impl Peer {
         !self.incoming.is_closed()
     }
 
-    /// Returns the last line of its standard error, if it has said something there.
+    /// Returns the last line of its standard error that has a word in it, if there is one.
     pub(super) fn last_words(&self) -> Option<String> {
         let stderr = String::from_utf8_lossy(&lock(&self.stderr)).into_owned();
         let last = stderr.lines().rev().map(str::trim);
+        // What a program prints of its objects ends with a bracket.
+        let has_word = |line: &&str| line.chars().filter(|c| c.is_alphanumeric()).count() > 2;
         last.into_iter()
-            .find(|line| !line.is_empty())
+            .find(has_word)
             .map(|line| shown(line.as_bytes()))
     }
 
