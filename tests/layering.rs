@@ -56,7 +56,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("listen", &["protocol", "secret", "site", "transport"]),
     (
         "forward",
-        &["backoff", "client", "listen", "target", "transport"],
+        &[
+            "backoff",
+            "client",
+            "listen",
+            "protocol",
+            "target",
+            "transport",
+        ],
     ),
     (
         "fuzz",
@@ -103,6 +110,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "forward",
             "output",
             "pairing",
+            "protocol",
             "relay",
             "remote",
             "secret",

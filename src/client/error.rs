@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::e2ee;
-use crate::protocol::admission::is_token;
+use crate::protocol::admission::{Rejection, is_token};
 use crate::protocol::relay::Endpoint;
 use crate::secret::Secret;
 use crate::transport::{DialError, TransportError};
@@ -24,17 +24,6 @@ pub enum PasswordFault {
     /// The daemon did not see it, though it stood in a header, too.
     #[error("the password did not reach the daemon")]
     Lost,
-}
-
-impl PasswordFault {
-    /// The daemon says that it saw no password. This one was sent.
-    pub(super) fn of_required(sent: Option<&Secret<String>>) -> Self {
-        match sent.map(|password| is_token(password.expose())) {
-            None => Self::Required,
-            Some(false) => Self::NotToken,
-            Some(true) => Self::Lost,
-        }
-    }
 }
 
 /// Why there is no session.
@@ -109,4 +98,20 @@ pub enum ConnectError {
     /// The connection ended before the session was open.
     #[error("the connection ended before the session was open")]
     Ended(#[source] Arc<TransportError>),
+}
+
+impl ConnectError {
+    /// Returns what a daemon's refusal means, where this password was shown.
+    pub fn of_rejection(rejection: Rejection, shown: Option<&Secret<String>>) -> Self {
+        let is_token = shown.map(|password| is_token(password.expose()));
+        Self::Password(match (rejection, is_token) {
+            (Rejection::IncompatibleProtocol, _) => return Self::ProtocolVersion,
+            (Rejection::Other(reason), _) => return Self::Rejected { reason },
+            // What it refused may be the credential of an earlier run.
+            (_, None) => PasswordFault::Required,
+            (Rejection::IncorrectPassword, Some(_)) => PasswordFault::Incorrect,
+            (Rejection::PasswordRequired, Some(false)) => PasswordFault::NotToken,
+            (Rejection::PasswordRequired, Some(true)) => PasswordFault::Lost,
+        })
+    }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::absent::arrival;
 use super::address::dial_for;
-use super::error::{ConnectError, PasswordFault};
+use super::error::ConnectError;
 use super::introduction::NoSession;
 use super::named::named;
 use super::settings::Settings;
@@ -157,17 +157,7 @@ impl Peer<'_> {
     }
 
     fn rejected(&self, rejection: Rejection) -> ConnectError {
-        let fault = match rejection {
-            Rejection::IncompatibleProtocol => return ConnectError::ProtocolVersion,
-            Rejection::Other(reason) => return ConnectError::Rejected { reason },
-            Rejection::PasswordRequired => PasswordFault::of_required(self.target.password()),
-            // What it refused may be the credential of an earlier run.
-            Rejection::IncorrectPassword => match self.target.password() {
-                Some(_) => PasswordFault::Incorrect,
-                None => PasswordFault::Required,
-            },
-        };
-        ConnectError::Password(fault)
+        ConnectError::of_rejection(rejection, self.target.password())
     }
 
     /// The connection ended before it has introduced itself.

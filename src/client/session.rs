@@ -16,6 +16,7 @@ use super::introduction::NoSession;
 use super::pulse::Pulse;
 use super::reader::{RawReply, Reader, Sender, Shared, expect, lock};
 use crate::protocol::admission::Rejection;
+use crate::protocol::daemon_permission::DaemonPermission;
 use crate::protocol::session::{Notice, Request, RpcError, ServerInfo};
 use crate::protocol::size::json_length;
 use crate::transport::{Closed, Frame, Traffic, Transport, TransportError};
@@ -53,6 +54,9 @@ pub enum CallError {
     /// The session is for reading; nothing was sent.
     #[error("this remote is read-only, and the command would change something there")]
     ReadOnly,
+    /// The connection lacks a permission; nothing was sent.
+    #[error("this connection lacks the permission {}", .0.as_str())]
+    NotPermitted(DaemonPermission),
     /// The request does not fit into one message; nothing was sent.
     #[error("the request has {}: more than one message to this daemon can hold, {}", mebibytes(*length), mebibytes(*limit))]
     TooLarge {
@@ -315,6 +319,7 @@ impl DaemonClient {
         mutates: bool,
     ) -> BoxFuture<'_, Result<oneshot::Receiver<RawReply>, CallError>> {
         Box::pin(async move {
+            self.check_permission(kind)?;
             tracing::debug!(kind, bytes = text.len(), "sent");
             let receiver = expect(&self.shared, &id);
             // As bytes, where the channel carries them as such, it is not made a third larger. Daemons take either.
@@ -329,11 +334,13 @@ impl DaemonClient {
 
     /// Sends a message that has no reply.
     pub async fn notify<R: Request>(&self, request: &R) -> Result<(), CallError> {
+        self.check_permission(R::TYPE)?;
         self.send(Frame::Text(encode(request)?.1), R::MUTATES).await
     }
 
     /// Sends a notice, which is never answered.
     pub async fn tell<N: Notice>(&self, notice: &N) -> Result<(), CallError> {
+        self.check_permission(N::TYPE)?;
         let text = serde_json::to_string(&Session::of(N::TYPE, None, notice));
         let text = text.expect("notices are structs with string keys");
         self.send(Frame::Text(text), true).await
@@ -376,6 +383,14 @@ impl DaemonClient {
             let closed = Closed::new(1000, "Client closed");
             self.sender.lock().await.close(closed).await;
         })
+    }
+
+    /// Refuses a message that the daemon would refuse, before it leaves.
+    fn check_permission(&self, kind: &str) -> Result<(), CallError> {
+        match DaemonPermission::for_request(kind) {
+            Some(needed) if !self.server.permits(needed) => Err(CallError::NotPermitted(needed)),
+            _ => Ok(()),
+        }
     }
 
     async fn send(&self, frame: Frame, mutates: bool) -> Result<(), CallError> {

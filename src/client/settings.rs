@@ -84,7 +84,7 @@ impl Settings {
 
     /// Returns what shows the daemon that we may come in: what lies in its home, where we are its user, else its
     /// password. Any password can be shown here, and daemons before 0.10 ignore it.
-    fn auth(&self, target: &Target) -> Option<Auth> {
+    pub fn auth(&self, target: &Target) -> Option<Auth> {
         let copy = |secret: &Secret<String>| Zeroizing::new(secret.expose().clone());
         let local = self.local_credential.as_ref();
         let local = local.map(|token| Auth::LocalCredential { token: copy(token) });

@@ -260,7 +260,7 @@ impl Context {
         let own = |(index, _): &(usize, _)| ways[*index].own && !ways[*index].guess;
         let at = errors.iter().position(own).unwrap_or(0);
         Err(match errors.into_iter().nth(at) {
-            Some((_, error)) => error.into(),
+            Some((index, error)) => resolved.plan.error(error, &ways[index].target),
             None => CommandError::internal("there is no target to try"),
         })
     }

@@ -10,6 +10,7 @@ use super::keystore::key_process::KeyProcess;
 use super::network::Between;
 use super::race::{self, Way};
 use super::{Context, passphrase};
+use crate::client::{ConnectError, PasswordFault};
 use crate::complete::{Cache, Kind};
 use crate::duration;
 use crate::env::{self, Env};
@@ -18,8 +19,8 @@ use crate::files;
 use crate::output;
 use crate::pairing::{Home, Offer, OfferSource, Overrides};
 use crate::remote::{
-    Address, Asked, Choice, Host, LocalHints, Options, RemotesFile, Rule, Selected, Selection,
-    Selector, Via, offer_target,
+    Address, Asked, Choice, Host, LocalHints, Options, RemoteName, RemotesFile, Rule, Selected,
+    Selection, Selector, Via, offer_target,
 };
 use crate::secret::{Secret, Stores};
 use crate::target::Target;
@@ -135,6 +136,29 @@ pub(super) struct Plan {
     pub(super) home: Option<Home>,
     /// The id that a daemon must have which does not prove its key.
     pub(super) server_id: Option<Secret<String>>,
+    /// The saved remote that is connected to.
+    pub(super) remote: Option<RemoteName>,
+}
+
+impl Plan {
+    /// Makes an error of one about connecting to this target, with a hint that fits it.
+    pub(super) fn error(&self, error: ConnectError, target: &Target) -> CommandError {
+        let fault = match &error {
+            ConnectError::Password(fault) => Some(*fault),
+            _ => None,
+        };
+        let error = CommandError::from(error);
+        let Some(PasswordFault::Required | PasswordFault::Incorrect) = fault else {
+            return error;
+        };
+        match (&self.remote, target) {
+            (Some(name), _) => error.hint(format!("set it: paseo remote set {name} password")),
+            (None, Target::Relay { .. }) => error.hint(
+                "save the daemon, and its password is asked for and kept: paseo remote add NAME",
+            ),
+            (None, _) => error,
+        }
+    }
 }
 
 impl Context {
@@ -221,6 +245,9 @@ impl Context {
         };
         let mut plan = self.plan(&options, &ways)?;
         plan.read_only = read_only;
+        if let Choice::Remote(remote) = &selection.choice {
+            plan.remote = Some(remote.name.clone());
+        }
         #[cfg(unix)]
         if let Choice::Remote(remote) = &selection.choice {
             plan.warm = self.warm(remote, &options);
@@ -273,6 +300,7 @@ impl Context {
             warm: None,
             home: None,
             server_id,
+            remote: None,
         })
     }
 

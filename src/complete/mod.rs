@@ -21,7 +21,7 @@ use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCan
 use clap_complete::env::{CompleteEnv, Shells};
 
 use crate::env::{self, Env};
-use crate::remote::{RemoteName, RemotesFile, SettingKey};
+use crate::remote::{PASSWORD, RemoteName, RemotesFile, SettingKey};
 
 /// Answers the shell; returns whether it was the shell that asked.
 pub fn answer(argv: &[OsString], tree: fn() -> clap::Command) -> bool {
@@ -104,7 +104,10 @@ pub fn tags() -> ArgValueCandidates {
 /// … the key of a remote's setting, with `behind` behind it.
 pub fn setting_keys(behind: &'static str) -> ArgValueCandidates {
     let candidate = move |key: &str| CompletionCandidate::new(format!("{key}{behind}"));
-    ArgValueCandidates::new(move || SettingKey::names().map(candidate).collect())
+    // It takes no value: it is asked for.
+    let password = || CompletionCandidate::new(PASSWORD);
+    let all = move || SettingKey::names().map(candidate);
+    ArgValueCandidates::new(move || all().chain(std::iter::once(password())).collect())
 }
 
 /// Candidates for an argument that names an agent.

@@ -13,7 +13,7 @@ use super::hub::{Arrival, Membership, message};
 use super::outbox::{Outgoing, outbox};
 use super::server_info;
 use crate::e2ee::{Freshness, Standing};
-use crate::listen::{Credential, Guest, Refused as NotAdmitted};
+use crate::listen::{Credential, Guest, reject};
 use crate::protocol::admission::{Auth, HELLO_REJECTION, Rejection};
 use crate::protocol::session::{
     CLOSE_FULL, CLOSE_HELLO_TIMEOUT, CLOSE_INVALID_HELLO, Envelope, FULL, FULL_CODE, Hello,
@@ -61,13 +61,13 @@ pub(super) async fn serve(
         }
     };
     if let Err(refused) = guest.admit(shown.as_ref()).await {
-        let rejection = match refused {
-            NotAdmitted::PasswordRequired => Rejection::PasswordRequired,
-            NotAdmitted::PasswordIncorrect => Rejection::IncorrectPassword,
-            NotAdmitted::Full => return refuse_full(&mut *sender).await,
+        return match refused.rejection() {
+            Some(rejection) => {
+                let knows = knows_rejections(&hello, shown.is_some());
+                reject(&mut *sender, &rejection, knows).await
+            }
+            None => refuse_full(&mut *sender).await,
         };
-        let knows = knows_rejections(&hello, shown.is_some());
-        return reject(&mut *sender, &rejection, knows).await;
     }
     receiver.admit();
     let (outbox, mut outgoing) = outbox(core.budget(arrival));
@@ -139,17 +139,6 @@ fn knows_rejections(hello: &Hello, showed: bool) -> bool {
     showed || hello.capabilities.get(HELLO_REJECTION) == Some(&true)
 }
 
-/// Tells a client why it is not let in. One that knows the message gets it before the close frame, which a relay or a
-/// browser may not pass on.
-async fn reject(sender: &mut dyn FrameSender, rejection: &Rejection, knows: bool) {
-    if knows {
-        // Who has gone already is told nothing.
-        let _ = timeout(GOODBYE, sender.send(Frame::Text(rejection.frame()))).await;
-    }
-    let (code, reason) = rejection.close();
-    sender.close(Closed::new(code, reason)).await;
-}
-
 /// Reads the hello: the first frame, and nothing is answered before it.
 async fn greet(receiver: &mut dyn FrameReceiver) -> Result<Greeted, Refused> {
     let refuse = |reason| Err(Refused::With(Closed::new(CLOSE_INVALID_HELLO, reason)));
@@ -206,10 +195,7 @@ fn check(text: &str) -> Result<Greeted, Refused> {
         let knows = knows_rejections(&hello, shown.is_some());
         return Err(Refused::Version { knows });
     }
-    let shown = shown.map(|auth| match auth {
-        Auth::Password { password } => Credential::Password(password.as_str().into()),
-        Auth::LocalCredential { token } => Credential::Local(token.as_str().into()),
-    });
+    let shown = shown.map(Credential::from);
     Ok(Greeted { hello, shown })
 }
 

@@ -51,6 +51,7 @@ use crate::listen::{self, Guest, Listen, Listener, Names, Password, RelayGate};
 use crate::pairing::{
     ClaimError, Home, HomeError, LocalCredential, PidFile, PidGuard, RelayConfig, this_machine,
 };
+use crate::protocol::daemon_permission::DaemonPermission;
 use crate::protocol::relay::ServerId;
 use crate::protocol::session::{APP_VERSION, PROTOCOL_VERSION};
 use crate::protocol::terminals::RESTORE_MODES;
@@ -406,6 +407,7 @@ fn server_info(core: &Core) -> Value {
         "serverId": core.identity.server_id.as_str(),
         "hostname": this_machine(),
         "version": APP_VERSION,
+        "permissions": DaemonPermission::ALL.map(DaemonPermission::as_str),
         "desktopManaged": false,
         "features": features,
     })

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::client::{CallError, ConnectError, PasswordFault};
 use crate::e2ee;
 use crate::forward::ForwardError;
+use crate::protocol::daemon_permission::{ACCESS_DENIED, DaemonPermission};
 use crate::transport::{CertificateFault, DialError, ProxyError, Step, TransportError};
 
 use super::{CommandError, Exit, Hop};
@@ -328,6 +329,14 @@ impl From<ForwardError> for CommandError {
 impl From<CallError> for CommandError {
     fn from(error: CallError) -> Self {
         match error {
+            CallError::Refused(refusal) if refusal.code.as_deref() == Some(ACCESS_DENIED) => {
+                let kind = refusal.request_type.as_deref().unwrap_or_default();
+                match DaemonPermission::for_request(kind) {
+                    Some(lacked) => CallError::NotPermitted(lacked).into(),
+                    None => denied(refusal.error),
+                }
+            }
+            CallError::NotPermitted(_) => denied(error.to_string()),
             CallError::Refused(refusal) => {
                 let (code, exit): (Cow<'static, str>, _) = match refusal.code.as_deref() {
                     Some("unknown_schema") => ("unknown_schema".into(), Exit::Incompatible),
@@ -388,6 +397,12 @@ impl From<CallError> for CommandError {
             }
         }
     }
+}
+
+fn denied(message: String) -> CommandError {
+    CommandError::new("ACCESS_DENIED", Exit::Auth, message)
+        .at(Hop::Daemon)
+        .hint("ask the daemon's owner for it; what this connection may do: paseo status")
 }
 
 /// A change whose reply is missing is never sent again by itself.

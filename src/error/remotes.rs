@@ -109,6 +109,7 @@ impl From<SettingError> for CommandError {
             SettingError::InFile("fingerprint" | "secret") => {
                 "for a new pairing: paseo remote repair NAME; by hand: paseo remote edit"
             }
+            SettingError::Secret(_) => "to be asked for it: paseo remote set NAME password",
             SettingError::InFile(_) => "change it in the file: paseo remote edit",
             SettingError::Unknown(None) => "the keys that can be set: paseo remote set --help",
             _ => "for example: paseo remote set work cwd=/home/me/src",

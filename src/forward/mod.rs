@@ -2,9 +2,10 @@
 //! the daemon were here.
 //!
 //! Each WebSocket of theirs gets a connection of its own to the daemon, with an encrypted channel of its own, or on a
-//! direct route of a paired remote with a daemon that must name its id first. The session inside is theirs: no frame is
-//! changed here.
+//! direct route of a paired remote with a daemon that must name its id first. The session inside is theirs: only their hello
+//! is changed here, which shows the daemon what the remote has and not what they have shown to us.
 
+mod hello;
 mod pool;
 mod spare;
 mod splice;
@@ -16,6 +17,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
+use self::hello::{ClientHello, Introduction};
 use self::splice::splice;
 pub use self::warm::Warm;
 use crate::client::{self, ConnectError, Settings};
@@ -90,11 +92,11 @@ impl Service for Forward {
         let failure = Arc::clone(&self.failure);
         Box::pin(async move {
             // It holds the client's place until the end.
-            let mut guest = guest;
-            let Some(client) = let_in(transport, &mut guest).await else {
+            let (mut client, mut guest) = (transport, guest);
+            let Some(hello) = hello::let_in(&mut client, &mut guest).await else {
                 return;
             };
-            if let Err(error) = forward(&target, &settings, client).await {
+            if let Err(error) = forward(&target, &settings, client, hello).await {
                 *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             }
         })
@@ -105,24 +107,37 @@ async fn forward(
     target: &Target,
     settings: &Settings,
     mut client: Transport,
+    hello: ClientHello,
 ) -> Result<(), ForwardError> {
     tracing::info!("a client is here");
-    match client::connect_channel(target, settings).await {
-        Ok(daemon) => match splice(client, daemon).await {
-            Err(TransportError::OtherPeer) => {
-                let address = target.to_string();
-                Err(ConnectError::OtherDaemon { address }.into())
-            }
-            ended => ended.map_err(ForwardError::Lost),
-        },
+    let mut daemon = match client::connect_channel(target, settings).await {
+        Ok(daemon) => daemon,
         Err(error) => {
             refuse(&mut client, &error.to_string()).await;
-            Err(error.into())
+            return Err(error.into());
         }
+    };
+    let hello = hello.for_daemon(settings.auth(target).as_ref());
+    // When sending fails, the close frame that tells why is still to be read.
+    let _ = daemon.sender.send(hello).await;
+    let closes_itself = !matches!(target, Target::Relay { .. });
+    let (receiver, refused) = Introduction::of(daemon.receiver, closes_itself);
+    daemon.receiver = Box::new(receiver);
+    let ended = splice(client, daemon).await;
+    if let Some(rejection) = refused.get() {
+        let error = ConnectError::of_rejection(rejection.clone(), target.password());
+        return Err(error.into());
+    }
+    match ended {
+        Err(TransportError::OtherPeer) => {
+            let address = target.to_string();
+            Err(ConnectError::OtherDaemon { address }.into())
+        }
+        ended => ended.map_err(ForwardError::Lost),
     }
 }
 
-/// Lets a client in, or tells it why not. What its hello shows is for the daemon.
+/// Lets a client of our own in by who it is, or tells it why not.
 async fn let_in(mut client: Transport, guest: &mut Guest) -> Option<Transport> {
     if let Err(refused) = guest.admit(None).await {
         client.sender.close(refused.closed()).await;

@@ -2,21 +2,26 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::guesses::{Guesses, PasswordDigest};
 use super::lobby::{Peer, Place};
 use super::names::Names;
 use super::password::{Password, verify};
-use crate::protocol::session::{CLOSE_FULL, CLOSE_PASSWORD, FULL};
+use crate::protocol::admission::{Auth, Rejection};
+use crate::protocol::session::{CLOSE_FULL, FULL};
 use crate::secret::Secret;
-use crate::transport::Closed;
 use crate::transport::peer::{Owner, Unknown};
+use crate::transport::{Closed, Frame, FrameSender};
 
+/// How long a client may take to take the reason of its refusal.
+const GOODBYE: Duration = Duration::from_millis(250);
 /// Wrong passwords that are remembered.
 const MAX_JUDGED: usize = 256;
 
@@ -306,10 +311,44 @@ impl RelayGate {
 impl Refused {
     /// The close frame that tells it.
     pub fn closed(self) -> Closed {
+        match self.rejection() {
+            Some(rejection) => closed_for(&rejection),
+            None => Closed::new(CLOSE_FULL, FULL),
+        }
+    }
+
+    /// Returns how it is told to a client that has said hello; `None`: there are too many clients, which is no fault of its
+    /// hello.
+    pub fn rejection(self) -> Option<Rejection> {
         match self {
-            Self::PasswordRequired => Closed::new(CLOSE_PASSWORD, "Password required"),
-            Self::PasswordIncorrect => Closed::new(CLOSE_PASSWORD, "Incorrect password"),
-            Self::Full => Closed::new(CLOSE_FULL, FULL),
+            Self::PasswordRequired => Some(Rejection::PasswordRequired),
+            Self::PasswordIncorrect => Some(Rejection::IncorrectPassword),
+            Self::Full => None,
+        }
+    }
+}
+
+/// Tells a client why its hello is refused. One that `knows` the message gets it before the close frame, which a relay or a
+/// browser may not pass on.
+pub async fn reject(sender: &mut dyn FrameSender, rejection: &Rejection, knows: bool) {
+    if knows {
+        // Who has gone already is told nothing.
+        let frame = Frame::Text(rejection.frame());
+        let _ = timeout(GOODBYE, sender.send(frame)).await;
+    }
+    sender.close(closed_for(rejection)).await;
+}
+
+fn closed_for(rejection: &Rejection) -> Closed {
+    let (code, reason) = rejection.close();
+    Closed::new(code, reason)
+}
+
+impl From<Auth> for Credential {
+    fn from(auth: Auth) -> Self {
+        match auth {
+            Auth::Password { password } => Self::Password(password.as_str().into()),
+            Auth::LocalCredential { token } => Self::Local(token.as_str().into()),
         }
     }
 }

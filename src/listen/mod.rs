@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 pub use address::{ListenError, socket_addr};
-pub use gate::{Access, Credential, Guest, Refused, RelayGate};
+pub use gate::{Access, Credential, Guest, Refused, RelayGate, reject};
 pub use names::Names;
 pub use password::Password;
 #[cfg(unix)]

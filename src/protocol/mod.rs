@@ -21,6 +21,7 @@ pub mod agents;
 pub mod base64;
 pub mod chat;
 pub mod daemon;
+pub mod daemon_permission;
 pub mod e2ee;
 pub mod lifecycle;
 pub mod loops;

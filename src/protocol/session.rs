@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::admission::Auth;
+use super::daemon_permission::{self, DaemonPermission};
 
 /// The only protocol version there is.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -65,6 +66,13 @@ pub struct ServerInfo {
     /// Semantic version of the daemon.
     #[serde(default)]
     pub version: Option<String>,
+    /// What this connection may do; `None`: the daemon is older than 0.7, and says nothing.
+    #[serde(
+        default,
+        deserialize_with = "daemon_permission::names",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub permissions: Option<Vec<String>>,
     /// What the daemon can do; unknown ones are kept, only `true` counts.
     #[serde(default)]
     pub features: BTreeMap<String, Value>,
@@ -74,6 +82,17 @@ impl ServerInfo {
     /// Returns whether the daemon advertises a feature.
     pub fn has(&self, feature: &str) -> bool {
         self.features.get(feature) == Some(&Value::Bool(true))
+    }
+
+    /// Returns whether this connection may do something, as far as the daemon says. One that names only what is not known
+    /// here says nothing: it has to refuse by itself.
+    pub fn permits(&self, permission: DaemonPermission) -> bool {
+        let Some(held) = &self.permissions else {
+            return true;
+        };
+        let holds = |wanted: DaemonPermission| held.iter().any(|it| it == wanted.as_str());
+        let is_known = held.is_empty() || DaemonPermission::ALL.into_iter().any(holds);
+        !is_known || holds(permission)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the secret store holds for a remote.
 //!
-//! For a relay: the pairing offer as JSON, unknown fields included, so that nothing a newer daemon
-//! added is lost. For a direct remote: `{"v":1,"password":"…"}`.
+//! For a relay: the pairing offer as JSON, with the daemon's password if it requires one, and unknown fields included, so
+//! that nothing a newer daemon added is lost. For a direct remote: `{"v":1,"password":"…"}`.
 
 use serde::{Deserialize, Serialize};
 
@@ -79,11 +79,19 @@ pub fn offer_target(offer: &Offer) -> Target {
         server_id: offer.server_id.clone(),
         daemon_key: offer.daemon_key,
         token: offer.relay_token.clone(),
-        password: None,
+        password: offer.password.clone(),
     }
 }
 
 impl Address {
+    /// Returns whether the network cannot read what is sent there.
+    fn is_unreadable(&self) -> bool {
+        match self {
+            Self::Tcp { tls, .. } => *tls,
+            Self::Unix { .. } | Self::Ssh { .. } => true,
+        }
+    }
+
     /// Returns this address as a target.
     pub fn target(&self, password: Option<Secret<String>>) -> Target {
         match self.clone() {
@@ -114,18 +122,23 @@ impl Remote {
         }
     }
 
-    /// Looks the secret up and returns every road to the daemon, its own address first. The password of
-    /// a direct remote holds on all of them: it is the same daemon.
+    /// Looks the secret up and returns every road to the daemon, its own address first. The password of a direct remote
+    /// holds on all of them: it is the same daemon. That of a paired one was given for a channel that nobody else can
+    /// read, so it goes only where the network cannot read it either.
     pub fn resolve_roads(&self, stores: &Stores) -> Result<Vec<Target>, ResolveError> {
         let own = self.resolve(stores)?;
-        let password = match &own {
-            Target::Tcp { password, .. }
-            | Target::Unix { password, .. }
-            | Target::Ssh { password, .. } => password.clone(),
-            Target::Relay { .. } => None,
+        let is_paired = matches!(own, Target::Relay { .. });
+        let password = |road: &Address| {
+            let password = own.password();
+            password
+                .filter(|_| !is_paired || road.is_unreadable())
+                .cloned()
         };
-        let others = self.roads.iter();
-        let others = others.map(|road| road.target(password.clone()));
+        let others: Vec<_> = self
+            .roads
+            .iter()
+            .map(|road| road.target(password(road)))
+            .collect();
         Ok(std::iter::once(own).chain(others).collect())
     }
 
@@ -277,6 +290,30 @@ mod tests {
             assert!(json.contains(part), "{part}");
         }
         assert_eq!(remote.resolve(&stores).unwrap().to_string(), "relay new:2");
+    }
+
+    #[test]
+    fn the_password_of_a_paired_remote_goes_where_nobody_reads_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let stores = stores(dir.path());
+        let (mut remote, secret) = relay_remote(&stores);
+        let roads = [
+            "tcp://10.0.0.5:1",
+            "tcp://10.0.0.5:1?ssl=true",
+            "unix:///s",
+            "ssh://h",
+        ];
+        remote.roads = roads.map(|road| road.parse().unwrap()).to_vec();
+        let shown = |remote: &Remote| -> Vec<bool> {
+            let roads = remote.resolve_roads(&stores).unwrap();
+            roads.iter().map(|road| road.password().is_some()).collect()
+        };
+        assert_eq!(shown(&remote), [false; 5]);
+        let mut offer = remote.offer(&stores).unwrap().unwrap();
+        offer.password = Some("h\u{fc}nter 2".into());
+        let store = stores.open(secret.store).unwrap();
+        store.put(&secret.id, &offer_item(&offer)).unwrap();
+        assert_eq!(shown(&remote), [true, false, true, true, true]);
     }
 
     #[test]

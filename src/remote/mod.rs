@@ -39,7 +39,7 @@ pub use problem::Invalid;
 pub use profile::{DirMapping, DirectRoute, Guard, Options, RelayRoute, Remote, Route, SecretRef};
 pub use recipient::{Recipient, RecipientError, recipient_item, recipient_key};
 pub use select::{Asked, Choice, Rule, SelectError, Selected, Selection, Selector};
-pub use setting::{Setting, SettingError, SettingKey};
+pub use setting::{PASSWORD, Setting, SettingError, SettingKey};
 pub use several::{Breadth, Several, SeveralError};
 pub use via::{Via, ViaError};
 pub use written::Written;

@@ -44,6 +44,9 @@ const SETTINGS: &[(&str, Kind)] = &[
     ("ssh", Kind::Text),
 ];
 
+/// The word for the daemon's password, which is no setting of the file: it is kept with the secret.
+pub const PASSWORD: &str = "password";
+
 /// The key of a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettingKey {
@@ -70,6 +73,9 @@ pub enum SettingError {
     /// No equals sign.
     #[error("a setting is written key=value")]
     NoValue,
+    /// A secret, which others could read here.
+    #[error("`{0}` takes no value on the command line, where others can read it")]
+    Secret(&'static str),
     /// Neither true nor false.
     #[error("`{0}` is true or false")]
     Flag(&'static str),
@@ -132,6 +138,9 @@ impl FromStr for Setting {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (key, value) = text.split_once('=').ok_or(SettingError::NoValue)?;
+        if key.trim() == PASSWORD {
+            return Err(SettingError::Secret(PASSWORD));
+        }
         let key: SettingKey = key.trim().parse()?;
         let value = match key.kind {
             Kind::TextOrTable if value.trim_start().starts_with('{') => toml(key.name, value)?,
@@ -204,6 +213,7 @@ mod tests {
     fn what_is_no_setting() {
         for (text, error) in [
             ("tags", SettingError::NoValue),
+            ("password=x", SettingError::Secret(PASSWORD)),
             ("tag=x", SettingError::Unknown(Some("tags"))),
             ("fingerprint=SHA256:x", SettingError::InFile("fingerprint")),
             ("secret.id=r_1", SettingError::InFile("secret")),

@@ -154,7 +154,7 @@ fn doctor_names_what_is_well_and_what_is_not() {
     let text = sandbox.run(&["doctor", "work"]).stdout;
     let skipped: Vec<&str> = text.lines().filter(|line| line.contains("skip")).collect();
     assert_eq!(skipped.len(), 1, "{text}");
-    let line = "tls, relay, presence, key, session, version, clock  skip";
+    let line = "tls, relay, presence, key, session, version, access, clock  skip";
     assert!(skipped[0].starts_with(line), "{text}");
     assert_eq!(text.matches("an earlier check failed").count(), 1, "{text}");
 

@@ -34,6 +34,7 @@ fn planted() -> Vec<String> {
         payload[..40].to_owned(),
         payload[payload.len() - 40..].to_owned(),
         "planted-password".to_owned(),
+        "planted-remote-pw".to_owned(),
         "planted-header".to_owned(),
         "planted-proxy-pw".to_owned(),
         "planted-passphrase".to_owned(),
@@ -105,6 +106,13 @@ fn value(arg: &clap::Arg) -> String {
 /// A sandbox whose every secret is planted, and whose programs write down what they are given.
 fn sandbox(daemon: &FakeDaemon) -> Sandbox {
     let mut sandbox = with_work();
+    // The password of a relay remote, which is kept with its offer.
+    sandbox.write("pw", "planted-remote-pw\n");
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(sandbox.path("pw"), private).unwrap();
+    let set = sandbox.run(&["remote", "set", "work", "--password-file", "pw"]);
+    assert_eq!(set.status, 0, "{}", set.stderr);
+    std::fs::remove_file(sandbox.path("pw")).unwrap();
     let lab = format!(
         "\n[remotes.lab]\nurl = 'tcp://{}'\nconnect_timeout = '2s'\n\
          headers = {{ X-Access = {{ env = 'HEADER' }}, X-Other = {{ command = ['dump'] }} }}\n\

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod admission;
+mod forwarding;
 mod peer;
+mod permissions;
 mod pitfalls;
 mod proxy;
 mod refusals;

@@ -11,6 +11,7 @@ mod busy;
 mod commands;
 #[path = "../support/json_page.rs"]
 mod json_page;
+mod password;
 #[path = "../support/server.rs"]
 mod server;
 #[path = "../support/tool.rs"]

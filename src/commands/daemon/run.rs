@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::commands::listen_names::ListenNames;
-use crate::commands::relay_token::TokenSource;
 use crate::commands::runtime;
+use crate::commands::secret_source::SecretSource;
 use crate::commands::stop_signal::stop_signal;
 use crate::commands::{CommandResult, Context};
 use crate::daemon::{AgentSpec, Config, Daemon, Reread, Settings};
@@ -34,7 +34,7 @@ pub struct Args {
     ///
     /// It becomes part of the pairing offer, because clients need it as well.
     #[arg(long, value_name = "FILE")]
-    pub relay_token: Option<TokenSource>,
+    pub relay_token: Option<SecretSource>,
 
     /// Names of the listener, and of web pages that may connect.
     #[command(flatten)]

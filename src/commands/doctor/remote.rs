@@ -3,6 +3,7 @@
 use super::local::proxy_words;
 use crate::client::DaemonClient;
 use crate::commands::Context;
+use crate::commands::permission_words::permission_words;
 use crate::commands::report::{Report, Verdict};
 use crate::commands::runtime::run_async;
 use crate::commands::selection::Resolved;
@@ -53,6 +54,7 @@ pub(super) fn check(context: &Context, report: &mut Report) {
             road: road.target.to_string(),
             relay: matches!(road.target, Target::Relay { .. }),
             version: daemon.server().version.clone(),
+            permissions: daemon.server().permissions.clone(),
             clock: pong.map(|pong| skew(&pong, before)),
         });
         road.finish(daemon, async |_: &DaemonClient| Ok(())).await
@@ -83,6 +85,7 @@ struct Found {
     road: String,
     relay: bool,
     version: Option<String>,
+    permissions: Option<Vec<String>>,
     clock: Result<i64, crate::client::CallError>,
 }
 
@@ -113,8 +116,14 @@ fn secret(context: &Context, selection: &Selection, report: &mut Report) -> Opti
     };
     match context.resolve(selection) {
         Ok(resolved) => {
+            let own = resolved.ways.iter().find(|way| way.own);
+            let has_password = own.is_some_and(|way| way.target.password().is_some());
+            let what = match has_password {
+                true => "read, with the daemon's password,",
+                false => "read",
+            };
             let detail = match store {
-                Some(store) => format!("read from {store}"),
+                Some(store) => format!("{what} from {store}"),
                 None => "none is needed".to_owned(),
             };
             report.add("secret", Verdict::Pass, detail);
@@ -171,6 +180,7 @@ fn skip_from(at: usize, report: &mut Report) {
         report.add(check, Verdict::Skip, FAILED_BEFORE);
     }
     report.add("version", Verdict::Skip, FAILED_BEFORE);
+    report.add("access", Verdict::Skip, FAILED_BEFORE);
     report.add("clock", Verdict::Skip, FAILED_BEFORE);
 }
 
@@ -191,6 +201,10 @@ fn daemon(found: &Found, report: &mut Report) {
             "update the daemon to 0.1.65 or newer",
         ),
         (None, _) => report.add("version", Verdict::Warn, "the daemon does not say"),
+    }
+    match &found.permissions {
+        Some(held) => report.add("access", Verdict::Pass, permission_words(held)),
+        None => report.add("access", Verdict::Skip, "daemons before 0.7 do not say"),
     }
     match &found.clock {
         Ok(skew) if skew.abs() <= CLOCK_MS => {

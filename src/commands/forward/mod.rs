@@ -2,27 +2,28 @@
 
 mod stdio;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use tokio::sync::watch;
 
 use super::context::Road;
 use super::listen_names::ListenNames;
 use super::runtime::run_async;
+use super::secret_source::SecretSource;
 use super::stop_signal::stop_signal;
 use super::{CommandResult, Context};
 use crate::client::DaemonClient;
 use crate::error::{CommandError, Exit, Hop};
-use crate::files;
 use crate::forward::Forward;
 use crate::listen::{self, Access, Listen, Listener, Password};
-use crate::output::{Format, Output, Stream};
+use crate::output::{self, Format, Output, Stream};
+use crate::protocol::admission::is_token;
 use crate::secret::Secret;
 
-/// Largest file with a password, in bytes.
-const MAX_PASSWORD_BYTES: u64 = 1024;
+/// What is escaped in the query of an address: what a shell or a URL would take for something else.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 /// Bytes of a password that is made for one run.
 const PASSWORD_BYTES: usize = 24;
 
@@ -37,9 +38,9 @@ pub struct Args {
     #[arg(long, conflicts_with = "listen")]
     pub stdio: bool,
 
-    /// File with the password for clients (default: one is made for each run)
+    /// File with the password for clients, or - for stdin (default: one is made for each run)
     #[arg(long, value_name = "FILE")]
-    pub password_file: Option<PathBuf>,
+    pub password_file: Option<SecretSource>,
 
     /// Let in your programs without a password
     ///
@@ -129,18 +130,14 @@ async fn listen(
 
 /// A socket file is for its owner only, and the official clients have no password in its address.
 fn password(args: &Args) -> Result<Option<Secret<String>>, CommandError> {
-    if let Some(file) = &args.password_file {
-        let bytes = files::read_given_private(file, MAX_PASSWORD_BYTES)?.ok_or_else(|| {
-            let message = format!("there is no file {}", file.display());
-            CommandError::usage("PASSWORD_FILE", message)
-        })?;
-        let text = Secret::new(String::from_utf8(bytes).unwrap_or_default());
-        let text = text.expose().trim_end_matches(['\r', '\n']);
-        if text.is_empty() || !text.bytes().all(is_subprotocol_byte) {
-            let message = "a password for clients is made of letters, digits, - and _";
-            return Err(CommandError::usage("PASSWORD_FILE", message));
+    if let Some(source) = &args.password_file {
+        let password = source.password()?;
+        if !is_token(password.expose()) {
+            output::note(
+                "clients before 0.10 cannot send this password; for them use letters, digits, - and _",
+            );
         }
-        return Ok(Some(text.into()));
+        return Ok(Some(password));
     }
     if args.no_password || matches!(args.listen, Listen::Unix(_)) {
         return Ok(None);
@@ -153,11 +150,6 @@ fn password(args: &Args) -> Result<Option<Secret<String>>, CommandError> {
     Ok(Some(Secret::new(text)))
 }
 
-/// It travels in a WebSocket subprotocol, and in the query of an address.
-fn is_subprotocol_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
-}
-
 /// Says where the daemon is now. The password is for whoever reads standard output, as nobody else could use
 /// what is forwarded.
 async fn tell(
@@ -167,7 +159,10 @@ async fn tell(
     password: Option<&Secret<String>>,
 ) -> Result<(), CommandError> {
     let host = match (listener.local_addr(), password) {
-        (Some(addr), Some(password)) => format!("tcp://{addr}?password={}", password.expose()),
+        (Some(addr), Some(password)) => {
+            let password = utf8_percent_encode(password.expose(), QUERY);
+            format!("tcp://{addr}?password={password}")
+        }
         (Some(addr), None) => addr.to_string(),
         (None, _) => format!("unix://{listener}"),
     };

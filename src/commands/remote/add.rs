@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::check::{Checked, check};
+use super::check::{Checked, check_with_password};
 use super::ls::Listed;
 use super::source::{Source, choose_store};
+use crate::commands::daemon_password::Passwords;
 use crate::commands::guard::refuse_blocked;
-use crate::commands::relay_token::TokenSource;
+use crate::commands::secret_source::SecretSource;
 use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::error::{CommandError, Exit};
@@ -40,7 +41,11 @@ pub struct Args {
 
     /// File with the token of a private relay, or - for stdin; it is kept with the offer
     #[arg(long, value_name = "FILE")]
-    pub relay_token: Option<TokenSource>,
+    pub relay_token: Option<SecretSource>,
+
+    /// File with the daemon's password, or - for stdin (default: PASEO_PASSWORD or a question, if it requires one)
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<SecretSource>,
 
     /// Where to keep the secret: keyring, vault, command or file
     #[arg(long, value_name = "STORE", add = complete::words(&["keyring", "vault", "command", "file"]))]
@@ -100,24 +105,20 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     if let (Some(from), None, None) = (from, &args.offer, &args.qr_image) {
         return copy(context, args, from);
     }
+    one_from_stdin(args)?;
     let given = Source::given(context, args.offer.as_ref(), args.qr_image.as_deref())?;
     let mut source = given.map_or_else(|| Source::asked(context), Ok)?;
-    let store = match source.keeps_nothing() {
+    if let Some(password) = &args.password_file {
+        source.set_password(password.password()?);
+    }
+    let keeps_nothing = source.keeps_nothing();
+    let mut store = match keeps_nothing {
         // It is written nowhere then; a machine without a store that works can have the remote too.
         true => args.store.unwrap_or(StoreKind::Keyring),
         false => choose_store(context, args.store)?,
     };
     if let Some(token) = &args.relay_token {
-        let reads_stdin = matches!(token, TokenSource::Stdin)
-            && args
-                .offer
-                .as_ref()
-                .is_some_and(|offer| offer.expose() == "-");
-        if reads_stdin {
-            let message = "offer and token cannot both come from standard input";
-            return Err(CommandError::usage("INVALID_RELAY_TOKEN", message));
-        }
-        source.set_relay_token(token.read()?)?;
+        source.set_relay_token(token.relay_token()?)?;
     }
     if let Source::Offer(offer) = &source {
         refuse_blocked(&file, offer.daemon_key.fingerprint())?;
@@ -127,8 +128,14 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     }
     let checked = match args.no_check {
         true => None,
-        false => Some(check(context, source.target())?),
+        false => {
+            let mut passwords = Passwords::new(context, args.password_file.is_some());
+            Some(check_with_password(context, &mut source, &mut passwords)?)
+        }
     };
+    if keeps_nothing && !source.keeps_nothing() {
+        store = choose_store(context, args.store)?;
+    }
     let (route, item) = source.route(SecretRef {
         store,
         id: SecretId::random(),
@@ -142,6 +149,22 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         })?;
     warn(context, args, &file, &remote);
     Ok(report(&remote, checked.as_ref(), args.default))
+}
+
+/// Refuses two secrets from standard input.
+fn one_from_stdin(args: &Args) -> Result<(), CommandError> {
+    let offer = args.offer.as_ref().filter(|offer| offer.expose() == "-");
+    let secrets = [&args.relay_token, &args.password_file]
+        .into_iter()
+        .flatten();
+    let secrets = secrets.filter(|source| source.is_stdin()).count();
+    match usize::from(offer.is_some()) + secrets {
+        0 | 1 => Ok(()),
+        _ => Err(CommandError::usage(
+            "INVALID_ARGUMENT",
+            "only one of offer, relay token and password can come from standard input",
+        )),
+    }
 }
 
 /// Saves a remote under a second name. Both then have the same secret, which stays until neither needs it.

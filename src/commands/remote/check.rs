@@ -7,6 +7,8 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
+use super::source::Source;
+use crate::commands::daemon_password::{Passwords, is_about_password, not_given};
 use crate::commands::runtime::run_async;
 use crate::commands::selection::Resolved;
 use crate::commands::{CommandResult, Context, Outcome, several};
@@ -211,6 +213,24 @@ fn table(lines: Vec<Line>) -> Output {
 pub(super) fn check(context: &Context, target: Target) -> Result<Checked, CommandError> {
     let resolved = context.plan_for(target)?;
     run_async(Box::pin(once(context, &resolved)))
+}
+
+/// The same, with the passwords of the command where the daemon requires one. The one that works stays in the source.
+pub(super) fn check_with_password(
+    context: &Context,
+    source: &mut Source,
+    passwords: &mut Passwords,
+) -> Result<Checked, CommandError> {
+    loop {
+        let error = match check(context, source.target()) {
+            Err(error) if is_about_password(&error) => error,
+            checked => return checked,
+        };
+        let Some(password) = passwords.next()? else {
+            return Err(not_given(error));
+        };
+        source.set_password(password);
+    }
 }
 
 async fn once(context: &Context, resolved: &Resolved) -> Result<Checked, CommandError> {

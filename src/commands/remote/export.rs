@@ -124,7 +124,15 @@ fn show(context: &Context, remotes: &[&Remote]) -> CommandResult {
     let (mut lines, mut links) = (Vec::new(), Vec::new());
     for remote in remotes {
         let link = match remote.offer(&context.stores)? {
-            Some(offer) => offer.to_link(APP_URL).expose().clone(),
+            Some(offer) => {
+                if offer.password.is_some() {
+                    output::note(&format!(
+                        "the link of `{}` leaves the daemon's password out; a sealed bundle includes it",
+                        remote.name
+                    ));
+                }
+                offer.to_link(APP_URL).expose().clone()
+            }
             None => direct(&remote.resolve(&context.stores)?, remote)?,
         };
         lines.push(format!("{} {link}", remote.name));
@@ -140,17 +148,13 @@ fn show(context: &Context, remotes: &[&Remote]) -> CommandResult {
 
 /// Returns a direct address with its password in it, where there is a form for that.
 fn direct(target: &Target, remote: &Remote) -> Result<String, CommandError> {
-    let (Target::Tcp { password, .. }
-    | Target::Unix { password, .. }
-    | Target::Ssh { password, .. }) = target
-    else {
-        return Err(CommandError::internal("a direct remote leads to a relay"));
-    };
     let address = match &remote.route {
         crate::remote::Route::Direct(direct) => direct.address.to_string(),
-        crate::remote::Route::Relay(_) => String::new(),
+        crate::remote::Route::Relay(_) => {
+            return Err(CommandError::internal("a direct remote leads to a relay"));
+        }
     };
-    let Some(password) = password else {
+    let Some(password) = target.password() else {
         return Ok(address);
     };
     if !matches!(target, Target::Tcp { .. }) {

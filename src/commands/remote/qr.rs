@@ -77,5 +77,8 @@ fn link(context: &Context, file: &RemotesFile, name: &str) -> Result<Secret<Stri
         let message = format!("`{}` is reached straight, and has no offer", remote.name);
         CommandError::usage("NO_OFFER", message)
     })?;
+    if offer.password.is_some() {
+        output::note("the code leaves the daemon's password out; the phone asks for it");
+    }
     Ok(offer.to_link(APP_URL))
 }

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::check::check;
+use super::check::check_with_password;
 use super::source::{Source, not_asked};
+use crate::commands::daemon_password::Passwords;
 use crate::commands::guard::refuse_blocked;
 use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::e2ee::Fingerprint;
 use crate::error::{CommandError, Exit, Hop};
 use crate::output::{self, Output};
-use crate::remote::{RelayRoute, RemoteName, Route, SecretRef, offer_item};
+use crate::remote::{RemoteName, Route, SecretRef};
 use crate::secret::{Secret, SecretId};
 
 /// Arguments of `paseo remote repair`
@@ -64,25 +65,30 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
     if found != old.fingerprint && !args.yes {
         accept(context, &remote.name, old.fingerprint, Some(found))?;
     }
-    if offer.relay_token.is_none() && offer.relay == old.endpoint {
-        // The relay is the same. An old secret that cannot be read is what this command is for.
-        let known = remote.offer(&context.stores).ok().flatten();
-        offer.relay_token = known.and_then(|known| known.relay_token);
+    // An old secret that cannot be read is what this command is for.
+    let known = remote.offer(&context.stores).ok().flatten();
+    if let Some(known) = known {
+        // The relay is the same.
+        if offer.relay_token.is_none() && offer.relay == old.endpoint {
+            offer.relay_token = known.relay_token;
+        }
+        // The daemon is the same. Another one is not shown the password of this one.
+        if offer.password.is_none() && found == old.fingerprint {
+            offer.password = known.password;
+        }
     }
-    let target = crate::remote::offer_target(&offer);
+    let mut source = Source::Offer(offer);
     if !args.no_check {
-        check(context, target)?;
+        let mut passwords = Passwords::new(context, false);
+        check_with_password(context, &mut source, &mut passwords)?;
     }
-    let new = RelayRoute {
-        endpoint: offer.relay.clone(),
-        tls: offer.uses_tls(),
-        fingerprint: found,
-        secret: SecretRef {
-            store: old.secret.store,
-            id: SecretId::random(),
-        },
+    let secret = SecretRef {
+        store: old.secret.store,
+        id: SecretId::random(),
     };
-    let item = offer_item(&offer);
+    let (Route::Relay(new), Some(item)) = source.route(secret) else {
+        return Err(CommandError::internal("an offer leads to no relay"));
+    };
     context
         .keeper()
         .repair(&args.name, &new, &item, &mut |_| Ok(()))?;

@@ -9,8 +9,7 @@ use crate::commands::{CommandResult, Context};
 use crate::complete;
 use crate::error::CommandError;
 use crate::output::{self, Output};
-use crate::remote::{Remote, Route};
-use crate::target::Target;
+use crate::remote::Remote;
 
 /// Where links lead a browser; the link works with any other base too.
 pub(super) const APP_URL: &str = "https://app.paseo.sh";
@@ -22,7 +21,7 @@ pub struct Args {
     #[arg(add = complete::remotes())]
     pub name: String,
 
-    /// Show the pairing link or password too: on a terminal only
+    /// Show the pairing link and the password too: on a terminal only
     #[arg(long)]
     pub reveal: bool,
 
@@ -128,16 +127,9 @@ fn reveal(context: &Context, remote: &Remote) -> CommandResult {
             "--reveal prints a secret, and only to a terminal",
         ));
     }
-    let secret = match &remote.route {
-        Route::Relay(_) => remote
-            .offer(&context.stores)?
-            .map(|offer| offer.to_link(APP_URL)),
-        Route::Direct(_) => match remote.resolve(&context.stores)? {
-            Target::Tcp { password, .. }
-            | Target::Unix { password, .. }
-            | Target::Ssh { password, .. } => password,
-            Target::Relay { .. } => None,
-        },
+    let (secret, password) = match remote.offer(&context.stores)? {
+        Some(offer) => (Some(offer.to_link(APP_URL)), offer.password),
+        None => (remote.resolve(&context.stores)?.password().cloned(), None),
     };
     let Some(secret) = secret else {
         let message = format!("`{}` has no secret", remote.name);
@@ -148,9 +140,15 @@ fn reveal(context: &Context, remote: &Remote) -> CommandResult {
         ));
     };
     output::note("whoever reads this has full control of the daemon's account");
-    Ok(Output::Text {
-        text: secret.expose().clone(),
-        json: json!({ "name": remote.name.as_str(), "secret": secret.expose() }),
+    let mut text = secret.expose().clone();
+    let json = json!({
+        "name": remote.name.as_str(),
+        "secret": secret.expose(),
+        "password": password.as_ref().map(|password| password.expose().as_str()),
+    });
+    if let Some(password) = password {
+        text.push_str("\npassword: ");
+        text.push_str(password.expose());
     }
-    .into())
+    Ok(Output::Text { text, json }.into())
 }

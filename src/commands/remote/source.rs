@@ -107,6 +107,12 @@ impl Source {
         }
     }
 
+    /// Adds the daemon's password.
+    pub(super) fn set_password(&mut self, new: Secret<String>) {
+        let (Self::Offer(Offer { password, .. }) | Self::Direct { password, .. }) = self;
+        *password = Some(new);
+    }
+
     /// Returns how a remote leads there, and its secret if there is one, which is to be kept under `secret`.
     pub(super) fn route(&self, secret: SecretRef) -> (Route, Option<Secret<Vec<u8>>>) {
         match self {

@@ -22,6 +22,9 @@ const MARKER: &str = "#offer=";
 /// The only version there is.
 const VERSION: u64 = 2;
 
+/// The key of the password.
+const PASSWORD: &str = "password";
+
 /// Who a daemon is and where it can be reached. A secret as a whole.
 #[derive(Clone)]
 pub struct Offer {
@@ -35,6 +38,8 @@ pub struct Offer {
     pub use_tls: Option<bool>,
     /// What a private relay wants to see. Ours; official clients ignore it.
     pub relay_token: Option<RelayToken>,
+    /// The daemon's password, where it requires one. Ours, and only in what is kept in a secret store: a link has none.
+    pub password: Option<Secret<String>>,
     /// Fields of newer offers, kept as they came.
     unknown: Map<String, Value>,
     /// The same, of the `relay` object.
@@ -55,6 +60,7 @@ impl Offer {
             relay,
             use_tls,
             relay_token: None,
+            password: None,
             unknown: Map::new(),
             relay_unknown: Map::new(),
         }
@@ -128,19 +134,28 @@ impl Offer {
         };
         let relay_unknown = std::mem::take(relay);
         fields.shift_remove("relay");
+        let password = match fields.contains_key(PASSWORD) {
+            true => Some(text(fields, PASSWORD, PASSWORD)?),
+            false => None,
+        };
         Ok(Self {
             server_id,
             daemon_key: PublicKey::from_base64(key.expose())?,
             relay: endpoint.expose().parse()?,
             use_tls,
             relay_token,
+            password,
             unknown: std::mem::take(fields),
             relay_unknown,
         })
     }
 
-    /// Returns the compact JSON: the official keys in the official order, then the unknown ones.
+    /// Returns the compact JSON: the official keys in the official order, then ours and the unknown ones.
     pub fn to_json(&self) -> Secret<String> {
+        self.json_with(self.password.as_ref())
+    }
+
+    fn json_with(&self, password: Option<&Secret<String>>) -> Secret<String> {
         let mut relay = Map::new();
         relay.insert("endpoint".to_owned(), json!(self.relay.to_string()));
         if let Some(use_tls) = self.use_tls {
@@ -156,14 +171,18 @@ impl Offer {
         let key = self.daemon_key.to_base64();
         offer.insert("daemonPublicKeyB64".to_owned(), json!(key));
         offer.insert("relay".to_owned(), Value::Object(relay));
+        if let Some(password) = password {
+            offer.insert(PASSWORD.to_owned(), json!(password.expose()));
+        }
         offer.extend(self.unknown.clone());
-        Secret::new(Value::Object(offer).to_string())
+        let offer = Wiped(Value::Object(offer));
+        Secret::new(offer.0.to_string())
     }
 
-    /// Returns the link. `base_url` is the app's address, of which one trailing slash is dropped.
+    /// Returns the link, without the password. `base_url` is the app's address, of which one trailing slash is dropped.
     pub fn to_link(&self, base_url: &str) -> Secret<String> {
         let base_url = base_url.strip_suffix('/').unwrap_or(base_url);
-        let encoded = base64_simd::URL_SAFE_NO_PAD.encode_to_string(self.to_json().expose());
+        let encoded = base64_simd::URL_SAFE_NO_PAD.encode_to_string(self.json_with(None).expose());
         Secret::new(format!("{base_url}/{MARKER}{encoded}"))
     }
 

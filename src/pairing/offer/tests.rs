@@ -473,3 +473,26 @@ proptest! {
         prop_assert!(read.to_json().expose() == offer.to_json().expose());
     }
 }
+
+/// A password is kept with the offer, and goes nowhere with the link.
+#[test]
+fn a_password_is_in_the_item_and_not_in_the_link() {
+    let json = format!(
+        r#"{{"v":2,"serverId":"srv_x","daemonPublicKeyB64":"{KEY}","relay":{{"endpoint":"r:1"}},"password":"h\u00fcnter 2"}}"#
+    );
+    let offer = Offer::from_json(json.as_bytes()).unwrap();
+    let password = offer.password.as_ref().unwrap();
+    assert_eq!(password.expose(), "h\u{fc}nter 2");
+    let kept = Offer::from_json(offer.to_json().expose().as_bytes()).unwrap();
+    assert!(kept.password.unwrap().is("h\u{fc}nter 2"));
+    let shared = Offer::parse(offer.to_link("https://app").expose()).unwrap();
+    assert!(shared.password.is_none());
+    for wrong in ["7", "\"\"", "null"] {
+        let json = json.replace("\"h\\u00fcnter 2\"", wrong);
+        let error = Offer::from_json(json.as_bytes()).unwrap_err();
+        assert!(
+            matches!(error, OfferError::WrongType("password", _)),
+            "{wrong}"
+        );
+    }
+}

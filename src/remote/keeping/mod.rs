@@ -195,6 +195,28 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
+    /// Gives a remote another secret, or none; `change` may change more of the file in the same step.
+    pub fn renew(
+        &self,
+        name: &RemoteName,
+        new: Option<(&SecretRef, &Item)>,
+        change: &mut dyn FnMut(&mut Edit) -> Result<(), ConfigError>,
+    ) -> Result<(), KeepError> {
+        let news: Vec<_> = new.into_iter().collect();
+        let _left = self.exchange(&news, &mut |edit| {
+            let old = edit.file().get(name.as_str()).map_err(ConfigError::from)?;
+            let old = old.secret().cloned();
+            match new {
+                Some((secret, _)) => edit.set_secret(&Holder::Remote(name.clone()), secret)?,
+                None => edit.unset(name.as_str(), "secret")?,
+            }
+            change(edit)?;
+            Ok(old.into_iter().collect())
+        })?;
+        // An old secret that cannot be deleted is noted.
+        Ok(())
+    }
+
     /// Makes this machine somebody that bundles can be sealed for, or gives it another key.
     pub fn set_recipient(&self, secret: &SecretRef, key: &Item) -> Result<(), KeepError> {
         let _left = self.exchange(&[(secret, key)], &mut |edit| {

@@ -60,6 +60,7 @@ fn far(context: &Context) -> Result<Status, CommandError> {
             connected_daemon: "reachable",
             hostname: server.hostname.clone(),
             daemon_version: server.version.clone(),
+            permissions: server.permissions.clone(),
             notes: Vec::from_iter(notes),
             ..Status::default()
         }

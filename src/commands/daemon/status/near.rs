@@ -14,6 +14,7 @@ use crate::commands::runtime::run_async;
 use crate::error::CommandError;
 use crate::pairing::Standing;
 use crate::protocol::daemon::DaemonStatus;
+use crate::protocol::session::ServerInfo;
 
 /// How long a process that runs may need until it listens.
 const STARTING: Duration = Duration::from_millis(2500);
@@ -44,9 +45,10 @@ pub(super) fn status(context: &Context, local: &Local) -> Result<Status, Command
     let mut notes = std::mem::take(&mut status.notes);
     match answer {
         Told::By(daemon, ours) => {
-            let (version, told) = *daemon;
+            let (server, told) = *daemon;
             status.connected_daemon = "reachable";
-            status.daemon_version = version;
+            status.daemon_version = server.version;
+            status.permissions = server.permissions;
             if !ours {
                 notes.push(format!(
                     "the daemon at {at} belongs to a different Paseo home"
@@ -114,13 +116,13 @@ enum Told {
     NoAddress,
 }
 
-/// The version of a daemon, and what it told.
-type Details = (Option<String>, Option<DaemonStatus>);
+/// What a daemon says of itself, and what it told.
+type Details = (ServerInfo, Option<DaemonStatus>);
 
 async fn details(daemon: &DaemonClient) -> Result<Box<Details>, CommandError> {
     // A daemon that answers and tells nothing is there all the same.
     let told = told(daemon).await.unwrap_or_default();
-    Ok(Box::new((daemon.server().version.clone(), told)))
+    Ok(Box::new((daemon.server().clone(), told)))
 }
 
 fn from_files(local: &Local) -> Result<Status, CommandError> {

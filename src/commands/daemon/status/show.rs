@@ -3,6 +3,7 @@
 use anstyle::AnsiColor;
 use serde_json::{Map, Value, json};
 
+use crate::commands::permission_words::permission_words;
 use crate::output::{Cell, Column, Output, Row, Table};
 
 /// Version of this program.
@@ -22,6 +23,8 @@ pub(super) struct Status {
     pub(super) started_at: Option<String>,
     pub(super) daemon_node: Option<String>,
     pub(super) daemon_version: Option<String>,
+    /// What this connection may do, where the daemon says it.
+    pub(super) permissions: Option<Vec<String>>,
     /// `None`: nobody knows.
     pub(super) providers: Option<Vec<Provider>>,
     pub(super) notes: Vec<String>,
@@ -129,6 +132,7 @@ impl Status {
         put("notes", json!(self.notes));
         let near = self.near.as_ref();
         put("ownerId", json!(near.and_then(|near| near.owner_id)));
+        put("permissions", json!(self.permissions));
         data.into()
     }
 
@@ -186,6 +190,9 @@ impl Status {
         row("CLI Node", program.into());
         row("CLI", VERSION.into());
         row("Daemon Version", text(&self.daemon_version));
+        if let Some(permissions) = &self.permissions {
+            row("Permissions", permission_words(permissions).into());
+        }
         if !self.notes.is_empty() {
             row("Note", self.note().into());
         }

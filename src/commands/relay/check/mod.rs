@@ -12,9 +12,9 @@ use clap::Args as ClapArgs;
 
 use self::echo::{both_ways, close, told};
 use self::fault::{refusal, step};
-use crate::commands::relay_token::TokenSource;
 use crate::commands::report::{Report, Verdict};
 use crate::commands::runtime::run_async;
+use crate::commands::secret_source::SecretSource;
 use crate::commands::{CommandResult, Context};
 use crate::error::CommandError;
 use crate::protocol::relay::{
@@ -48,7 +48,7 @@ pub struct Args {
 
     /// File with the token of a private relay, or - for stdin [default: PASEO_RELAY_TOKEN]
     #[arg(long, value_name = "FILE")]
-    pub relay_token: Option<TokenSource>,
+    pub relay_token: Option<SecretSource>,
 }
 
 /// What is wrong, in words; the report goes on where it makes sense.
