@@ -240,7 +240,7 @@ fn lists_of_an_official_daemon_say_so_too() {
         json!({
             "entries": [], "pageInfo": { "hasMore": false, "nextCursor": null, "prevCursor": null },
             "worktrees": [], "rooms": [], "loops": [], "models": [], "runs": [], "scripts": [],
-            "error": null, "workspaceId": "w", "schedule": {
+            "error": null, "workspaceId": "w", "generatedAt": "", "provider": "mock", "fetchedAt": "", "schedule": {
                 "id": "s", "name": null, "prompt": "x", "cadence": { "type": "every", "everyMs": 60000 },
                 "target": { "type": "new-agent", "config": { "provider": "mock", "cwd": "/" } },
                 "status": "active", "createdAt": "", "updatedAt": "", "nextRunAt": null, "lastRunAt": null,

@@ -461,3 +461,39 @@ async fn mcp_servers_reach_the_agent() {
     assert!(error.contains("MCP server 'web'"), "{error}");
     daemon.stop().await;
 }
+
+/// A wrapper that is killed leaves nothing of what it started, between two turns as well.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_killed_agent_started_ends_with_it() {
+    let home = tempfile::tempdir().unwrap();
+    let pids = home.path().join("pids");
+    let agent = acp_agent::command("");
+    let wrapped = format!(
+        "acp=acp:sh -c 'exec 3<&0; echo $$ >{pids}; {agent} <&3 & echo $! >>{pids}; wait'",
+        pids = pids.display(),
+        agent = agent.strip_prefix("acp:").unwrap().replace('\'', "'\\''"),
+    );
+    let mut config = config(home.path());
+    config.agents.push(wrapped.parse().unwrap());
+    let daemon = TestDaemon::with(config).await;
+    let mut client = daemon.client().await;
+    said(&mut client, home.path(), "hello").await;
+    let lives = |pid: &str| Path::new("/proc").join(pid).join("exe").exists();
+    let pids = std::fs::read_to_string(pids).unwrap();
+    let [wrapper, agent] = pids.lines().collect::<Vec<_>>()[..] else {
+        panic!("{pids}");
+    };
+    assert!(lives(wrapper) && lives(agent));
+    let killed = std::process::Command::new("kill")
+        .args(["-9", wrapper])
+        .status();
+    assert!(killed.unwrap().success());
+    for _ in 0..600 {
+        if !lives(agent) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the agent goes on without its wrapper");
+}

@@ -7,10 +7,11 @@ use std::collections::VecDeque;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 
+use anstream::adapter::strip_str;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{ChildStdin, Command};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::rpc::{self, Incoming};
@@ -79,11 +80,14 @@ enum Read {
 /// An agent that runs. Dropped, it is killed.
 #[derive(Debug)]
 pub(super) struct Peer {
-    running: Running,
+    /// How it ended, once it has.
+    ended: oneshot::Receiver<Option<ExitStatus>>,
+    /// Asks it to end, once.
+    end: Option<oneshot::Sender<()>>,
     incoming: mpsc::Receiver<Read>,
     outgoing: mpsc::Sender<Vec<u8>>,
     stderr: Arc<Mutex<Vec<u8>>>,
-    exited: bool,
+    status: Option<Option<ExitStatus>>,
     garbage: usize,
     /// The last of it.
     wrote: VecDeque<String>,
@@ -113,12 +117,16 @@ impl Peer {
         if let Some(errors) = running.stderr() {
             tasks.spawn(keep_tail(errors, Arc::clone(&stderr)));
         }
+        let (end, asked) = oneshot::channel();
+        let (told, ended) = oneshot::channel();
+        tasks.spawn(watch(running, asked, told));
         Ok(Self {
-            running,
+            ended,
+            end: Some(end),
             incoming,
             outgoing,
             stderr,
-            exited: false,
+            status: None,
             garbage: 0,
             wrote: VecDeque::new(),
             last_id: 0,
@@ -158,15 +166,29 @@ impl Peer {
         }
     }
 
+    /// Has it end, and returns how it did.
+    async fn ends(&mut self) -> Option<ExitStatus> {
+        if let Some(status) = self.status {
+            return status;
+        }
+        if let Some(end) = self.end.take() {
+            // It has ended already when nobody hears this.
+            let _ = end.send(());
+        }
+        let status = (&mut self.ended).await.ok().flatten();
+        self.status = Some(status);
+        status
+    }
+
     /// The next message. May be given up and called again.
     pub(super) async fn next(&mut self) -> Result<Incoming, Lost> {
         loop {
             let line = tokio::select! {
                 biased;
                 line = self.incoming.recv() => line,
-                // What it started may hold its standard output open; that ends here with it.
-                _ = self.running.wait(), if !self.exited => {
-                    self.exited = true;
+                // What it started may hold its standard output open; that ends with it.
+                status = &mut self.ended, if self.status.is_none() => {
+                    self.status = Some(status.ok().flatten());
                     continue;
                 }
             };
@@ -184,8 +206,9 @@ impl Peer {
                     self.wrote.push_back(line);
                 }
                 None => {
-                    let status = self.running.end().await.ok();
-                    let stderr = String::from_utf8_lossy(&lock(&self.stderr)).into_owned();
+                    let status = self.ends().await;
+                    let stderr =
+                        strip_str(&String::from_utf8_lossy(&lock(&self.stderr))).to_string();
                     let stdout = self.wrote.make_contiguous().join("\n");
                     return Err(Lost::Ended {
                         status,
@@ -196,6 +219,20 @@ impl Peer {
             }
         }
     }
+}
+
+/// Watches the process at all times: what it started ends with it, between two turns as well.
+async fn watch(
+    mut running: Running,
+    asked: oneshot::Receiver<()>,
+    told: oneshot::Sender<Option<ExitStatus>>,
+) {
+    let status = tokio::select! {
+        status = running.wait() => status,
+        Ok(()) = asked => running.end().await,
+    };
+    // Nobody waits any more when this cannot be told.
+    let _ = told.send(status.ok());
 }
 
 async fn read(stdout: impl AsyncRead + Unpin, lines: mpsc::Sender<Read>) {
@@ -229,7 +266,9 @@ async fn read(stdout: impl AsyncRead + Unpin, lines: mpsc::Sender<Read>) {
 
 fn shown(line: &[u8]) -> String {
     let cut = line.len().min(SHOWN_BYTES);
-    let mut text = String::from_utf8_lossy(&line[..cut]).into_owned();
+    let text = String::from_utf8_lossy(&line[..cut]);
+    // Programs colour what they log, also where no terminal is.
+    let mut text = strip_str(&text).to_string();
     if cut < line.len() {
         text.push('…');
     }
