@@ -73,7 +73,11 @@ const TABLE: &[(&str, &str, Gives)] = &[
     ("inspect", "{agent}", Data("/Id", None)),
     ("archive", "{agent}", Data("/status", Some("archived"))),
     ("agent mode", "{agent} auto", Data("/mode", Some("auto"))),
-    ("agent feature", "{agent}", Data("", None)),
+    (
+        "agent feature",
+        "{agent} speed on",
+        Error(3, "FEATURE_NOT_FOUND"),
+    ),
     ("agent reload", "{agent}", Data("/status", Some("reloaded"))),
     ("agent detach", "{child}", Data("/status", Some("detached"))),
     (

@@ -1,10 +1,12 @@
 //! MCP servers for an agent, out of a file as other programs have it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use crate::error::CommandError;
+use crate::files;
 use crate::protocol::lifecycle::McpServer;
 
 /// Longest file that is read, in bytes.
@@ -19,11 +21,8 @@ pub(super) fn read(path: &str) -> Result<BTreeMap<String, McpServer>, CommandErr
         )
         .hint(why)
     };
-    let size = std::fs::metadata(path).map_err(|error| wrong(format!("cause: {error}")))?;
-    if size.len() > MAX_BYTES {
-        return Err(wrong(format!("cause: it is larger than {MAX_BYTES} bytes")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(format!("cause: {error}")))?;
+    let text = files::read_given_text(Path::new(path), MAX_BYTES);
+    let text = text.map_err(|error| wrong(format!("cause: {error}")))?;
     servers(&text).map_err(wrong)
 }
 
