@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &Args) -> CommandResult {
         humantime::format_duration(time),
         until::for_people(moment)
     );
-    let json = json!({ "unlocked": true, "heldUntil": moment });
+    let json = json!({ "heldUntil": moment });
     Ok(Output::Text { text, json }.into())
 }
 
