@@ -287,7 +287,8 @@ fn impostor(sandbox: &Sandbox, answer: &str) {
     program
         .args(["-MIO::Socket::UNIX", "-e", &script])
         .arg(&socket);
-    program.spawn().unwrap();
+    let mut program = program.spawn().unwrap();
+    thread::spawn(move || program.wait());
     until("it listens", || UnixStream::connect(&socket).is_ok());
 }
 
