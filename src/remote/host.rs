@@ -2,7 +2,7 @@
 //!
 //! | text (trimmed) | meaning |
 //! |---|---|
-//! | contains `#offer=`, perhaps encoded again | a pairing offer |
+//! | contains `#offer=`, `relay://` or `#connect=`, perhaps encoded again | a pairing offer |
 //! | `tcp://host:port?ssl=true&password=P` | TCP, TLS only with `ssl=true` |
 //! | `unix:///path`, `/path`, `~path` | Unix socket; `~` is not expanded |
 //! | `ssh://[user@]host[:port]` | through the system's ssh, to port 6767 there (ours) |

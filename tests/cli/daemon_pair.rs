@@ -63,6 +63,7 @@ fn the_offer_is_made_of_the_files_of_the_home() {
             "relayEnabled",
             "url",
             "qr",
+            "connectionUri",
             "fingerprint",
             "fingerprintWords",
             "saved",
@@ -70,6 +71,9 @@ fn the_offer_is_made_of_the_files_of_the_home() {
         ]
     );
     assert_eq!(json["relayEnabled"], true);
+    let uri = Offer::parse(json["connectionUri"].as_str().unwrap()).unwrap();
+    let link = Offer::parse(json["url"].as_str().unwrap()).unwrap();
+    assert_eq!(uri.to_json().expose(), link.to_json().expose());
     let offer = Offer::parse(json["url"].as_str().unwrap()).unwrap();
     let expected = format!(
         r#"{{"v":2,"serverId":"{SERVER_ID}","daemonPublicKeyB64":"{key}","relay":{{"endpoint":"relay.example.org:8787","useTls":false}}}}"#

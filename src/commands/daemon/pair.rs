@@ -227,6 +227,7 @@ impl Pairing {
             "relayEnabled": true,
             "url": link,
             "qr": always,
+            "connectionUri": self.offer.to_uri().expose(),
             "fingerprint": fingerprint.to_string(),
             "fingerprintWords": fingerprint.words(),
             "saved": null,

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::views::{is_margin, unwrapped, views};
-use super::{MAX_TEXT_BYTES, Offer, OfferError};
+use super::{MAX_TEXT_BYTES, Offer, OfferError, uri};
 
 /// What stands before the base64 in a link (`#offer=`) and in a variable (`PASEO_RELAY_OFFER=`).
 const MARK: &str = "offer=";
@@ -25,6 +25,10 @@ pub(super) fn only(text: &str) -> Result<Offer, OfferError> {
     }
     let mut found = Found::default();
     for view in views(text) {
+        // What is decoded once too often is another password.
+        if !found.has_uri {
+            found.read_uris(&view)?;
+        }
         found.read_links(&view)?;
         let joined = unwrapped(&view);
         found.read_json(&joined)?;
@@ -42,6 +46,8 @@ struct Found {
     offer: Option<Offer>,
     /// The first fault of something that is meant as an offer.
     fault: Option<OfferError>,
+    /// Whether a connection string was whole.
+    has_uri: bool,
     work: usize,
 }
 
@@ -72,6 +78,18 @@ impl Found {
                 false => OfferError::NoOffer,
             })
         })
+    }
+
+    /// Reads every connection string.
+    fn read_uris(&mut self, text: &str) -> Result<(), OfferError> {
+        for (at, _) in text.match_indices(uri::SCHEME) {
+            self.spend(PLACE)?;
+            let (read, looked) = uri::read(&text[at..]);
+            self.spend(looked)?;
+            self.has_uri |= read.is_ok();
+            self.take(read)?;
+        }
+        Ok(())
     }
 
     /// Reads the base64 behind every mark, and every run of letters that begins as JSON does.
@@ -282,6 +300,10 @@ pub(super) fn is_marked(text: &str) -> bool {
         "offer%253D",
         "offer-3D",
         "offer&#",
+        uri::SCHEME,
+        "#connect=",
+        "relay%3A%2F%2F",
+        "relay%3a%2f%2f",
     ]
     .iter()
     .any(|mark| text.contains(mark))

@@ -1,6 +1,7 @@
-//! The pairing offer: link, bare base64url and JSON, to and fro.
+//! The pairing offer: link, connection string, bare base64url and JSON, to and fro.
 
 mod find;
+mod uri;
 mod views;
 
 use std::fmt;
@@ -66,7 +67,8 @@ impl Offer {
         }
     }
 
-    /// Finds the one offer in a text: a link, bare base64 of either alphabet, JSON, or what `daemon pair` prints.
+    /// Finds the one offer in a text: a link, a connection string (`relay://…`, or behind `#connect=`), bare base64 of
+    /// either alphabet, JSON, or what `daemon pair` prints.
     ///
     /// The text may be what mail, chat or a terminal made of it: quoted, wrapped, boxed, encoded again, with other
     /// text around it, or twice. Two different offers are an error. At most [`MAX_TEXT_BYTES`] are read.
@@ -184,6 +186,11 @@ impl Offer {
         let base_url = base_url.strip_suffix('/').unwrap_or(base_url);
         let encoded = base64_simd::URL_SAFE_NO_PAD.encode_to_string(self.json_with(None).expose());
         Secret::new(format!("{base_url}/{MARKER}{encoded}"))
+    }
+
+    /// Returns the connection string, without the password: what scanners of 0.10 and later take, too.
+    pub fn to_uri(&self) -> Secret<String> {
+        uri::write(self)
     }
 
     /// Returns whether a client speaks TLS to the relay.
