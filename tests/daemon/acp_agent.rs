@@ -234,7 +234,8 @@ impl<R: BufRead> Agent<R> {
                 return None;
             }
             "greets" => {
-                writeln!(std::io::stdout(), "Please run: scripted setup").unwrap();
+                let mut stdout = std::io::stdout().lock();
+                writeln!(stdout, "Please run: scripted setup").unwrap();
                 std::process::exit(1);
             }
             _ => {}
