@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::net::sockopt::socket_peercred;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -18,6 +19,9 @@ use crate::listen;
 
 /// How often a holder looks whether it is still wanted.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a place in the queue of a busy holder is waited for.
+const QUEUE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long a holder may take to end by itself.
 const END_LIMIT: Duration = Duration::from_secs(1);
@@ -90,12 +94,18 @@ impl End {
     }
 }
 
-/// Connects to a socket. One whose queue is full, because its process is stuck, is an error and not waited for.
+/// Connects to a socket. One whose queue stays full, because its process is stuck, is an error.
 pub(super) fn reach(socket: &Path) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(socket)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let connection = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    connect(&connection, &address)?;
+    let deadline = Instant::now() + QUEUE_LIMIT;
+    while let Err(error) = connect(&connection, &address) {
+        if error != Errno::AGAIN || Instant::now() > deadline {
+            return Err(error.into());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let stream = UnixStream::from(connection);
     stream.set_nonblocking(false)?;
     Ok(stream)

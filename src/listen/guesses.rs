@@ -22,7 +22,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(8);
 /// A right password is answered as late as a wrong one would be, so that nobody who guesses may leave before that. It takes
 /// no longer than this, because others may guess from the same address.
 const LONGEST_WITHHELD: Duration = Duration::from_millis(500);
-/// Passwords of one peer that wait for a hash. A newer one takes the place of one that is the same, or else of the oldest.
+/// Passwords of one peer that wait for a hash; a newer one takes the place of the oldest. One that waits already is waited
+/// for by all who show it: they hold nothing but their connections, and are answered by one hash.
 const MAX_WAITING_OF_ONE: usize = 16;
 /// After this time without another guess those of a peer are forgotten.
 const MEMORY: Duration = Duration::from_secs(300);
@@ -161,11 +162,12 @@ impl Inner {
     fn wait(&mut self, waiter: Waiter) {
         self.waiting.retain(|waiter| !waiter.turn.is_closed());
         let of_it = |other: &&Waiter| other.peer == waiter.peer;
-        if self.waiting.iter().filter(of_it).count() >= MAX_WAITING_OF_ONE {
-            let is_same = |other: &Waiter| of_it(&other) && other.password == waiter.password;
-            let same = self.waiting.iter().position(is_same);
-            let oldest = same.or_else(|| self.waiting.iter().position(|it| of_it(&it)));
-            self.waiting.remove(oldest.expect("the peer has some"));
+        let mut of_same = self.waiting.iter().filter(of_it);
+        if !of_same.any(|other| other.password == waiter.password)
+            && self.waiting.iter().filter(of_it).count() >= MAX_WAITING_OF_ONE
+            && let Some(oldest) = self.waiting.iter().position(|it| of_it(&it))
+        {
+            self.waiting.remove(oldest);
         }
         self.waiting.push(waiter);
     }
@@ -334,8 +336,10 @@ mod tests {
     async fn a_peer_has_few_passwords_that_wait() {
         let guesses = Guesses::default();
         let _held = busy(&guesses);
-        let wait = |last| {
-            let mut waiting = Box::pin(guesses.turn(peer(last), PASSWORD));
+        let mut password = PASSWORD;
+        let mut wait = |last| {
+            password[0] += 1;
+            let mut waiting = Box::pin(guesses.turn(peer(last), password));
             assert!((&mut waiting).now_or_never().is_none());
             waiting
         };
@@ -354,9 +358,9 @@ mod tests {
         assert_eq!(guesses.inner().waiting.len(), MAX_WAITING_OF_ONE + 1);
     }
 
-    /// Whoever asks with one password again and again takes no place from another password.
+    /// Whoever asks with one password again and again takes no place from another password, and is not sent away.
     #[tokio::test]
-    async fn a_password_that_waits_already_makes_room_for_itself() {
+    async fn a_password_that_waits_already_takes_no_further_place() {
         let guesses = Guesses::default();
         let held = busy(&guesses);
         let wait = |password| {
@@ -368,14 +372,8 @@ mod tests {
         let wrong: Vec<_> = (0..10 * MAX_WAITING_OF_ONE)
             .map(|_| wait(PASSWORD))
             .collect();
-        let waiting = guesses
-            .inner()
-            .waiting
-            .iter()
-            .map(|it| it.password)
-            .collect::<Vec<_>>();
-        assert_eq!(waiting[0], [1; 32]);
-        assert_eq!(waiting.len(), MAX_WAITING_OF_ONE);
+        assert_eq!(guesses.inner().waiting[0].password, [1; 32]);
+        assert_eq!(guesses.inner().waiting.len(), wrong.len() + 1);
         drop((wrong, held));
         assert!(right.await.is_some());
     }

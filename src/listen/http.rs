@@ -38,6 +38,11 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 8 * 1024;
 /// Pause when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Connections that are accepted before those that have come are looked at: few beside the places that there are.
+const AT_ONCE: u32 = 16;
+/// Pause behind a connection for which one that had spoken made room: fewer come than have places, while a right password is
+/// judged and its answer withheld.
+const CROWD_PAUSE: Duration = Duration::from_millis(5);
 /// How long the owner of a connection may be unknown: the system's list of sockets changes while it is read.
 const OWNER_PATIENCE: Duration = Duration::from_millis(50);
 
@@ -68,6 +73,7 @@ pub(super) async fn run(
     let lobby = Lobby::new();
     // Ends them with the listener; a WebSocket is the service's by then.
     let mut connections = JoinSet::new();
+    let mut accepted_at_once = 0;
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = match &listener.socket {
@@ -100,6 +106,15 @@ pub(super) async fn run(
         if let Err(error) = accepted {
             tracing::warn!(%error, "a connection could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+        // Those who have come are looked at before others may take their places.
+        accepted_at_once += 1;
+        if accepted_at_once == AT_ONCE {
+            accepted_at_once = 0;
+            tokio::task::yield_now().await;
+        }
+        if lobby.is_crowded() {
+            tokio::time::sleep(CROWD_PAUSE).await;
         }
     }
 }

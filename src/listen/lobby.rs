@@ -7,6 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -58,6 +59,8 @@ impl fmt::Display for Peer {
 #[derive(Debug)]
 pub(super) struct Lobby {
     waiting: Mutex<Waiting>,
+    /// Whether somebody who has spoken has made room since the last look.
+    crowded: AtomicBool,
     clients: Arc<Semaphore>,
 }
 
@@ -93,6 +96,7 @@ impl Lobby {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             waiting: Mutex::default(),
+            crowded: AtomicBool::new(false),
             clients: Arc::new(Semaphore::new(MAX_CLIENTS)),
         })
     }
@@ -113,6 +117,12 @@ impl Lobby {
         }
     }
 
+    /// Returns whether those who come are so many that they should come slower: who is sent away comes again at once, and
+    /// would send the next one away.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.crowded.swap(false, Ordering::Relaxed)
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,8 +138,13 @@ impl Waiting {
 }
 
 /// Ends the oldest connection of a peer that has too many; of all together, that of the one who has most. Of two who have
-/// as many, the one goes who sits there for longer.
-fn make_room(places: &mut BTreeMap<u64, Held>, newest: Peer, most_of_all: usize, of_one: usize) {
+/// as many, the one goes who sits there for longer. Returns whether one went.
+fn make_room(
+    places: &mut BTreeMap<u64, Held>,
+    newest: Peer,
+    most_of_all: usize,
+    of_one: usize,
+) -> bool {
     // How many each has, and its oldest. The places are in the order in which they came.
     let mut counts = BTreeMap::<Peer, (usize, u64)>::new();
     for (number, held) in &*places {
@@ -140,9 +155,8 @@ fn make_room(places: &mut BTreeMap<u64, Held>, newest: Peer, most_of_all: usize,
         .max_by_key(|(count, oldest)| (*count, Reverse(*oldest)));
     let own = counts.get(&newest).filter(|(count, _)| *count > of_one);
     let of_all = most.filter(|_| places.len() > most_of_all);
-    if let Some((_, oldest)) = own.or(of_all) {
-        places.remove(oldest);
-    }
+    let goes = own.or(of_all).map(|(_, oldest)| *oldest);
+    goes.is_some_and(|oldest| places.remove(&oldest).is_some())
 }
 
 impl Place {
@@ -169,7 +183,9 @@ impl Place {
         if let Some(held) = waiting.places.remove(&self.number) {
             let peer = held.peer;
             waiting.spoken.insert(self.number, held);
-            make_room(&mut waiting.spoken, peer, MAX_SPOKEN, MAX_SPOKEN);
+            if make_room(&mut waiting.spoken, peer, MAX_SPOKEN, MAX_SPOKEN) {
+                self.lobby.crowded.store(true, Ordering::Relaxed);
+            }
         }
     }
 
@@ -259,6 +275,7 @@ mod tests {
         let lobby = Lobby::new();
         let peer = Peer::User(7);
         let first = lobby.enter(peer);
+        assert!(!lobby.is_crowded());
         let spoken: Vec<_> = (0..2 * MAX_SPOKEN)
             .map(|_| {
                 let place = lobby.enter(peer);
@@ -267,6 +284,7 @@ mod tests {
             })
             .collect();
         assert!(!is_told(&first));
+        assert!(lobby.is_crowded() && !lobby.is_crowded());
         let left = spoken.iter().filter(|place| !is_told(place)).count();
         assert_eq!(left, MAX_SPOKEN);
         assert!(spoken[2 * MAX_SPOKEN - 1].admit() && !spoken[0].admit());

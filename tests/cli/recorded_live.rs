@@ -50,6 +50,14 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("remote check", "it looks at the way, not at the daemon"),
     ("inbox", "asks as `permit ls` and `permit allow` do"),
     ("top", "asks as `ls` does"),
+    (
+        "agent feature",
+        "`tests/daemon/acp_real.rs`: only our daemon has such options",
+    ),
+    (
+        "provider login",
+        "`tests/daemon/acp_real.rs`: it asks in our own words",
+    ),
 ];
 
 #[test]

@@ -51,6 +51,10 @@ fn one_on_standard_input_and_output_ends_with_its_connection() {
     let mut head = [0; 12];
     stdout.read_exact(&mut head).unwrap();
     assert_eq!(&head, b"HTTP/1.1 101");
+    // The daemon is connected to once a client has said hello: a masked text frame.
+    let hello = br#"{"type":"hello","clientId":"c","clientType":"cli","protocolVersion":1}"#;
+    let head = [0x81, 0x80 | u8::try_from(hello.len()).unwrap(), 0, 0, 0, 0];
+    stdin.write_all(&[&head[..], hello].concat()).unwrap();
     // The first connection only looked whether the daemon is there.
     until("its own is there", || world.road.accepted() == before + 2);
     // It is open once nothing more of its handshakes passes.

@@ -34,6 +34,10 @@ pub(super) fn read(text: &str) -> (Result<Offer, OfferError>, usize) {
             break;
         }
     }
+    // What follows is encoded once more, so it is read when that is undone.
+    if taken.ends_with('&') && !rest.is_empty() {
+        result = Err(OfferError::NoOffer);
+    }
     (result, looked)
 }
 
@@ -56,7 +60,8 @@ fn parse(uri: &str) -> Result<Offer, OfferError> {
     let (mut key, mut use_tls, mut password, mut token) = (None, None, None, None);
     for (name, value) in form_urlencoded::parse(sentence_end(query).as_bytes()) {
         let value = Zeroizing::new(value.into_owned());
-        match &*name {
+        // Behind the `&amp;` of a page.
+        match name.strip_prefix("amp;").unwrap_or(&name) {
             // Whoever writes one by hand leaves its plus as it is.
             "key" => key = Some(PublicKey::from_base64(&value.replace(' ', "+"))?),
             "ssl" => {
@@ -146,6 +151,7 @@ mod tests {
             format!("\"{whole}\""),
             format!("[{whole}]"),
             whole.replace('&', "&amp;"),
+            whole.replace('&', "&#38;"),
             format!("{}\n{}", &whole[..76], &whole[76..]),
             format!("> {}\n> {}", &whole[..60], &whole[60..]),
             format!("  {whole}\n\nThanks\n"),
