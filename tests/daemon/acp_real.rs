@@ -485,10 +485,8 @@ async fn what_a_killed_agent_started_ends_with_it() {
         panic!("{pids}");
     };
     assert!(lives(wrapper) && lives(agent));
-    let killed = std::process::Command::new("kill")
-        .args(["-9", wrapper])
-        .status();
-    assert!(killed.unwrap().success());
+    let wrapper = rustix::process::Pid::from_raw(wrapper.parse().unwrap()).unwrap();
+    rustix::process::kill_process(wrapper, rustix::process::Signal::KILL).unwrap();
     for _ in 0..600 {
         if !lives(agent) {
             return;
